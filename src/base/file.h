@@ -1,0 +1,44 @@
+/* file: whole files in, whole files out. A file appears under its name only when it is complete. */
+#ifndef FAB_BASE_FILE_H
+#define FAB_BASE_FILE_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include "base/arena.h"
+
+/* A file's bytes, read-only: mapped when it is a regular file, read into memory for "-" (stdin) and pipes. */
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+    bool mapped;
+} fab_file;
+
+/* Maps path. limit = most bytes accepted (0: none). Clear errors: missing, a directory, unreadable, too large. */
+bool fab_file_map(fab_file *f, const char *path, uint64_t limit, fab_err *err);
+void fab_file_unmap(fab_file *f); /* half-built or cleared is fine */
+
+/* Output written to PATH.tmp.PID and renamed by commit after fsync; abort removes it. abort after commit is a no-op. */
+typedef struct {
+    FILE *stream;
+    char *path, *tmp;
+} fab_out;
+bool fab_out_open(fab_out *o, const char *path, fab_err *err);
+bool fab_out_write(fab_out *o, const void *data, size_t size, fab_err *err);
+bool fab_out_commit(fab_out *o, fab_err *err);
+void fab_out_abort(fab_out *o);
+
+bool fab_file_write(const char *path, const void *data, size_t size, fab_err *err); /* open, write, commit */
+bool fab_mkdirs(const char *path, fab_err *err);                                     /* mkdir -p */
+bool fab_exists(const char *path);
+
+/* "dir/of/file" of a path, "." when it has none; joined path; base name. Results live in the arena. */
+char *fab_path_dir(fab_arena *a, const char *path, fab_err *err);
+char *fab_path_join(fab_arena *a, const char *dir, const char *name, fab_err *err); /* absolute name wins */
+const char *fab_path_base(const char *path);
+
+double fab_now(void);            /* seconds, monotonic */
+uint64_t fab_unix_time(void);    /* seconds since 1970 */
+size_t fab_rss_peak(void);       /* bytes */
+const char *fab_getenv(const char *name);
+
+#endif
