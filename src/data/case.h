@@ -1,0 +1,54 @@
+/* case: everything that is known about one training picture, from whichever set it came.
+ *
+ * The generator turns cases into questions, answers and captions (generate.h); dense.h turns them into per-place targets.
+ * Nothing here is guessed: presence is 1 (seen, or a record says so), 0 (a record says not, the set labels it completely,
+ * or the body region rules it out) or -1 (unknown).
+ */
+#ifndef FAB_DATA_CASE_H
+#define FAB_DATA_CASE_H
+
+#include "data/label.h"
+
+typedef enum { FAB_SET_SLAKE, FAB_SET_VQA_RAD, FAB_SET_ISIC, FAB_SET_KERMANY, FAB_SET_BCCD, FAB_SETS } fab_set;
+
+typedef struct {
+    int label;          /* spatial label */
+    float x, y, w, h;   /* fractions of the picture */
+} fab_box;
+
+enum { FAB_MAP_SIDE = 64 };
+
+typedef struct {
+    const char *id;
+    int32_t image;
+    fab_set set;
+    bool val;                     /* held out of training */
+    const char *group;            /* patient or image: what a split may not cut */
+    const char *diagnosis;        /* ISIC and Kermany: the label as the file has it; "" else */
+    int8_t presence[FAB_LABELS];  /* 1, 0, -1 unknown */
+    const fab_box *boxes;
+    int n_boxes;
+    int counts[3];                /* BCCD: WBC, RBC, platelets; -1 elsewhere */
+    const uint8_t *map;           /* label + 1 per place, 0 background, [FAB_MAP_SIDE * FAB_MAP_SIDE]; NULL: no mask */
+    uint64_t dense_known;         /* bit l: the place of spatial label l is known here (present or surely absent) */
+    float area[FAB_LABELS_SPATIAL]; /* fraction of the picture covered; 0 absent or unknown */
+    float cx[FAB_LABELS_SPATIAL], cy[FAB_LABELS_SPATIAL]; /* centre of it */
+} fab_case;
+
+typedef struct {
+    fab_arena *arena; /* owned */
+    fab_case *items;
+    int32_t n, cap;
+} fab_case_list;
+
+bool fab_cases_init(fab_case_list *c, fab_err *err);
+void fab_cases_clear(fab_case_list *c);
+
+/* Each appends one set's cases, found under root (".../open"), and puts their pictures into images. SLAKE reads the
+ * questions too (modality, plane, region, "does it contain"). */
+bool fab_cases_slake(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
+bool fab_cases_isic(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
+bool fab_cases_kermany(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
+bool fab_cases_bccd(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
+
+#endif

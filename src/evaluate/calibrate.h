@@ -1,0 +1,30 @@
+/* calibrate: do probabilities mean what they say, and one temperature to make them.
+ *
+ *   ECE = sum_b n_b / n |accuracy(b) - confidence(b)|, 15 equal-width bins (Guo et al. 2017)
+ *   Brier = mean over examples of sum_c (p_c - y_c)^2
+ *   T* = argmin_T  -mean log softmax(z / T)[y], golden section over log T in [log 0.05, log 20]
+ */
+#ifndef FAB_EVALUATE_CALIBRATE_H
+#define FAB_EVALUATE_CALIBRATE_H
+
+#include "base/arena.h"
+
+enum { FAB_ECE_BINS = 15 };
+
+typedef struct {
+    int64_t n;
+    double ece, brier, nll;
+    int64_t bin_n[FAB_ECE_BINS];
+    double bin_confidence[FAB_ECE_BINS], bin_accuracy[FAB_ECE_BINS];
+} fab_calibration;
+
+/* p [n, C]: probabilities; truth[n]. Errors: a row that does not sum to 1 +- 1e-3, NaN, a truth out of range. */
+bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C, fab_calibration *out, fab_err *err);
+
+/* z [n, C]: logits. *T by NLL; 1 when n is 0. */
+bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, double *T, fab_err *err);
+
+/* Softmax of z / T, in place allowed. */
+void fab_temperature_apply(const float *z, int C, double T, float *p);
+
+#endif
