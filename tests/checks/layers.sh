@@ -1,0 +1,2 @@
+# The tree keeps its own layer table.
+exec tools/check-layers
