@@ -254,6 +254,18 @@ double fab_now(void)
 
 uint64_t fab_unix_time(void) { return (uint64_t)time(NULL); }
 
+char *fab_exe_dir(fab_arena *a, fab_err *err)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0) {
+        fab_fail(err, FAB_EIO, "/proc/self/exe: %s", strerror(errno));
+        return NULL;
+    }
+    path[n] = 0;
+    return fab_path_dir(a, path, err);
+}
+
 size_t fab_rss_peak(void)
 {
     struct rusage u;
