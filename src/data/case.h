@@ -16,7 +16,7 @@ typedef struct {
     float x, y, w, h;   /* fractions of the picture */
 } fab_box;
 
-enum { FAB_MAP_SIDE = 64 };
+enum { FAB_MAP_SIDE = 128 };
 
 typedef struct {
     const char *id;

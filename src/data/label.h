@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include "data/record.h"
 
-enum { FAB_LABELS_SPATIAL = 51, FAB_LABELS = 76 };
+enum { FAB_LABELS_SPATIAL = 51, FAB_LABELS = 80 };
 
 /* Regions a label can occur in, bits. */
 enum {
