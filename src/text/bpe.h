@@ -68,11 +68,11 @@ size_t fab_bpe_stream_end(fab_bpe_stream *s, char *out); /* at most 3 bytes */
  * order and cut anywhere between them, give the same file. */
 typedef struct {
     int32_t vocab_size;
-    const char *const *specials;
+    const char *const *specials; /* read by trainer_new only */
     int32_t n_specials;
     fab_pretoken pre;
-    int32_t max_chars;  /* a token of more characters is never made; 0: no limit */
-    int64_t min_count;  /* a pair seen less often is never merged; 0: 2 */
+    int32_t max_han;   /* a token of more Han characters is never made; 0: no limit */
+    int64_t min_count; /* a pair seen less often is never merged; 0: 2 */
 } fab_bpe_train_opts;
 typedef struct fab_bpe_trainer fab_bpe_trainer;
 fab_bpe_trainer *fab_bpe_trainer_new(const fab_bpe_train_opts *o, fab_err *err);

@@ -6,7 +6,7 @@
  *   fabrica  ours, for Chinese and English: gpt-2 with single digits and with Han runs as words of their own, so that
  *            "CT显示5mm结节" is CT|显示|5|mm|结节 and no merge joins a Latin abbreviation, a number or a space to Chinese.
  *            Inside a Han run the merges alone decide (there is no space to cut at): left to right chunks of a fixed
- *            length would cut the same word in different places. The trainer's max_chars keeps tokens word-sized.
+ *            length would cut the same word in different places. The trainer's max_han keeps tokens word-sized.
  *
  * A word never crosses a call's text, so added tokens are cut out first.
  */

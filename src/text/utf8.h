@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/err.h"
 
 /* Decodes the character at s (n bytes left): its length 1..4 and *cp; 0 when the bytes are no character (or n is 0). */
 int fab_utf8_next(const char *s, size_t n, uint32_t *cp);
@@ -16,6 +17,7 @@ int fab_utf8_put(uint32_t cp, char out[4]); /* encodes; the length 1..4, 0 for n
 
 /* Offset of the first byte that is not UTF-8; n when all is well. */
 size_t fab_utf8_check(const char *s, size_t n);
+bool fab_utf8_require(const char *s, size_t n, fab_err *err); /* the same as an error: "not UTF-8 at byte 7 (0xFF)" */
 size_t fab_utf8_count(const char *s, size_t n); /* characters; a broken byte counts as one */
 
 typedef enum { FAB_CHAR_OTHER, FAB_CHAR_LETTER, FAB_CHAR_DIGIT, FAB_CHAR_SPACE, FAB_CHAR_HAN } fab_char_class;
