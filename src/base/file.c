@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,6 +97,34 @@ void fab_file_unmap(fab_file *f)
 
 /* ---- writing ---- */
 
+/* Temporary files of outputs that are open now, for fab_out_abandon. More than these are not tidied by a signal. */
+enum { OPEN_OUTPUTS = 16 };
+static _Atomic(char *) unfinished[OPEN_OUTPUTS];
+
+static void remember(char *tmp)
+{
+    for (int i = 0; i < OPEN_OUTPUTS; i++) {
+        char *free_slot = NULL;
+        if (atomic_compare_exchange_strong(&unfinished[i], &free_slot, tmp)) return;
+    }
+}
+
+static void forget(char *tmp)
+{
+    for (int i = 0; tmp && i < OPEN_OUTPUTS; i++) {
+        char *mine = tmp;
+        if (atomic_compare_exchange_strong(&unfinished[i], &mine, NULL)) return;
+    }
+}
+
+void fab_out_abandon(void)
+{
+    for (int i = 0; i < OPEN_OUTPUTS; i++) {
+        char *tmp = atomic_load(&unfinished[i]);
+        if (tmp) unlink(tmp);
+    }
+}
+
 /* The name to rename to: what a symbolic link points at, so that the link stays; the path itself when it is new. */
 static char *final_name(const char *path, fab_err *err)
 {
@@ -121,6 +150,7 @@ static bool open_for_writing(fab_out *o, fab_err *err)
         o->tmp = fab_new(n, err);
         if (!o->tmp) return false;
         snprintf(o->tmp, n, "%s.tmp.%ld", o->path, (long)getpid());
+        remember(o->tmp);
         name = o->tmp;
         flags |= O_CREAT | O_TRUNC | O_NOFOLLOW;
     }
@@ -162,6 +192,7 @@ bool fab_out_commit(fab_out *o, fab_err *err)
     }
     if (!ok) fab_fail(err, FAB_EIO, "%s: cannot be written: %s", o->path, strerror(why));
     if (ok) {
+        forget(o->tmp);
         fab_free(o->tmp);
         o->tmp = NULL;
     }
@@ -173,6 +204,7 @@ void fab_out_abort(fab_out *o)
 {
     if (o->stream) fclose(o->stream);
     if (o->tmp) unlink(o->tmp);
+    forget(o->tmp);
     fab_free(o->tmp);
     fab_free(o->path);
     *o = (fab_out){ 0 };
@@ -270,6 +302,12 @@ size_t fab_rss_peak(void)
 {
     struct rusage u;
     return getrusage(RUSAGE_SELF, &u) == 0 ? (size_t)u.ru_maxrss * 1024 : 0; /* Linux counts in KiB */
+}
+
+size_t fab_memory_total(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
 }
 
 const char *fab_getenv(const char *name) { return getenv(name); }

@@ -26,6 +26,7 @@ bool fab_out_open(fab_out *o, const char *path, fab_err *err);
 bool fab_out_write(fab_out *o, const void *data, size_t size, fab_err *err);
 bool fab_out_commit(fab_out *o, fab_err *err);
 void fab_out_abort(fab_out *o);
+void fab_out_abandon(void); /* removes every unfinished PATH.tmp.PID; for a signal handler that ends the process */
 
 bool fab_file_write(const char *path, const void *data, size_t size, fab_err *err); /* open, write, commit */
 bool fab_mkdirs(const char *path, fab_err *err);                                     /* mkdir -p */
@@ -40,6 +41,7 @@ char *fab_exe_dir(fab_arena *a, fab_err *err);  /* the folder this program was s
 double fab_now(void);            /* seconds, monotonic */
 uint64_t fab_unix_time(void);    /* seconds since 1970 */
 size_t fab_rss_peak(void);       /* bytes */
+size_t fab_memory_total(void);   /* bytes of the machine; 0: unknown */
 const char *fab_getenv(const char *name);
 
 #endif
