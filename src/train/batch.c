@@ -1,0 +1,286 @@
+/* batch: draws pictures, questions and texts, and states the loss of one training step.
+ *
+ * Pictures: one look at B augmented pictures serves everything,
+ *
+ *   L = w_qa xent(answers) + w_cap xent(captions) + w_con infonce(picture, caption)
+ *     + w_den bce(grid, dense targets) + w_pre bce(mean, presence)
+ *
+ * where each picture asks Q questions (its image tokens are gathered Q times) and says one caption. Text: the answer
+ * after a prompt, or a whole passage, by the decoder alone.
+ */
+#include <string.h>
+#include "train/session.h"
+
+enum { MAX_LEN = 192 };
+
+/* Sequences of one length L: ids [n,L] padded, where predictions start, and how many there are. */
+typedef struct {
+    int n, cap, len;
+    int32_t *ids;       /* [cap,MAX_LEN] */
+    int32_t *size, *at; /* [cap] length; index of <a> */
+    int32_t *picture;   /* [cap] row of the batch's pictures, -1 none */
+} rows;
+
+static bool rows_init(rows *r, fab_ctx *c, int cap)
+{
+    memset(r, 0, sizeof *r);
+    r->cap = cap;
+    r->ids = fab_arena_take(c->arena, (size_t)cap * MAX_LEN * sizeof(int32_t), &c->err);
+    r->size = fab_arena_take(c->arena, (size_t)cap * sizeof(int32_t), &c->err);
+    r->at = fab_arena_take(c->arena, (size_t)cap * sizeof(int32_t), &c->err);
+    r->picture = fab_arena_take(c->arena, (size_t)cap * sizeof(int32_t), &c->err);
+    return r->ids && r->size && r->at && r->picture;
+}
+
+static void rows_add(rows *r, fab_ctx *c, const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
+                     int picture, int max)
+{
+    int at, n = fab_sequence(bpe, question, answer, lang, r->ids + (int64_t)r->n * MAX_LEN, max, &at, &c->err);
+    if (n < 0) return;
+    r->size[r->n] = n;
+    r->at[r->n] = at;
+    r->picture[r->n] = picture;
+    if (n > r->len) r->len = n;
+    r->n++;
+}
+
+int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang, int32_t *ids, int max,
+                 int *answer_at, fab_err *err)
+{
+    int n = 0, room = max - 4;
+    if (question) {
+        int64_t q = fab_bpe_encode_plain(bpe, question, strlen(question), ids + 1, room, err);
+        if (q < 0) return -1;
+        if (q > room) q = room;
+        ids[n] = FAB_MINI_Q;
+        n += 1 + (int)q;
+        ids[n++] = FAB_MINI_A;
+    } else {
+        ids[n++] = lang == FAB_ZH ? FAB_MINI_CAP_ZH : FAB_MINI_CAP_EN;
+    }
+    *answer_at = n - 1;
+    if (!answer) return n;
+    int64_t left = max - n - 1, a = fab_bpe_encode_plain(bpe, answer, strlen(answer), ids + n, left, err);
+    if (a < 0) return -1;
+    if (a > left) return n + (int)left; /* cut: no <eos>, it is not the end */
+    n += (int)a;
+    ids[n++] = FAB_MINI_EOS;
+    return n;
+}
+
+/* The rows' ids as a tensor [n,len]; padding is <pad>. */
+static fab_tensor *rows_ids(fab_ctx *c, const rows *r)
+{
+    fab_tensor *t = fab_tensor_new(c, FAB_I32, FAB_SHAPE(r->n, r->len));
+    for (int i = 0; t && i < r->n; i++)
+        for (int j = 0; j < r->len; j++)
+            fab_i32(t)[i * r->len + j] = j < r->size[i] ? r->ids[(int64_t)i * MAX_LEN + j] : FAB_MINI_PAD;
+    return t;
+}
+
+/* Cross-entropy of what follows <a>, with image tokens [B,P,T] in front of the rows that have a picture. */
+static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const rows *r, fab_tensor *tokens, float smoothing, float drop)
+{
+    int64_t P = tokens ? tokens->shape[1] : 0, T = tokens ? tokens->shape[2] : 0, n = r->n, n_out = 0;
+    fab_tensor *ids = rows_ids(c, r), *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n));
+    fab_tensor *pick = tokens ? fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)) : NULL;
+    if (!ids || !prefix || (tokens && !pick)) return NULL;
+    for (int64_t i = 0; i < n; i++) {
+        fab_i32(prefix)[i] = (int32_t)P + r->at[i] + 1;
+        if (pick) fab_i32(pick)[i] = r->picture[i];
+        n_out += r->size[i] - r->at[i] - 1;
+    }
+    fab_tensor *at = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out)), *want = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out));
+    if (!at || !want) return NULL;
+    int64_t k = 0;
+    for (int64_t i = 0; i < n; i++)
+        for (int j = r->at[i]; j + 1 < r->size[i]; j++, k++) {
+            fab_i32(at)[k] = (int32_t)(i * (P + r->len) + P + j);
+            fab_i32(want)[k] = r->ids[i * MAX_LEN + j + 1];
+        }
+    if (tokens) {
+        tokens = fab_gather(c, fab_reshape(c, tokens, FAB_SHAPE(tokens->shape[0], P * T)), pick);
+        tokens = fab_reshape(c, tokens, FAB_SHAPE(n, P, T));
+    }
+    fab_tensor *h = fab_mini_read(c, m, tokens, ids, prefix, NULL, drop);
+    return fab_xent(c, fab_mini_logits(c, m, h, at), want, NULL, (fab_xent_opts){ .smoothing = smoothing });
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------------- */
+
+static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab_loss_parts *parts)
+{
+    rows r;
+    int max = g->length < MAX_LEN ? g->length : MAX_LEN;
+    if (!rows_init(&r, c, g->batch)) return NULL;
+    for (int i = 0; i < g->batch; i++) {
+        const fab_text *t = s->texts[fab_rng_below(&s->rng, (uint32_t)s->n_texts)];
+        rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1, max);
+    }
+    parts->items = r.n;
+    fab_tensor *loss = c->err.code ? NULL : rows_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop);
+    if (loss) parts->text = *fab_f32(loss);
+    return loss;
+}
+
+/* ---- pictures ------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    int32_t image;
+    fab_set set;
+    const fab_case *of; /* NULL: none */
+    fab_warp warp;
+} drawn;
+
+static int32_t draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
+{
+    double sum = 0, x;
+    for (int k = 0; k < FAB_SETS; k++) sum += s->n_set[k] ? g->set_weight[k] : 0;
+    x = fab_rng_uniform(&s->rng) * sum;
+    int last = 0;
+    for (int k = 0; k < FAB_SETS; k++) {
+        if (!s->n_set[k] || g->set_weight[k] <= 0) continue;
+        last = k;
+        if ((x -= g->set_weight[k]) < 0) break;
+    }
+    *set = (fab_set)last;
+    return s->set_pictures[last][fab_rng_below(&s->rng, (uint32_t)s->n_set[last])];
+}
+
+/* Augmented pixels of the batch, [B,S,S,3]. Skin and blood have no up, and no side is asked of them. */
+static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, drawn *d)
+{
+    int S = s->model->cfg.image_size;
+    fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, S, S, 3));
+    for (int i = 0; x && i < g->batch; i++) {
+        d[i].image = draw_picture(s, g, &d[i].set);
+        int32_t k = s->bundle.case_of[d[i].image];
+        d[i].of = k >= 0 ? &s->bundle.cases.items[k] : NULL;
+        fab_augment_opts o = s->augment;
+        o.flip = o.flip_vertical = o.quarter_turns = d[i].set == FAB_SET_ISIC || d[i].set == FAB_SET_BCCD;
+        fab_augment(&s->rng, &o, fab_store_get(s->store, d[i].image), fab_store_side(s->store), S,
+                    fab_f32(x) + (int64_t)i * S * S * 3, &d[i].warp);
+    }
+    return x;
+}
+
+static const fab_qa *draw_question(fab_session *s, const fab_stage *g, const fab_picture_qa *p)
+{
+    bool real = p->n_real && (!p->n_made || fab_rng_uniform(&s->rng) < g->real_share);
+    if (real) return p->real[fab_rng_below(&s->rng, (uint32_t)p->n_real)];
+    return p->n_made ? p->made[fab_rng_below(&s->rng, (uint32_t)p->n_made)] : NULL;
+}
+
+static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, fab_tensor *tokens, int64_t *items)
+{
+    rows r;
+    if (!rows_init(&r, c, g->batch * g->questions)) return NULL;
+    for (int i = 0; i < g->batch; i++)
+        for (int j = 0; j < g->questions; j++) {
+            const fab_qa *q = draw_question(s, g, &s->of_picture[d[i].image]);
+            if (!q) continue;
+            const char *words = q->question;
+            if (fab_rng_uniform(&s->rng) < 0.2f)
+                words = fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
+            rows_add(&r, c, s->bpe, words, q->answer, q->lang, i, 80);
+        }
+    *items = r.n;
+    if (c->err.code || !r.n) return NULL;
+    return rows_loss(c, s->model, &r, tokens, (float)g->loss.smoothing, g->drop);
+}
+
+/* One caption per picture: said from the picture, and embedded beside it. */
+static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, const fab_mini_view *v,
+                                  fab_tensor **contrast)
+{
+    rows said, words;
+    int B = g->batch;
+    fab_tensor *last = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B)), *same = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
+    fab_tensor *pick = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
+    if (!rows_init(&said, c, B) || !rows_init(&words, c, B) || !last || !same || !pick) return NULL;
+    for (int i = 0; i < B; i++) {
+        if (!d[i].of) continue;
+        fab_lang lang = fab_rng_below(&s->rng, 2) ? FAB_ZH : FAB_EN;
+        const char *t = fab_caption(d[i].of, lang, fab_rng_below(&s->rng, 1000), d[i].warp.mirrored, c->arena, &c->err);
+        if (!t || !*t) continue;
+        int n = words.n;
+        rows_add(&said, c, s->bpe, NULL, t, lang, i, 72);
+        int64_t k = fab_bpe_encode_plain(s->bpe, t, strlen(t), words.ids + (int64_t)n * MAX_LEN, 71, &c->err);
+        if (k < 0) return NULL;
+        if (k > 71) k = 71;
+        words.ids[(int64_t)n * MAX_LEN + k] = FAB_MINI_EMB;
+        words.size[n] = (int32_t)k + 1;
+        if (words.len < k + 1) words.len = (int)k + 1;
+        words.n++;
+        fab_i32(last)[n] = (int32_t)k;
+        fab_i32(pick)[n] = i;
+        fab_i32(same)[n] = n; /* equal captions are each other's positives */
+        for (int j = 0; j < n; j++)
+            if (words.size[j] == words.size[n] && !memcmp(words.ids + (int64_t)j * MAX_LEN, words.ids + (int64_t)n * MAX_LEN,
+                                                          (size_t)words.size[n] * sizeof(int32_t)))
+                fab_i32(same)[n] = fab_i32(same)[j];
+    }
+    if (words.n < 2) return NULL;
+    last->shape[0] = same->shape[0] = pick->shape[0] = words.n;
+    if (g->loss.contrast > 0) {
+        fab_tensor *image = fab_gather(c, fab_mini_image_embed(c, s->model, v), pick);
+        fab_tensor *text = fab_mini_text_embed(c, s->model, rows_ids(c, &words), last, g->drop);
+        *contrast = fab_infonce(c, image, text, s->model->logit_scale, same);
+    }
+    return g->loss.caption > 0 ? rows_loss(c, s->model, &said, v->tokens, 0, g->drop) : NULL;
+}
+
+static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, const fab_mini_view *v)
+{
+    int G = fab_mini_grid(&s->model->cfg);
+    int64_t cells = (int64_t)G * G;
+    fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch * cells, FAB_LABELS_SPATIAL));
+    if (!t) return NULL;
+    for (int64_t i = 0; i < fab_count(t); i++) fab_f32(t)[i] = -1;
+    for (int i = 0; i < g->batch; i++)
+        if (d[i].of) fab_dense_target(d[i].of, &d[i].warp, G, fab_f32(t) + i * cells * FAB_LABELS_SPATIAL);
+    return fab_bce(c, fab_mini_dense(c, s->model, v), t);
+}
+
+static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, const fab_mini_view *v)
+{
+    fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, FAB_LABELS));
+    if (!t) return NULL;
+    for (int64_t i = 0; i < fab_count(t); i++) fab_f32(t)[i] = -1;
+    for (int i = 0; i < g->batch; i++)
+        if (d[i].of) fab_presence_target(d[i].of, &d[i].warp, fab_f32(t) + (int64_t)i * FAB_LABELS);
+    return fab_bce(c, fab_mini_class(c, s->model, v), t);
+}
+
+static fab_tensor *weigh(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight, double *value)
+{
+    if (!part) return sum;
+    *value = *fab_f32(part);
+    part = fab_scale(c, part, (float)weight);
+    return sum ? fab_add(c, sum, part) : part;
+}
+
+static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab_loss_parts *parts)
+{
+    drawn *d = fab_arena_take(c->arena, (size_t)g->batch * sizeof *d, &c->err);
+    fab_tensor *pixels = d ? draw_pixels(s, c, g, d) : NULL, *sum = NULL, *contrast = NULL;
+    if (!pixels) return NULL;
+    fab_mini_view v = fab_mini_look(c, s->model, pixels, g->drop);
+    if (!v.tokens) return NULL;
+    const fab_loss_weights *w = &g->loss;
+    if (w->qa > 0) sum = weigh(c, sum, qa_loss(s, c, g, d, v.tokens, &parts->items), w->qa, &parts->qa);
+    if (w->caption > 0 || w->contrast > 0) {
+        sum = weigh(c, sum, caption_losses(s, c, g, d, &v, &contrast), w->caption, &parts->caption);
+        sum = weigh(c, sum, contrast, w->contrast, &parts->contrast);
+    }
+    if (w->dense > 0) sum = weigh(c, sum, dense_loss(s, c, g, d, &v), w->dense, &parts->dense);
+    if (w->presence > 0) sum = weigh(c, sum, presence_loss(s, c, g, d, &v), w->presence, &parts->presence);
+    return sum;
+}
+
+fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage, fab_loss_parts *parts)
+{
+    memset(parts, 0, sizeof *parts);
+    fab_tensor *loss = stage->pictures ? picture_loss(s, c, stage, parts) : text_loss(s, c, stage, parts);
+    return c->err.code ? NULL : loss;
+}

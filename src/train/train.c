@@ -1,0 +1,224 @@
+/* train: the loop. Stages in order; each with its own schedule and fresh optimiser state; validation on the averaged
+ * weights, the best kept; a checkpoint every so often from which a killed run goes on exactly.
+ */
+#include "train/train.h"
+
+#include <math.h>
+#include <string.h>
+#include "base/log.h"
+#include "train/live.h"
+#include "train/plot.h"
+#include "train/session.h"
+
+/* What a checkpoint counts besides weights and random states. */
+enum { AT_STAGE, AT_STEP, AT_TOTAL, AT_BEST, AT_BAD, AT_SECONDS, AT_COUNT };
+
+typedef struct {
+    fab_session s;
+    const fab_train_opts *o;
+    fab_events *events;
+    uint64_t at[AT_COUNT];     /* AT_BEST: score in millionths of this stage's best + 1; AT_BAD: validations since */
+    double started, checkpointed;
+    int64_t sitting_steps;
+    char *best_dir;
+    bool paused;
+} run_state;
+
+static bool checkpoint(run_state *r, const char *dir, fab_err *err)
+{
+    uint64_t seconds = r->at[AT_SECONDS];
+    r->at[AT_SECONDS] += (uint64_t)(fab_now() - r->started);
+    const fab_checkpoint c = { &r->s.optim, &r->s.rng, 1, r->at, AT_COUNT, r->s.recipe_hash, NULL };
+    bool ok = fab_checkpoint_save(dir, &c, err);
+    r->at[AT_SECONDS] = seconds;
+    r->checkpointed = fab_now();
+    return ok;
+}
+
+static bool resume(run_state *r, const char *dir, fab_err *err)
+{
+    fab_checkpoint c = { &r->s.optim, &r->s.rng, 1, r->at, AT_COUNT, r->s.recipe_hash, NULL };
+    bool ok = fab_checkpoint_load(dir, &c, err);
+    json_decref(c.meta);
+    return ok;
+}
+
+/* Validation on the averaged weights; keeps the best of the stage in OUT/best. */
+static bool validate(run_state *r, fab_err *err)
+{
+    fab_exam e;
+    fab_session *s = &r->s;
+    double t = fab_now();
+    fab_optim_swap_ema(&s->optim);
+    bool ok = fab_session_exam(s, 800, false, &e, err);
+    fab_optim_swap_ema(&s->optim);
+    if (!ok) return false;
+    const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en }, { "val/slake_zh", e.slake_zh },
+                             { "val/slake_unseen", e.slake_unseen }, { "val/vqa_rad", e.rad },       { "val/made", e.made } };
+    fab_log(FAB_LOG_INFO, "val %lld: all %.3f  slake en %.3f (open %.3f closed %.3f) zh %.3f unseen %.3f  rad %.3f (%.3f %.3f)  made %.3f  (%.0f s)",
+            (long long)r->at[AT_TOTAL], e.all, e.slake_en, e.slake_en_open, e.slake_en_closed, e.slake_zh, e.slake_unseen,
+            e.rad, e.rad_open, e.rad_closed, e.made, fab_now() - t);
+    if (!fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 6, err)) return false;
+    uint64_t score = (uint64_t)(e.all * 1e6) + 1;
+    r->at[AT_BAD]++;
+    if (score > r->at[AT_BEST]) {
+        r->at[AT_BEST] = score;
+        r->at[AT_BAD] = 0;
+        if (!checkpoint(r, r->best_dir, err)) return false;
+    }
+    static const char *const right[] = { "val/slake_en", "val/slake_zh", "val/vqa_rad", "val/made", NULL };
+    return fab_plot_run(s->out_dir, s->name, right, err);
+}
+
+static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *err)
+{
+    fab_session *s = &r->s;
+    fab_ctx c;
+    fab_loss_parts p;
+    fab_session_ctx(s, &c, true);
+    double lr = fab_schedule_at(&g->schedule, (int64_t)r->at[AT_STEP]);
+    fab_tensor *loss = fab_batch_loss(s, &c, g, &p);
+    if (!loss || !fab_backward(&c, loss, 1)) return fab_fail(err, c.err.code ? c.err.code : FAB_EINTERNAL, "%s", c.err.text);
+    double value = *fab_f32(loss);
+    fab_optim_step(&s->optim, c.k, s->pool, lr);
+    if (*fab_f32(s->model->logit_scale) > 4.6051702f) *fab_f32(s->model->logit_scale) = 4.6051702f; /* ln 100 */
+    fab_rng_u64(&s->rng); /* the next step's dropout forks elsewhere */
+    r->at[AT_STEP]++;
+    r->at[AT_TOTAL]++;
+    r->sitting_steps++;
+    fab_live_step(live, (int64_t)r->at[AT_STEP], value, lr, s->optim.norm, p.items);
+    if (r->at[AT_TOTAL] % 10) return true;
+    const fab_scalar m[] = { { "train/loss", value },     { "train/lr", lr },         { "train/norm", s->optim.norm },
+                             { "loss/qa", p.qa },         { "loss/caption", p.caption }, { "loss/contrast", p.contrast },
+                             { "loss/dense", p.dense },   { "loss/presence", p.presence }, { "loss/text", p.text } };
+    return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 9, err);
+}
+
+static bool out_of_time(const run_state *r)
+{
+    const fab_train_opts *o = r->o;
+    return (o->stop_after_min > 0 && fab_now() - r->started > 60 * o->stop_after_min) ||
+           (o->stop_after_steps > 0 && r->sitting_steps >= o->stop_after_steps);
+}
+
+static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
+{
+    fab_live live;
+    fab_live_init(&live, g->name, (int64_t)r->at[AT_STEP], g->steps, 30);
+    bool ok = true;
+    while (ok && (int64_t)r->at[AT_STEP] < g->steps && !r->paused) {
+        ok = one_step(r, g, &live, err);
+        bool due = g->validate_every && r->at[AT_STEP] % (uint64_t)g->validate_every == 0;
+        if (ok && (due || (g->validate_every && (int64_t)r->at[AT_STEP] == g->steps))) {
+            fab_live_clear(&live);
+            ok = validate(r, err);
+            if (ok && g->patience && r->at[AT_BAD] >= (uint64_t)g->patience) {
+                fab_log(FAB_LOG_INFO, "stage %s: no better for %lld validations, stopping early", g->name,
+                        (long long)g->patience);
+                break;
+            }
+        }
+        r->paused = out_of_time(r);
+        if (ok && (r->paused || fab_now() - r->checkpointed > 120)) ok = checkpoint(r, r->s.out_dir, err);
+    }
+    fab_live_clear(&live);
+    return ok;
+}
+
+/* After a stage that was validated, its best weights go on, not its last. */
+static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
+{
+    if (!g->validate_every || !r->at[AT_BEST]) return true;
+    uint64_t at[AT_COUNT];
+    memcpy(at, r->at, sizeof at);
+    fab_rng rng = r->s.rng;
+    bool ok = resume(r, r->best_dir, err);
+    memcpy(r->at, at, sizeof at);
+    r->s.rng = rng;
+    fab_optim_swap_ema(&r->s.optim); /* the averages are what was validated */
+    r->s.optim.swapped = false;
+    return ok;
+}
+
+static bool all_stages(run_state *r, fab_err *err)
+{
+    fab_session *s = &r->s;
+    while (r->at[AT_STAGE] < (uint64_t)s->n_stages) {
+        const fab_stage *g = &s->stages[r->at[AT_STAGE]];
+        if (r->at[AT_STEP] == 0) fab_optim_restart(&s->optim);
+        if (!one_stage(r, g, err)) return false;
+        if (r->paused) return true;
+        if (!take_best(r, g, err)) return false;
+        r->at[AT_STAGE]++;
+        r->at[AT_STEP] = r->at[AT_BEST] = r->at[AT_BAD] = 0;
+        if (!checkpoint(r, s->out_dir, err)) return false;
+    }
+    return true;
+}
+
+/* Times two steps of every stage and says what the whole would take; nothing is kept. */
+static bool rehearse(run_state *r, json_t *summary, fab_err *err)
+{
+    double total = 0;
+    for (int i = 0; i < r->s.n_stages; i++) {
+        const fab_stage *g = &r->s.stages[i];
+        double t[3];
+        for (int k = 0; k < 3; k++) {
+            fab_ctx c;
+            fab_loss_parts p;
+            fab_session_ctx(&r->s, &c, true);
+            double from = fab_now();
+            fab_tensor *loss = fab_batch_loss(&r->s, &c, g, &p);
+            if (!loss || !fab_backward(&c, loss, 1)) return fab_fail(err, c.err.code, "%s", c.err.text);
+            fab_optim_step(&r->s.optim, c.k, r->s.pool, 0);
+            t[k] = fab_now() - from;
+        }
+        double step = fmin(t[1], t[2]);
+        total += step * (double)g->steps;
+        json_object_set_new(summary, g->name, json_pack("{s:I, s:f, s:f}", "steps", (json_int_t)g->steps, "seconds_per_step",
+                                                        step, "minutes", step * (double)g->steps / 60));
+    }
+    json_object_set_new(summary, "minutes", json_real(total / 60));
+    json_object_set_new(summary, "memory_mb", json_integer((json_int_t)(fab_rss_peak() >> 20)));
+    return true;
+}
+
+static bool start(run_state *r, fab_err *err)
+{
+    fab_session *s = &r->s;
+    bool there = fab_checkpoint_exists(s->out_dir);
+    if (there && !r->o->resume && !r->o->dry_run)
+        return fab_fail(err, FAB_EUSAGE, "%s holds a run already: add --resume, or name another folder with --out", s->out_dir);
+    if (there && r->o->resume && !resume(r, s->out_dir, err)) return false;
+    r->best_dir = fab_path_join(s->arena, s->out_dir, "best", err);
+    r->started = r->checkpointed = fab_now();
+    return r->best_dir && fab_mkdirs(r->best_dir, err);
+}
+
+static bool go(run_state *r, json_t *summary, fab_err *err)
+{
+    fab_session *s = &r->s;
+    if (!start(r, err)) return false;
+    if (r->o->dry_run) return rehearse(r, summary, err);
+    r->events = fab_events_open(s->out_dir, (int64_t)r->at[AT_TOTAL], err);
+    char *copy = r->events ? fab_path_join(s->arena, s->out_dir, "recipe.json", err) : NULL;
+    if (!copy || !fab_json_write(copy, s->recipe, err) || !all_stages(r, err)) return false;
+    json_object_set_new(summary, "finished", json_boolean(!r->paused));
+    json_object_set_new(summary, "steps", json_integer((json_int_t)r->at[AT_TOTAL]));
+    json_object_set_new(summary, "seconds", json_real((double)r->at[AT_SECONDS] + fab_now() - r->started));
+    return r->paused || fab_session_finish(s, summary, err);
+}
+
+bool fab_train_run(const fab_train_opts *o, json_t **summary, fab_err *err)
+{
+    run_state r = { .o = o };
+    json_t *told = json_object();
+    if (summary) *summary = NULL;
+    if (!told) return fab_fail(err, FAB_ENOMEM, "out of memory");
+    bool ok = fab_session_open(&r.s, o, err) && go(&r, told, err);
+    fab_events_close(r.events);
+    fab_session_close(&r.s);
+    if (ok && summary) *summary = json_incref(told);
+    json_decref(told);
+    return ok;
+}
