@@ -1,0 +1,23 @@
+/* pairs: what the two contrastive losses share: from the gradient of the pair scores to that of the rows. */
+#include "tensor/op.h"
+
+bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float s)
+{
+    const fab_tensor *a = y->in[0], *b = y->in[1];
+    float *da = fab_grad_of(y, 0), *db = fab_grad_of(y, 1);
+    int64_t B = a->shape[0], D = a->shape[1];
+    fab_arena_mark mark = fab_arena_save(c->arena);
+    float *scaled = fab_take_f32(c, B * B);
+    if (!scaled) return false;
+    c->k->scale(c->pool, s, ds, scaled, B * B);
+    fab_gemm g = { .m = B, .n = D, .k = B, .a = scaled, .a_row = B, .a_col = 1, .b = b->data, .b_dtype = FAB_F32,
+                   .b_row = D, .b_col = 1, .c = da, .c_row = D, .add = true };
+    if (da && !c->k->gemm(c->pool, &g, &c->err)) return false;
+    g.a_row = 1;
+    g.a_col = B;
+    g.b = a->data;
+    g.c = db;
+    if (db && !c->k->gemm(c->pool, &g, &c->err)) return false;
+    fab_arena_release(c->arena, mark);
+    return true;
+}
