@@ -67,4 +67,11 @@ void fab_live_step(fab_live *l, int64_t step, double loss, double lr, double nor
     if (fab_now() - l->logged >= l->every_s || (step == l->total && l->total > 0)) log_line(l, words);
 }
 
-void fab_live_clear(fab_live *l) { fab_progress_clear(&l->bar); }
+void fab_live_clear(fab_live *l)
+{
+    fab_progress bar = l->bar;
+    fab_progress_clear(&l->bar);
+    l->bar.tty = bar.tty; /* the next step draws again */
+    l->bar.json = bar.json;
+    l->bar.shown = 0;
+}

@@ -23,6 +23,6 @@ void fab_live_init(fab_live *l, const char *stage, int64_t done, int64_t total, 
 void fab_live_step(fab_live *l, int64_t step, double loss, double lr, double norm, int64_t items);
 double fab_live_loss(const fab_live *l);    /* smoothed; 0 before the first step */
 double fab_live_eta_s(const fab_live *l);   /* 0 when unknown */
-void fab_live_clear(fab_live *l);           /* ends the line, for a message or the end of the stage */
+void fab_live_clear(fab_live *l);           /* ends the line, for a message or the end of the stage; may go on */
 
 #endif

@@ -173,6 +173,7 @@ static void colour(const plot *p, int s, double alpha)
 static void trace(const plot *p, const fab_series *s, double smooth, double width)
 {
     double mean = 0, weight = 0;
+    cairo_new_path(p->cr); /* words leave a point behind */
     for (int64_t i = 0; i < s->n; i++) {
         if (!point_ok(s, i)) continue;
         mean = smooth * mean + (1 - smooth) * s->y[i];
@@ -193,6 +194,7 @@ static void draw_series(const plot *p, const fab_series *s, int index)
     trace(p, s, s->smooth, 2);
     for (int64_t i = 0; s->marks && i < s->n; i++) {
         if (!point_ok(s, i)) continue;
+        cairo_new_path(p->cr);
         cairo_arc(p->cr, at_x(p, s->x[i]), at_y(p, &p->y[s->right], s->y[i]), 3.2, 0, 6.283185307179586);
         cairo_fill(p->cr);
     }

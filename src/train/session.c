@@ -132,7 +132,7 @@ static void read_augment(const json_t *o, fab_augment_opts *a)
 static bool read_recipe(fab_session *s, const fab_train_opts *o, fab_err *err)
 {
     static const char *const keys[] = { "name", "version", "seed", "data", "out", "store_side", "tokenizer", "model",
-                                        "optimizer", "augment", "stages", "save", "checkpoint_every", NULL };
+                                        "optimizer", "augment", "stages", "save", "share_val", NULL };
     s->recipe = fab_yaml_open(o->recipe, err);
     if (!s->recipe || !known_keys(s->recipe, "the recipe", keys, err)) return false;
     for (int i = 0; i < o->n_set; i++)
@@ -149,9 +149,9 @@ static bool read_recipe(fab_session *s, const fab_train_opts *o, fab_err *err)
     read_augment(json_object_get(s->recipe, "augment"), &s->augment);
 
     /* What a resume must agree on: everything but how long and where. */
-    char *text = json_dumps(json_object_get(s->recipe, "model"), JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_dumps(json_object_get(s->recipe, "model"), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
     fab_sha256_hex(text ? text : "", text ? strlen(text) : 0, s->recipe_hash);
-    json_free_dump(text);
+    fab_free(text);
     return true;
 }
 
@@ -189,8 +189,8 @@ static fab_bpe *train_tokenizer(fab_session *s, fab_err *err)
     const fab_bpe_train_opts opts = { .vocab_size = (int32_t)number(o, "vocab", 8000),
                                       .specials = fab_mini_special_names,
                                       .n_specials = FAB_MINI_SPECIALS,
-                                      .pre = FAB_PRETOKEN_FABRICA,
-                                      .max_chars = (int32_t)number(o, "max_chars", 0) };
+                                      .pre = FAB_PRE_FABRICA,
+                                      .max_han = (int32_t)number(o, "max_han", 0) };
     fab_bpe_trainer *t = fab_bpe_trainer_new(&opts, err);
     fab_bpe *b = t && feed_all(t, &s->bundle, err) ? fab_bpe_trainer_finish(t, err) : NULL;
     fab_bpe_trainer_free(t);
@@ -346,7 +346,8 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
     s->step_arena = s->arena ? fab_arena_new(256u << 20, err) : NULL;
     if (!s->step_arena || !read_recipe(s, o, err) || !fab_mkdirs(s->out_dir, err)) return false;
     fab_rng_init(&s->rng, (uint64_t)number(s->recipe, "seed", 1) + 1);
-    if (!fab_bundle_open(&s->bundle, s->data_dir, true, err) || !open_tokenizer(s, err) || !open_store(s, err)) return false;
+    const fab_bundle_opts bundle = { .corpus = true, .share_val = json_is_true(json_object_get(s->recipe, "share_val")) };
+    if (!fab_bundle_open(&s->bundle, s->data_dir, &bundle, err) || !open_tokenizer(s, err) || !open_store(s, err)) return false;
     if (!index_questions(s, err) || !index_sets(s, err) || !index_val(s, err) || !index_texts(s, err)) return false;
     fab_log(FAB_LOG_INFO, "data: %d pictures (SLAKE %d, VQA-RAD %d, ISIC %d, Kermany %d, BCCD %d), %lld + %lld questions, %lld texts",
             s->bundle.images.n, s->n_set[0], s->n_set[1], s->n_set[2], s->n_set[3], s->n_set[4],

@@ -1,0 +1,189 @@
+/* finish: the last stage's weights become a model file: calibrated, gated, with its card and its baseline inside.
+ *
+ * The file is first written plain and opened through the engine, so that temperature and gate are fitted on exactly
+ * what will run; then it is written again with them.
+ */
+#include <math.h>
+#include <string.h>
+#include "base/log.h"
+#include "engine/gate.h"
+#include "evaluate/calibrate.h"
+#include "evaluate/vqa.h"
+#include "train/session.h"
+
+/* False refusals that the gate is set for, on pictures it was not fitted on. */
+static const double gate_rate = 0.02;
+
+static char *model_path(fab_session *s, const char *suffix, fab_err *err)
+{
+    char *name = fab_arena_printf(s->arena, err, "%s%s", s->name, suffix);
+    return name ? fab_path_join(s->arena, s->out_dir, name, err) : NULL;
+}
+
+static bool save_options(fab_session *s, fab_mini_save_opts *o, fab_err *err)
+{
+    const json_t *save = json_object_get(s->recipe, "save");
+    const char *dtype = json_string_value(json_object_get(save, "dtype"));
+    const char *version = json_string_value(json_object_get(s->recipe, "version"));
+    *o = (fab_mini_save_opts){ .name = s->name, .version = version ? version : "0", .dtype = FAB_F16 };
+    if (dtype && !fab_dtype_parse(dtype, &o->dtype))
+        return fab_fail(err, FAB_EUSAGE, "recipe: save.dtype: '%s' is no type", dtype);
+    return true;
+}
+
+/* ---- temperature --------------------------------------------------------------------------------------------- */
+
+/* The yes and no of a closed question, by the words of its answer; NULL: not a yes-no answer. */
+static const char *const *yes_no(const char *answer)
+{
+    static const char *const pairs[][2] = { { "Yes", "No" }, { "包含", "不包含" }, { "是的", "不是" },
+                                            { "有", "没有" }, { "是", "否" },      { "健康", "不健康" } };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (fab_vqa_match(answer, pairs[i][0]) || fab_vqa_match(answer, pairs[i][1])) return pairs[i];
+    return NULL;
+}
+
+static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration *before, fab_calibration *after, fab_err *err)
+{
+    fab_arena_reset(s->step_arena);
+    float *z = fab_arena_take(s->step_arena, (size_t)s->n_val * 2 * sizeof *z, err);
+    int *truth = fab_arena_take(s->step_arena, (size_t)s->n_val * sizeof *truth, err);
+    const fab_look *look = NULL;
+    int64_t n = 0;
+    bool ok = z && truth;
+    for (int64_t i = 0; ok && i < s->n_val; i++) {
+        const fab_qa *q = s->val[i];
+        const char *const *pair = yes_no(q->answer);
+        if (!pair) continue;
+        fab_score score[2];
+        fab_look_unref(look);
+        look = fab_engine_look_rgb(e, fab_store_get(s->store, q->image), fab_store_side(s->store), fab_store_side(s->store), err);
+        ok = look && fab_engine_score(e, look, q->question, pair, 2, 1, score, err);
+        if (!ok) break;
+        truth[n] = !fab_vqa_match(q->answer, pair[0]);
+        z[2 * n] = (float)score[0].logp;
+        z[2 * n++ + 1] = (float)score[1].logp;
+    }
+    fab_look_unref(look);
+    ok = ok && fab_temperature_fit(z, truth, n, 2, T, err);
+    float *p = ok ? fab_arena_take(s->step_arena, (size_t)n * 2 * sizeof *p, err) : NULL;
+    if (!p) return false;
+    for (int k = 0; k < 2; k++) {
+        for (int64_t i = 0; i < n; i++) fab_temperature_apply(z + 2 * i, 2, k ? *T : 1, p + 2 * i);
+        if (!fab_calibration_measure(p, truth, n, 2, k ? after : before, err)) return false;
+    }
+    return true;
+}
+
+/* ---- gate ---------------------------------------------------------------------------------------------------- */
+
+static bool gate_features(fab_session *s, fab_engine *e, int32_t image, int dim, float *out, fab_err *err)
+{
+    int side = fab_store_side(s->store);
+    const fab_look *l = fab_engine_look_rgb(e, fab_store_get(s->store, image), side, side, err);
+    if (!l) return false;
+    fab_gate_features(l->mean, dim, l->rgb, l->side, out);
+    fab_look_unref(l);
+    return true;
+}
+
+static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused, fab_err *err)
+{
+    int dim = s->model->cfg.widths[2], width = dim + FAB_GATE_PIXEL_DIMS;
+    int32_t n = s->bundle.images.n;
+    float *fit = fab_arena_take(s->arena, (size_t)n * (size_t)width * sizeof *fit, err);
+    float *held = fab_arena_take(s->arena, (size_t)n * (size_t)width * sizeof *held, err);
+    int32_t *domain = fab_arena_take(s->arena, (size_t)n * sizeof *domain, err);
+    int64_t n_fit = 0, n_held = 0;
+    if (!fit || !held || !domain) return false;
+    for (int k = 0; k < FAB_SETS; k++)
+        for (int32_t i = 0; i < s->n_set[k]; i++) {
+            if (!gate_features(s, e, s->set_pictures[k][i], dim, fit + n_fit * width, err)) return false;
+            domain[n_fit++] = k;
+        }
+    for (int32_t i = 0; i < n; i++) {
+        if (s->of_picture[i].n_real || s->of_picture[i].n_made) continue;
+        if (!gate_features(s, e, i, dim, held + n_held++ * width, err)) return false;
+    }
+    const fab_gate_opts o = { .seed = 1 };
+    if (!fab_gate_fit(g, fit, domain, n_fit, width, &o, s->arena, err)) return false;
+    g->limit = fab_gate_limit_for(g, held, n_held, gate_rate, s->arena, err);
+    *refused = fab_gate_refused(g, held, n_held);
+    return g->limit > 0;
+}
+
+/* ---- card ---------------------------------------------------------------------------------------------------- */
+
+static json_t *exam_json(const fab_exam *e)
+{
+    return json_pack("{s:I, s:{s:f, s:f, s:f}, s:{s:f}, s:f, s:{s:f, s:f, s:f}, s:f}", "n", (json_int_t)e->n, "slake_en", "overall",
+                     e->slake_en, "open", e->slake_en_open, "closed", e->slake_en_closed, "slake_zh", "overall", e->slake_zh,
+                     "slake_unseen_pictures", e->slake_unseen, "vqa_rad", "overall", e->rad, "open", e->rad_open, "closed",
+                     e->rad_closed, "classification_exam", e->made);
+}
+
+static fab_blind *train_blind(const fab_session *s, fab_err *err)
+{
+    int64_t n = s->bundle.slake.n + s->bundle.rad.n;
+    fab_qa *all = fab_new_array((size_t)n, sizeof *all, err);
+    if (!all) return NULL;
+    memcpy(all, s->bundle.slake.items, (size_t)s->bundle.slake.n * sizeof *all);
+    memcpy(all + s->bundle.slake.n, s->bundle.rad.items, (size_t)s->bundle.rad.n * sizeof *all);
+    fab_blind *b = fab_blind_train(all, n, err);
+    fab_free(all);
+    return b;
+}
+
+static json_t *measure(fab_session *s, json_t *summary, fab_err *err)
+{
+    fab_exam seen, blank;
+    if (!fab_session_exam(s, 0, false, &seen, err) || !fab_session_exam(s, 0, true, &blank, err)) return NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name", s->name, "intended_use",
+                     "Research use only. Not for diagnostic use.", "training_data",
+                     "SLAKE (CC BY 4.0), VQA-RAD (CC0), ISIC 2017 (CC0), Kermany chest X-ray (CC BY 4.0), BCCD (MIT), MedQuAD "
+                     "(CC BY 4.0), PubMedQA (MIT), ROCO captions (CC BY), Huatuo (Apache-2.0), Toyhom (MIT)",
+                     "cost", json_deep_copy(summary), "validation", "model", exam_json(&seen), "blank_image", exam_json(&blank));
+}
+
+bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
+{
+    fab_mini_save_opts o;
+    char *path = model_path(s, ".gguf", err), *card_path = model_path(s, ".card.json", err);
+    if (!path || !card_path || !save_options(s, &o, err)) return false;
+    fab_log(FAB_LOG_INFO, "measuring on all validation records, then with a blank picture");
+    json_t *card = measure(s, summary, err);
+    fab_blind *blind = card ? train_blind(s, err) : NULL;
+    char *packed = blind ? fab_blind_pack(blind, s->arena, err) : NULL;
+    fab_blind_free(blind);
+    o.question_only = packed;
+    bool ok = packed && fab_mini_save(path, s->model, s->bpe, &o, err);
+
+    fab_engine *e = ok ? fab_engine_open(path, s->pool, err) : NULL;
+    fab_gate gate;
+    fab_calibration before, after;
+    double T = 1, refused = 0;
+    fab_log(FAB_LOG_INFO, "fitting temperature and input gate");
+    ok = e && calibrate(s, e, &T, &before, &after, err) && fit_gate(s, e, &gate, &refused, err);
+    fab_engine_close(e);
+    if (ok) {
+        json_object_set_new(card, "calibration", json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n", (json_int_t)after.n,
+                                                           "ece_before", before.ece, "ece", after.ece, "brier_before", before.brier,
+                                                           "brier", after.brier));
+        json_object_set_new(card, "gate", json_pack("{s:i, s:f, s:f}", "clusters", gate.n, "limit", (double)gate.limit,
+                                                    "false_refusal_rate", refused));
+        o.temperature = (float)T;
+        o.gate_n = gate.n;
+        o.gate_dim = gate.dim;
+        o.gate_mean = gate.mean;
+        o.gate_ivar = gate.ivar;
+        o.gate_limit = gate.limit;
+        char *text = json_dumps(card, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        o.card = text;
+        ok = text && fab_mini_save(path, s->model, s->bpe, &o, err) && fab_json_write(card_path, card, err);
+        fab_free(text);
+        json_object_set_new(summary, "model", json_string(path));
+        json_object_set_new(summary, "card", json_incref(card));
+    }
+    json_decref(card);
+    return ok;
+}

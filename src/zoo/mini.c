@@ -1,0 +1,240 @@
+/* mini: what a small bilingual image-and-words model looks like when 3,700 images and two CPU cores must do.
+ *
+ *   pixels [B,S,S,3]
+ *     stem     3x3/2 conv, norm, gelu, 3x3/2 conv                          S/4
+ *     stage i  (3x3/2 conv between) depth x [ x + conv(gelu(norm(conv(gelu(norm x))))) ]   S/4, S/8, S/16
+ *     + learnt positions, transformer blocks, norm                         grid [B,G*G,D], G = S/16
+ *     2x2 mean, linear, gelu, linear                                       P = G*G/4 image tokens of the decoder
+ *   decoder: LLaMA block (RMSNorm, rotary, grouped-query, SwiGLU; Touvron et al. 2023), tied embeddings
+ *
+ * Why so. Convolutions: locality and translation are built in, a ViT must learn them and 3,700 images do not teach it
+ * (He et al. 2016 blocks, pre-activated; LayerNorm over channels instead of batch statistics, so that a batch of one is
+ * a batch of many). Two transformer blocks on the 1/16 grid: "left of", "largest", "how many" need the whole picture.
+ * Few image tokens: the decoder's cost grows with them, and one look at the image serves many questions. Image tokens
+ * stand before the words as in LLaVA (Liu et al. 2023); image and question see each other both ways (prefix mask),
+ * since only the answer is predicted. The text embedding is the decoder's state at <emb> (as CLIP's is at <eot>), so
+ * contrastive learning and answering share one text model.
+ */
+#include "zoo/mini.h"
+
+#include <string.h>
+#include "base/hash.h"
+#include "format/weights.h"
+#include "format/weights_write.h"
+
+const char *const fab_mini_special_names[FAB_MINI_SPECIALS] = {
+    "<pad>", "<bos>", "<eos>", "<q>", "<a>", "<cap_en>", "<cap_zh>", "<emb>",
+};
+
+const fab_mini_config fab_mini_default = {
+    .image_size = 160,
+    .widths = { 64, 128, 256 },
+    .depths = { 1, 2, 2 },
+    .vit_layers = 2,
+    .vit_heads = 4,
+    .embed = 192,
+    .text = { .dim = 256, .ffn = 768, .vocab = 8000, .layers = 4, .heads = 4, .kv_heads = 2, .tied = true },
+};
+
+enum { STEM = 32 };
+
+typedef struct {
+    fab_norm norm1, norm2;
+    fab_conv_layer conv1, conv2;
+} res_block;
+
+struct fab_mini_stage {
+    fab_conv_layer down; /* stages 1, 2 */
+    res_block *blocks;
+};
+
+struct fab_mini_vit {
+    fab_block block;
+};
+
+int fab_mini_grid(const fab_mini_config *cfg) { return cfg->image_size / 16; }
+
+int fab_mini_tokens(const fab_mini_config *cfg)
+{
+    int g = fab_mini_grid(cfg) / 2;
+    return g * g;
+}
+
+static bool check_config(const fab_mini_config *c, fab_err *err)
+{
+    if (c->image_size < 32 || c->image_size > 1024 || c->image_size % 32)
+        return fab_fail(err, FAB_EFORMAT, "image size %d is no multiple of 32 in 32..1024", c->image_size);
+    for (int i = 0; i < 3; i++)
+        if (c->widths[i] < 1 || c->widths[i] > 4096 || c->depths[i] < 0 || c->depths[i] > 64)
+            return fab_fail(err, FAB_EFORMAT, "stage %d: width %d, depth %d", i, c->widths[i], c->depths[i]);
+    if (c->vit_layers < 0 || c->vit_layers > 64 || (c->vit_layers && (c->vit_heads < 1 || c->widths[2] % c->vit_heads)))
+        return fab_fail(err, FAB_EFORMAT, "%d heads do not divide width %d", c->vit_heads, c->widths[2]);
+    const fab_llama_config *t = &c->text;
+    if (t->dim < 8 || t->dim > 16384 || t->vocab <= FAB_MINI_SPECIALS || t->vocab > 1 << 20 || t->layers < 1 ||
+        t->layers > 256 || t->ffn < 1 || t->ffn > 1 << 17)
+        return fab_fail(err, FAB_EFORMAT, "decoder: width %lld, %d layers, ffn %lld, vocabulary %lld", (long long)t->dim,
+                        t->layers, (long long)t->ffn, (long long)t->vocab);
+    if (t->heads < 1 || t->dim % t->heads || (t->kv_heads && t->heads % t->kv_heads))
+        return fab_fail(err, FAB_EFORMAT, "decoder: %d heads, %d key heads, width %lld do not divide", t->heads,
+                        t->kv_heads, (long long)t->dim);
+    if (c->embed < 1 || c->embed > 4096 || c->labels < 0 || c->labels > 4096 || c->classes < 0 || c->classes > 4096)
+        return fab_fail(err, FAB_EFORMAT, "embedding %d, labels %d, classes %d", c->embed, c->labels, c->classes);
+    return true;
+}
+
+fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err)
+{
+    if (!check_config(cfg, err)) return NULL;
+    fab_mini *m = fab_arena_zero(a, sizeof *m, err);
+    if (!m) return NULL;
+    m->cfg = *cfg;
+    m->stages = fab_arena_zero(a, 3 * sizeof *m->stages, err);
+    m->vit = fab_arena_zero(a, (size_t)cfg->vit_layers * sizeof *m->vit, err);
+    if (!m->stages || !m->vit) return NULL;
+    for (int i = 0; i < 3; i++) {
+        m->stages[i].blocks = fab_arena_zero(a, (size_t)cfg->depths[i] * sizeof(res_block), err);
+        if (!m->stages[i].blocks) return NULL;
+    }
+    return m;
+}
+
+/* ---- parameters ---------------------------------------------------------------------------------------------- */
+
+static void res_params(fab_params *p, res_block *b, int64_t dim)
+{
+    const fab_conv_opts o = { .stride = 1, .pad = 1, .groups = 1 };
+    fab_norm_params(p, &b->norm1, "norm1", dim, 1e-6f);
+    fab_conv_params(p, &b->conv1, "conv1", dim, dim, 3, o, true);
+    fab_norm_params(p, &b->norm2, "norm2", dim, 1e-6f);
+    fab_conv_params(p, &b->conv2, "conv2", dim, dim, 3, o, true);
+}
+
+static void tower_params(fab_params *p, fab_mini *m)
+{
+    const fab_mini_config *c = &m->cfg;
+    const fab_conv_opts half = { .stride = 2, .pad = 1, .groups = 1 };
+    int64_t grid = fab_mini_grid(c), dim = c->widths[2];
+
+    size_t tower = fab_params_enter(p, "tower.");
+    fab_conv_params(p, &m->stem1, "stem1", 3, STEM, 3, half, true);
+    fab_norm_params(p, &m->stem_norm, "stem_norm", STEM, 1e-6f);
+    fab_conv_params(p, &m->stem2, "stem2", STEM, c->widths[0], 3, half, true);
+    for (int i = 0; i < 3; i++) {
+        size_t stage = fab_params_enter(p, "stages.%d.", i);
+        if (i) fab_conv_params(p, &m->stages[i].down, "down", c->widths[i - 1], c->widths[i], 3, half, true);
+        for (int j = 0; j < c->depths[i]; j++) {
+            size_t block = fab_params_enter(p, "blocks.%d.", j);
+            res_params(p, &m->stages[i].blocks[j], c->widths[i]);
+            fab_params_leave(p, block);
+        }
+        fab_params_leave(p, stage);
+    }
+    fab_param(p, &m->pos, "pos", FAB_SHAPE(grid * grid, dim), FAB_INIT_TRUNC(0.02f));
+    for (int i = 0; i < c->vit_layers; i++) {
+        const fab_block_config b = { .attn = { .dim = dim, .heads = c->vit_heads, .qkv_bias = true, .out_bias = true },
+                                     .ffn = 4 * dim,
+                                     .eps = 1e-6f,
+                                     .gelu = FAB_GELU_TANH };
+        size_t block = fab_params_enter(p, "vit.%d.", i);
+        fab_block_params(p, &m->vit[i].block, &b);
+        fab_params_leave(p, block);
+    }
+    fab_norm_params(p, &m->grid_norm, "grid_norm", dim, 1e-6f);
+    fab_params_leave(p, tower);
+}
+
+void fab_mini_params(fab_params *p, fab_mini *m)
+{
+    const fab_mini_config *c = &m->cfg;
+    int64_t dim = c->widths[2], text = c->text.dim;
+
+    tower_params(p, m);
+    fab_dense_params(p, &m->proj1, "projector.0", dim, text, true, FAB_INIT_XAVIER);
+    fab_dense_params(p, &m->proj2, "projector.2", text, text, true, FAB_INIT_NORMAL(0.02f));
+    fab_dense_params(p, &m->image_proj, "image_projection", dim, c->embed, false, FAB_INIT_XAVIER);
+    fab_dense_params(p, &m->text_proj, "text_projection", text, c->embed, false, FAB_INIT_XAVIER);
+    fab_param(p, &m->logit_scale, "logit_scale", FAB_SHAPE(1), FAB_INIT_CONST(2.6592600f)); /* ln(1/0.07) */
+    if (c->labels) fab_dense_params(p, &m->dense, "dense_head", dim, c->labels, true, FAB_INIT_NORMAL(0.02f));
+    if (c->classes) fab_dense_params(p, &m->classes, "class_head", dim, c->classes, true, FAB_INIT_NORMAL(0.02f));
+    size_t t = fab_params_enter(p, "text.");
+    fab_llama_params(p, &m->text, &c->text);
+    fab_params_leave(p, t);
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------- */
+
+static fab_tensor *res_forward(fab_ctx *c, const res_block *b, fab_tensor *x, float drop)
+{
+    fab_tensor *h = fab_gelu(c, fab_norm_forward(c, &b->norm1, x), FAB_GELU_TANH);
+    h = fab_conv_layer_forward(c, &b->conv1, h);
+    h = fab_gelu(c, fab_norm_forward(c, &b->norm2, h), FAB_GELU_TANH);
+    h = fab_conv_layer_forward(c, &b->conv2, h);
+    return fab_add(c, x, fab_drop_path(c, h, drop));
+}
+
+fab_mini_view fab_mini_look(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop)
+{
+    const fab_mini_config *cfg = &m->cfg;
+    int64_t B = pixels ? pixels->shape[0] : 0, G = fab_mini_grid(cfg), D = cfg->widths[2];
+
+    fab_tensor *x = fab_conv_layer_forward(c, &m->stem1, pixels);
+    x = fab_gelu(c, fab_norm_forward(c, &m->stem_norm, x), FAB_GELU_TANH);
+    x = fab_conv_layer_forward(c, &m->stem2, x);
+    for (int i = 0; i < 3; i++) {
+        const struct fab_mini_stage *s = &m->stages[i];
+        if (i) x = fab_conv_layer_forward(c, &s->down, x);
+        for (int j = 0; j < cfg->depths[i]; j++) x = res_forward(c, &s->blocks[j], x, i ? drop : 0);
+    }
+    x = fab_add(c, fab_reshape(c, x, FAB_SHAPE(B, G * G, D)), m->pos);
+    for (int i = 0; i < cfg->vit_layers; i++)
+        x = fab_block_forward(c, &m->vit[i].block, x, &(fab_attn_state){ 0 }, drop, drop);
+
+    fab_mini_view v = { .grid = fab_norm_forward(c, &m->grid_norm, x) };
+    fab_want_grad(v.grid);
+    fab_tensor *t = fab_reshape(c, v.grid, FAB_SHAPE(B, G, G, D));
+    t = fab_pool2d(c, t, (fab_pool_opts){ .size = 2, .stride = 2 });
+    t = fab_reshape(c, t, FAB_SHAPE(B, G * G / 4, D));
+    t = fab_gelu(c, fab_dense_forward(c, &m->proj1, t), FAB_GELU_TANH);
+    v.tokens = fab_dense_forward(c, &m->proj2, t);
+    v.mean = fab_mean(c, v.grid, 1);
+    return v;
+}
+
+fab_tensor *fab_mini_image_embed(fab_ctx *c, const fab_mini *m, const fab_mini_view *v)
+{
+    return fab_l2norm(c, fab_dense_forward(c, &m->image_proj, v->mean), 1e-12f);
+}
+
+fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v)
+{
+    fab_tensor *y = fab_dense_forward(c, &m->dense, v->grid);
+    return y ? fab_reshape(c, y, FAB_SHAPE(y->shape[0] * y->shape[1], y->shape[2])) : NULL;
+}
+
+fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v)
+{
+    return fab_dense_forward(c, &m->classes, v->mean);
+}
+
+fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids, fab_tensor *prefix,
+                          fab_kv *kv, float drop)
+{
+    fab_tensor *x = fab_llama_embed(c, &m->text, ids);
+    if (tokens) x = fab_concat(c, tokens, x, 1);
+    return fab_llama_hidden(c, &m->text, fab_dropout(c, x, drop), prefix, NULL, kv, drop);
+}
+
+fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, fab_tensor *rows)
+{
+    return fab_llama_logits(c, &m->text, hidden, rows);
+}
+
+fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last, float drop)
+{
+    fab_tensor *h = fab_mini_read(c, m, NULL, ids, NULL, NULL, drop);
+    fab_tensor *rows = fab_tensor_new(c, FAB_I32, FAB_SHAPE(last ? last->shape[0] : 1));
+    if (!h || !rows || !last) return NULL;
+    for (int64_t n = 0; n < last->shape[0]; n++)
+        fab_i32(rows)[n] = (int32_t)(n * ids->shape[1]) + fab_i32(last)[n];
+    return fab_l2norm(c, fab_dense_forward(c, &m->text_proj, fab_gather(c, h, rows)), 1e-12f);
+}

@@ -1,0 +1,114 @@
+/* mini: fabrica's own small bilingual vision-language model. See mini.c for the architecture and why it is so.
+ *
+ *   image [B,S,S,3] -> tower -> grid [B,G*G,D] -> 2x2 pooling, projector -> P image tokens  \
+ *   words -> byte-level BPE -> ids -----------------------------------------------------------> decoder -> next words
+ *                                            mean of grid -> image embedding   |   <emb> token -> text embedding
+ *
+ * One sequence: [P image tokens] <q> question <a> answer <eos>. Everything up to <a> sees everything up to <a> (prefix
+ * mask); the answer is causal. Without an image the sequence starts at <q>. Captions: <cap_en> or <cap_zh> in the place
+ * of <q> question <a>. Text embedding: words <emb>, causal.
+ */
+#ifndef FAB_ZOO_MINI_H
+#define FAB_ZOO_MINI_H
+
+#include "nn/layers.h"
+#include "nn/params.h"
+#include "tensor/tensor.h"
+#include "text/bpe.h"
+#include "zoo/llama.h"
+
+/* Ids of the special tokens: the first of every mini vocabulary, in this order. */
+enum {
+    FAB_MINI_PAD, FAB_MINI_BOS, FAB_MINI_EOS, FAB_MINI_Q, FAB_MINI_A, FAB_MINI_CAP_EN, FAB_MINI_CAP_ZH, FAB_MINI_EMB,
+    FAB_MINI_SPECIALS
+};
+extern const char *const fab_mini_special_names[FAB_MINI_SPECIALS]; /* "<pad>", "<bos>", ... */
+
+typedef struct {
+    int image_size;              /* S, a multiple of 32; the grid is S/16 on a side */
+    int widths[3], depths[3];    /* stages at S/4, S/8, S/16 */
+    int vit_layers, vit_heads;   /* transformer blocks on the grid */
+    int labels;                  /* outputs of the dense head: data/dense.h's table; 0: no head */
+    int classes;                 /* outputs of the image-level head, 0: none */
+    int embed;                   /* contrastive space */
+    fab_llama_config text;
+} fab_mini_config;
+extern const fab_mini_config fab_mini_default;
+
+typedef struct fab_mini fab_mini; /* parameters and config; made by fab_mini_new, filled by fab_params visitors */
+
+struct fab_mini {
+    fab_mini_config cfg;
+    fab_conv_layer stem1, stem2;
+    fab_norm stem_norm;
+    struct fab_mini_stage *stages; /* 3 */
+    fab_tensor *pos;               /* [G*G, D] */
+    struct fab_mini_vit *vit;
+    fab_norm grid_norm;
+    fab_dense proj1, proj2, image_proj, text_proj, dense, classes;
+    fab_tensor *logit_scale;
+    fab_llama text;
+    fab_param_list list;           /* what the visit filled: pass &m->list to fab_params_init or _load */
+};
+
+/* All structs live in the arena. The config is copied; sizes that do not fit each other are an error that names them. */
+fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err);
+void fab_mini_params(fab_params *p, fab_mini *m);
+
+/* What the tower makes of a batch of images. */
+typedef struct {
+    fab_tensor *grid;   /* [B,G*G,D] after the last norm: Grad-CAM looks here */
+    fab_tensor *tokens; /* [B,P,T] for the decoder */
+    fab_tensor *mean;   /* [B,D] mean of grid: features for the gate and the class head */
+} fab_mini_view;
+
+int fab_mini_grid(const fab_mini_config *cfg);   /* G */
+int fab_mini_tokens(const fab_mini_config *cfg); /* P */
+
+/* pixels f32 [B,S,S,3], (u8/255 - 0.5)/0.5. drop: dropout and stochastic depth when c->training. */
+fab_mini_view fab_mini_look(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop);
+fab_tensor *fab_mini_image_embed(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* [B,E], unit rows */
+
+/* Decoder over [image tokens] + ids. tokens [N,P,T] or NULL; ids i32 [N,L]; prefix i32 [N] counts the image tokens too,
+ * NULL: causal; kv NULL: whole sequence. -> normed hidden [N,P+L,T] (or [N,L,T] without image). */
+fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids, fab_tensor *prefix,
+                          fab_kv *kv, float drop);
+fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, fab_tensor *rows); /* [n,V] */
+/* ids i32 [N,L] that end with <emb> at position last[n] (i32 [N]) -> [N,E], unit rows */
+fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last, float drop);
+
+fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* logits [B*G*G, labels] */
+fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* logits [B, classes] */
+
+/* The model file: GGUF, architecture "fabrica-mini". Everything a run needs is in it. */
+typedef struct {
+    fab_mini *model;
+    fab_bpe *bpe;
+    char id[80];             /* name-version-first 12 hex digits of the file's SHA-256 */
+    char sha256[65];
+    float temperature;       /* calibration of answer likelihoods, 1 when absent */
+    /* input gate, see engine/gate.h: per-cluster means and inverse variances of `mean` features; n 0: no gate */
+    int gate_n, gate_dim;
+    const float *gate_mean, *gate_ivar; /* [n,dim] */
+    float gate_limit;
+    const char *card;        /* JSON text, "" when absent */
+    const char *question_only; /* the baseline that sees no picture (evaluate/vqa.h, fab_blind_parse), "" when absent */
+    fab_arena *arena;        /* owns all of the above */
+    void *weights;           /* the mapped file */
+} fab_mini_file;
+
+/* Opens for inference (weights kept in their dtype, packed once). NULL with err. */
+fab_mini_file *fab_mini_open(const char *path, fab_pool *pool, fab_err *err);
+void fab_mini_close(fab_mini_file *f);
+
+typedef struct {
+    float temperature;
+    int gate_n, gate_dim;
+    const float *gate_mean, *gate_ivar;
+    float gate_limit;
+    const char *name, *version, *card, *question_only; /* NULL: left out */
+    fab_dtype dtype;         /* matrices: FAB_F16, FAB_BF16, FAB_Q8_0 or FAB_F32; vectors stay f32 */
+} fab_mini_save_opts;
+bool fab_mini_save(const char *path, fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err);
+
+#endif

@@ -1,0 +1,269 @@
+/* mini_file: a mini as one GGUF v3 file, architecture "fabrica-mini": weights, tokenizer, calibration, gate, card.
+ *
+ *   fabrica-mini.image_size u32, .widths i32[3], .depths i32[3], .vit_layers, .vit_heads, .labels, .classes, .embed u32
+ *   fabrica-mini.{block_count, embedding_length, feed_forward_length, vocab_size, attention.head_count,
+ *                 attention.head_count_kv} u32                                          the decoder
+ *   tokenizer.ggml.{model, pre, tokens, merges, token_type}                             byte-level BPE
+ *   fabrica.calibration.temperature f32; fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit f32}
+ *   fabrica.card, fabrica.question_only string (JSON)
+ *
+ * Matrices are stored in the chosen type when their rows fill its blocks, everything else in f32.
+ */
+#include "zoo/mini.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/hash.h"
+#include "format/weights.h"
+#include "format/weights_write.h"
+
+#define KEY(name) "fabrica-mini." name
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+static bool get_int(const fab_weights *w, const char *key, int *out, fab_err *err)
+{
+    int64_t v;
+    if (!fab_weights_int(w, key, &v, err)) return false;
+    if (v < 0 || v > 1 << 24) return fab_fail(err, FAB_EFORMAT, "%s: %lld is out of range", key, (long long)v);
+    *out = (int)v;
+    return true;
+}
+
+static bool get_triple(const fab_weights *w, const char *key, fab_arena *a, int out[3], fab_err *err)
+{
+    int64_t n = 0;
+    const int32_t *v = fab_weights_i32s(w, key, a, &n, err);
+    if (!v) return false;
+    if (n != 3) return fab_fail(err, FAB_EFORMAT, "%s: 3 numbers needed, %lld there", key, (long long)n);
+    for (int i = 0; i < 3; i++) out[i] = v[i];
+    return true;
+}
+
+static bool read_config(const fab_weights *w, fab_arena *a, fab_mini_config *c, fab_err *err)
+{
+    const char *arch = fab_weights_str(w, "general.architecture", err);
+    if (!arch) return false;
+    if (strcmp(arch, "fabrica-mini"))
+        return fab_fail(err, FAB_EUNSUPPORTED, "architecture '%.40s', this loader reads 'fabrica-mini'", arch);
+    int dim = 0, ffn = 0, vocab = 0;
+    memset(c, 0, sizeof *c);
+    bool ok = get_int(w, KEY("image_size"), &c->image_size, err) && get_triple(w, KEY("widths"), a, c->widths, err) &&
+              get_triple(w, KEY("depths"), a, c->depths, err) && get_int(w, KEY("vit_layers"), &c->vit_layers, err) &&
+              get_int(w, KEY("vit_heads"), &c->vit_heads, err) && get_int(w, KEY("labels"), &c->labels, err) &&
+              get_int(w, KEY("classes"), &c->classes, err) && get_int(w, KEY("embed"), &c->embed, err) &&
+              get_int(w, KEY("block_count"), &c->text.layers, err) && get_int(w, KEY("embedding_length"), &dim, err) &&
+              get_int(w, KEY("feed_forward_length"), &ffn, err) && get_int(w, KEY("vocab_size"), &vocab, err) &&
+              get_int(w, KEY("attention.head_count"), &c->text.heads, err) &&
+              get_int(w, KEY("attention.head_count_kv"), &c->text.kv_heads, err);
+    c->text.dim = dim;
+    c->text.ffn = ffn;
+    c->text.vocab = vocab;
+    c->text.tied = true;
+    return ok;
+}
+
+static bool read_bpe(const fab_weights *w, fab_mini_file *f, fab_err *err)
+{
+    fab_bpe_parts p = { 0 };
+    int64_t n_types = 0;
+    p.tokens = fab_weights_strs(w, "tokenizer.ggml.tokens", &p.n_tokens, err);
+    if (p.tokens) p.merges = fab_weights_strs(w, "tokenizer.ggml.merges", &p.n_merges, err);
+    if (p.merges) p.types = fab_weights_i32s(w, "tokenizer.ggml.token_type", f->arena, &n_types, err);
+    if (p.types) p.pre = fab_weights_str(w, "tokenizer.ggml.pre", err);
+    if (!p.pre) return false;
+    if (n_types != p.n_tokens)
+        return fab_fail(err, FAB_EFORMAT, "tokenizer: %lld tokens, %lld token types", (long long)p.n_tokens,
+                        (long long)n_types);
+    f->bpe = fab_bpe_from_parts(&p, err);
+    if (!f->bpe) return false;
+    if (fab_bpe_vocab_size(f->bpe) > f->model->cfg.text.vocab)
+        return fab_fail(err, FAB_EFORMAT, "tokenizer has %d tokens, the decoder %lld", fab_bpe_vocab_size(f->bpe),
+                        (long long)f->model->cfg.text.vocab);
+    for (int i = 0; i < FAB_MINI_SPECIALS; i++)
+        if (fab_bpe_id(f->bpe, fab_mini_special_names[i]) != i)
+            return fab_fail(err, FAB_EFORMAT, "tokenizer: '%s' is token %d, %d needed", fab_mini_special_names[i],
+                            fab_bpe_id(f->bpe, fab_mini_special_names[i]), i);
+    return true;
+}
+
+static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
+{
+    int64_t n_mean = 0, n_ivar = 0;
+    double limit = 0, temperature = 1;
+    fab_weights_num(w, "fabrica.calibration.temperature", &temperature, NULL);
+    f->temperature = (float)temperature;
+    if (!(temperature > 0 && temperature < 1000))
+        return fab_fail(err, FAB_EFORMAT, "fabrica.calibration.temperature: %g is not in (0,1000)", temperature);
+    if (!fab_weights_has(w, "fabrica.gate.n")) return true;
+    if (!get_int(w, "fabrica.gate.n", &f->gate_n, err) || !get_int(w, "fabrica.gate.dim", &f->gate_dim, err) ||
+        !fab_weights_num(w, "fabrica.gate.limit", &limit, err) ||
+        !(f->gate_mean = fab_weights_f32s(w, "fabrica.gate.mean", f->arena, &n_mean, err)) ||
+        !(f->gate_ivar = fab_weights_f32s(w, "fabrica.gate.ivar", f->arena, &n_ivar, err)))
+        return false;
+    int64_t need = (int64_t)f->gate_n * f->gate_dim;
+    if (n_mean != need || n_ivar != need || f->gate_dim < f->model->cfg.widths[2])
+        return fab_fail(err, FAB_EFORMAT, "fabrica.gate: %d clusters of %d, but %lld means and %lld variances", f->gate_n,
+                        f->gate_dim, (long long)n_mean, (long long)n_ivar);
+    f->gate_limit = (float)limit;
+    return true;
+}
+
+static bool find_weight(void *arg, const char *name, fab_dtype *dtype, int *ndim, int64_t shape[FAB_MAX_DIM],
+                        const void **data)
+{
+    const fab_weight *e = fab_weights_find(arg, name, NULL);
+    if (!e) return false;
+    *dtype = e->dtype;
+    *ndim = e->ndim;
+    memcpy(shape, e->shape, sizeof e->shape);
+    *data = e->data;
+    return true;
+}
+
+static const char *weight_name(void *arg, int64_t i)
+{
+    return i < fab_weights_count(arg) ? fab_weights_at(arg, i)->name : NULL;
+}
+
+static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
+{
+    const fab_weights *w = f->weights;
+    fab_mini_config cfg;
+    if (!read_config(w, f->arena, &cfg, err) || !(f->model = fab_mini_new(f->arena, &cfg, err)) ||
+        !fab_weights_check_finite(w, err))
+        return false;
+    const fab_param_source source = { f->weights, find_weight, weight_name };
+    fab_params p = fab_params_load(f->arena, &f->model->list, &source);
+    p.pool = pool;
+    p.bf16 = true;
+    fab_mini_params(&p, f->model);
+    return fab_params_end(&p, err) && read_bpe(w, f, err) && read_gate(w, f, err);
+}
+
+static bool read_identity(fab_mini_file *f, const char *path, fab_err *err)
+{
+    fab_file bytes;
+    if (!fab_file_map(&bytes, path, 0, err)) return false;
+    fab_sha256_hex(bytes.data, bytes.size, f->sha256);
+    fab_file_unmap(&bytes);
+    const char *name = fab_weights_str(f->weights, "general.name", NULL);
+    const char *version = fab_weights_str(f->weights, "general.version", NULL);
+    snprintf(f->id, sizeof f->id, "%.32s-%.16s-%.12s", name ? name : "mini", version ? version : "0", f->sha256);
+    f->card = fab_weights_str(f->weights, "fabrica.card", NULL);
+    if (!f->card) f->card = "";
+    f->question_only = fab_weights_str(f->weights, "fabrica.question_only", NULL);
+    if (!f->question_only) f->question_only = "";
+    return true;
+}
+
+fab_mini_file *fab_mini_open(const char *path, fab_pool *pool, fab_err *err)
+{
+    fab_arena *a = fab_arena_new(1 << 20, err);
+    fab_mini_file *f = a ? fab_arena_zero(a, sizeof *f, err) : NULL;
+    if (!f) {
+        fab_arena_free(a);
+        return NULL;
+    }
+    f->arena = a;
+    f->weights = fab_weights_open(path, err);
+    if (f->weights && read_model(f, pool, err) && read_identity(f, path, err)) return f;
+    if (f->weights) fab_while(err, "%s", path); /* open has named the file already */
+    fab_mini_close(f);
+    return NULL;
+}
+
+void fab_mini_close(fab_mini_file *f)
+{
+    if (!f) return;
+    fab_bpe_free(f->bpe);
+    fab_weights_close(f->weights);
+    fab_arena_free(f->arena);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------- */
+
+static void put_config(fab_gguf *g, const fab_mini_config *c)
+{
+    fab_gguf_u32(g, KEY("image_size"), (uint32_t)c->image_size);
+    fab_gguf_i32s(g, KEY("widths"), (const int32_t *)c->widths, 3);
+    fab_gguf_i32s(g, KEY("depths"), (const int32_t *)c->depths, 3);
+    fab_gguf_u32(g, KEY("vit_layers"), (uint32_t)c->vit_layers);
+    fab_gguf_u32(g, KEY("vit_heads"), (uint32_t)c->vit_heads);
+    fab_gguf_u32(g, KEY("labels"), (uint32_t)c->labels);
+    fab_gguf_u32(g, KEY("classes"), (uint32_t)c->classes);
+    fab_gguf_u32(g, KEY("embed"), (uint32_t)c->embed);
+    fab_gguf_u32(g, KEY("block_count"), (uint32_t)c->text.layers);
+    fab_gguf_u32(g, KEY("embedding_length"), (uint32_t)c->text.dim);
+    fab_gguf_u32(g, KEY("feed_forward_length"), (uint32_t)c->text.ffn);
+    fab_gguf_u32(g, KEY("vocab_size"), (uint32_t)c->text.vocab);
+    fab_gguf_u32(g, KEY("attention.head_count"), (uint32_t)c->text.heads);
+    fab_gguf_u32(g, KEY("attention.head_count_kv"), (uint32_t)(c->text.kv_heads ? c->text.kv_heads : c->text.heads));
+}
+
+static void put_options(fab_gguf *g, const fab_mini_save_opts *o)
+{
+    fab_gguf_str(g, "general.architecture", "fabrica-mini");
+    fab_gguf_str(g, "general.name", o->name ? o->name : "mini");
+    fab_gguf_str(g, "general.version", o->version ? o->version : "0");
+    fab_gguf_str(g, "general.license", "Apache-2.0");
+    if (o->temperature > 0) fab_gguf_f32(g, "fabrica.calibration.temperature", o->temperature);
+    if (o->gate_n) {
+        int64_t n = (int64_t)o->gate_n * o->gate_dim;
+        fab_gguf_u32(g, "fabrica.gate.n", (uint32_t)o->gate_n);
+        fab_gguf_u32(g, "fabrica.gate.dim", (uint32_t)o->gate_dim);
+        fab_gguf_f32(g, "fabrica.gate.limit", o->gate_limit);
+        fab_gguf_f32s(g, "fabrica.gate.mean", o->gate_mean, n);
+        fab_gguf_f32s(g, "fabrica.gate.ivar", o->gate_ivar, n);
+    }
+    if (o->card) fab_gguf_str(g, "fabrica.card", o->card);
+    if (o->question_only) fab_gguf_str(g, "fabrica.question_only", o->question_only);
+}
+
+static bool put_bpe(fab_gguf *g, const fab_bpe *bpe, fab_arena *a, fab_err *err)
+{
+    fab_bpe_parts p;
+    if (!fab_bpe_to_parts(bpe, a, &p, err)) return false;
+    fab_gguf_str(g, "tokenizer.ggml.model", "gpt2");
+    fab_gguf_str(g, "tokenizer.ggml.pre", p.pre);
+    fab_gguf_strs(g, "tokenizer.ggml.tokens", p.tokens, p.n_tokens);
+    fab_gguf_i32s(g, "tokenizer.ggml.token_type", p.types, p.n_tokens);
+    return fab_gguf_strs(g, "tokenizer.ggml.merges", p.merges, p.n_merges);
+}
+
+static bool put_tensor(fab_gguf *g, const fab_tensor *t, fab_dtype dtype, fab_arena *a, fab_err *err)
+{
+    uint64_t bytes;
+    if (t->dtype != FAB_F32) return fab_fail(err, FAB_EINTERNAL, "%s: only f32 masters can be saved", t->name);
+    if (t->ndim != 2 || !fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes)) dtype = FAB_F32;
+    const void *data = t->data;
+    if (dtype != FAB_F32) {
+        void *packed = fab_arena_take(a, bytes, err);
+        if (!packed) return false;
+        if (!fab_kernels_best()->from_f32(NULL, dtype, t->data, packed, fab_count(t)))
+            return fab_fail(err, FAB_EUNSUPPORTED, "%s: cannot be stored as %s", t->name, fab_dtype_name(dtype));
+        data = packed;
+    }
+    return fab_gguf_tensor(g, t->name, dtype, t->ndim, t->shape, data);
+}
+
+static bool save(fab_gguf *g, const char *path, fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o,
+                 fab_arena *a, fab_err *err)
+{
+    put_options(g, o);
+    put_config(g, &m->cfg);
+    if (!put_bpe(g, bpe, a, err)) return false;
+    for (int64_t i = 0; i < m->list.n; i++)
+        if (!put_tensor(g, m->list.items[i], o->dtype, a, err)) return false;
+    return fab_gguf_write(g, path, err);
+}
+
+bool fab_mini_save(const char *path, fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err)
+{
+    fab_arena *a = fab_arena_new(1 << 20, err);
+    fab_gguf *g = a ? fab_gguf_new(err) : NULL;
+    bool ok = g && save(g, path, m, bpe, o, a, err);
+    fab_gguf_free(g);
+    fab_arena_free(a);
+    return ok;
+}
