@@ -1,0 +1,26 @@
+/* engine_impl: what engine.c, look.c and answer.c share. Not for other folders. */
+#ifndef FAB_ENGINE_ENGINE_IMPL_H
+#define FAB_ENGINE_ENGINE_IMPL_H
+
+#include "engine/engine.h"
+
+enum { FAB_LOOK_CACHE = 32 }; /* looks kept: about 0.5 MB each at S = 160 */
+
+struct fab_engine {
+    fab_mini_file *file;
+    fab_pool *pool;
+    fab_arena *own;  /* path and the like: lives as long as the engine */
+    fab_ctx ctx;     /* over `work`; reset at the start of every call */
+    fab_arena *work;
+    const char *path;
+    struct {
+        const fab_look *look; /* counted; NULL: free */
+        uint64_t used;        /* clock of its last use */
+    } cache[FAB_LOOK_CACHE];
+    uint64_t clock;
+};
+
+/* Moves the context's latched failure into err: true when there was none. */
+bool fab_engine_settle(fab_engine *e, fab_err *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* gate: does the model know this kind of picture? A cat, a screenshot, noise and an empty frame get a reason, not a
+ * report.
+ *
+ *   1. cheap facts of the picture itself: too small, (nearly) constant, neighbours that are not related
+ *   2. features x = [mean of the tower's grid (D) | 64 pixel facts of the SxS picture]; clusters found in the training
+ *      pictures per domain; distance = min over clusters of
+ *
+ *        d(x, c) = 1/2 ( 1/D sum_j (x_j - m_cj)^2 / v_cj  +  1/K sum_k (x_k - m_ck)^2 / v_ck )
+ *
+ *      (a diagonal Mahalanobis distance, Lee et al. 2018 without the full covariance); above the limit: refused.
+ *
+ * The limit is set by cross-validation for a stated rate of false refusals; measure it on pictures held out altogether.
+ */
+#ifndef FAB_ENGINE_GATE_H
+#define FAB_ENGINE_GATE_H
+
+#include "engine/engine.h"
+
+enum { FAB_GATE_PIXEL_DIMS = 64 };
+
+typedef enum {
+    FAB_GATE_KNOWN,
+    FAB_GATE_SMALL,  /* "too-small" */
+    FAB_GATE_BLANK,  /* "blank" */
+    FAB_GATE_NOISE,  /* "noise" */
+    FAB_GATE_UNLIKE, /* "unlike-training" */
+    FAB_GATE_REASONS
+} fab_gate_reason;
+
+const char *fab_gate_code(fab_gate_reason r);                /* "known", "too-small", ... */
+const char *fab_gate_words(fab_gate_reason r, bool chinese); /* a sentence for a person */
+
+typedef struct {
+    fab_gate_reason reason;
+    bool fitted;           /* false: the model file has no gate, only the cheap facts were looked at */
+    float distance, limit; /* of part 2; distance -1 when part 1 refused already */
+    int cluster;
+} fab_gate_verdict;
+
+/* Looks at the picture (as decoded) and at what the model saw of it. */
+fab_gate_verdict fab_engine_gate(const fab_engine *e, const uint8_t *rgb, int width, int height, const fab_look *look);
+/* The same as an error: FAB_EREFUSED "blank: ..." and false when refused. */
+bool fab_gate_check(const fab_gate_verdict *v, fab_err *err);
+
+/* Part 1 alone. */
+fab_gate_reason fab_gate_pixels(const uint8_t *rgb, int width, int height);
+
+/* ---- fitting, at the end of a training run ------------------------------------------------------------------- */
+
+/* The feature vector: mean [dim] and the SxS picture -> out [dim + FAB_GATE_PIXEL_DIMS]. */
+void fab_gate_features(const float *mean, int dim, const uint8_t *rgb, int side, float *out);
+
+typedef struct {
+    int n, dim;               /* clusters; dim = D + FAB_GATE_PIXEL_DIMS */
+    const float *mean, *ivar; /* [n,dim] */
+    float limit;              /* 1 after a fit */
+} fab_gate;
+
+typedef struct {
+    int clusters; /* at most so many per domain, 0: 8; a cluster is made for every 12 pictures at most */
+    double rate;  /* share of each domain's own pictures that may be refused, 0: 0.01 */
+    uint64_t seed;
+} fab_gate_opts;
+
+/* k-means in each domain (domain[i] >= 0 of picture i), then means and variances, the latter pulled towards the
+ * domain's. Five-fold cross-validation then scales each domain's distances so that a share `rate` of its pictures lies
+ * above 1, the limit: a domain of many kinds of pictures does not loosen the limit of another. Same input, same
+ * clusters. Everything in the arena. */
+bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domain, int64_t n, int dim,
+                  const fab_gate_opts *o, fab_arena *a, fab_err *err);
+float fab_gate_distance(const fab_gate *g, const float *x, int *cluster);
+double fab_gate_refused(const fab_gate *g, const float *features, int64_t n); /* share above g->limit */
+
+#endif
