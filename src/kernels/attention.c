@@ -1,0 +1,245 @@
+/* attention: softmax(q k' scale + mask) v and its gradient, in blocks of BQ queries by BK keys (Dao et al. 2022).
+ *
+ * Query i sees the keys j < limit(i): a causal limit i + Tk - Tq + 1, raised to the prefix, cut at kv_len. So a row's mask
+ * is one number, and whole blocks beyond it are never formed. Per row the running maximum m and sum l:
+ *
+ *   P = exp(S scale - m),  O = sum P v / l,  lse = m + log l
+ *   backward, P = exp(S scale - lse), D = dO . O:   dv += P' dO    dS = P (dO v' - D) scale    dq += dS k    dk += dS' q
+ *
+ * Scores live in one BQ x BK block of the worker's stack. A backward task owns one key head of one sample.
+ */
+#include "kernels/core.h"
+#include "kernels/table.h"
+#include "kernels/vmath.h"
+
+enum { BQ = 112, BK = 256, FEW = 2 };
+
+typedef struct {
+    fab_attn s; /* rows and batches filled in */
+    const float *q, *k, *v, *out, *dout, *lse;
+    float *o, *lse_out, *dq, *dk, *dv;
+    int64_t q_blocks;
+} job;
+
+static job job_of(const fab_attn *s)
+{
+    job j = { .s = *s };
+
+    if (!j.s.q_row) j.s.q_row = (int64_t)s->heads * s->width;
+    if (!j.s.kv_row) j.s.kv_row = (int64_t)s->kv_heads * s->width;
+    if (!j.s.q_batch) j.s.q_batch = s->tq * j.s.q_row;
+    if (!j.s.kv_batch) j.s.kv_batch = s->tk * j.s.kv_row;
+    j.q_blocks = ceil_div(s->tq, BQ);
+    return j;
+}
+
+/* How many keys query i of sample b sees. */
+INLINE int64_t limit(const fab_attn *s, int64_t b, int64_t i)
+{
+    int64_t n = s->tk;
+
+    if (s->causal) n = min64(n, max64(i + s->tk - s->tq + 1, s->prefix ? s->prefix[b] : 0));
+    if (s->kv_len) n = min64(n, s->kv_len[b]);
+    return max64(n, 0);
+}
+
+/* C[m,n] (+)= A B, strided, on this thread. */
+static void product(int64_t m, int64_t n, int64_t k, const strided *s, float *c, int64_t c_row, bool add)
+{
+    core g = { .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add };
+
+    FAB_NAME(fab_core_strided)(&g, s);
+    FAB_NAME(fab_core_serial)(&g);
+}
+
+/* s[bq][BK] = q k' for bk keys */
+static void scores(const job *j, const float *q, int64_t bq, const float *k, int64_t bk, float *s)
+{
+    int64_t w = j->s.width;
+
+    if (bq > FEW) {
+        product(bq, bk, w, &(strided){ q, k, j->s.q_row, 1, 1, j->s.kv_row }, s, BK, false);
+        return;
+    }
+    for (int64_t i = 0; i < bq; i++)
+        for (int64_t t = 0; t < bk; t++) {
+            const float *a = q + i * j->s.q_row, *b = k + t * j->s.kv_row;
+            float d = 0;
+            SIMD_SUM(d) for (int64_t x = 0; x < w; x++) d += a[x] * b[x];
+            s[i * BK + t] = d;
+        }
+}
+
+/* o[bq] (+)= p v */
+static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_t bk, float *o, bool add)
+{
+    int64_t w = j->s.width, row = (int64_t)j->s.heads * w;
+
+    if (bq > FEW) {
+        product(bq, w, bk, &(strided){ p, v, BK, 1, j->s.kv_row, 1 }, o, row, add);
+        return;
+    }
+    for (int64_t i = 0; i < bq; i++) {
+        float *restrict y = o + i * row;
+        if (!add) memset(y, 0, (size_t)w * sizeof *y);
+        for (int64_t t = 0; t < bk; t++) {
+            const float *x = v + t * j->s.kv_row;
+            const float s = p[i * BK + t];
+            SIMD for (int64_t c = 0; c < w; c++) y[c] += s * x[c];
+        }
+    }
+}
+
+/* Row of scores to exp(s scale - m), n visible of bk; updates m, l and scales what o holds already. */
+static void softmax_step(float *s, int64_t n, int64_t bk, float scale, float *m, float *l, float *o, int64_t width)
+{
+    float top = *m, sum = 0;
+
+    SIMD_MAX(top) for (int64_t i = 0; i < n; i++) top = s[i] * scale > top ? s[i] * scale : top;
+    float shift = n > 0 ? top : 0.0f; /* nothing seen: top may be -inf */
+    SIMD_SUM(sum) for (int64_t i = 0; i < n; i++) {
+        float e = fast_exp(s[i] * scale - shift);
+        s[i] = e;
+        sum += e;
+    }
+    for (int64_t i = n; i < bk; i++) s[i] = 0;
+    if (n > 0 && top > *m) {
+        float old = fast_exp(*m - top);
+        *l *= old;
+        SIMD for (int64_t i = 0; i < width; i++) o[i] *= old;
+        *m = top;
+    }
+    *l += sum;
+}
+
+static void forward_block(void *arg, int task, int worker)
+{
+    const job *j = arg;
+    const fab_attn *s = &j->s;
+    int64_t b = task / j->q_blocks / s->heads, h = task / j->q_blocks % s->heads, q0 = task % j->q_blocks * BQ;
+    int64_t bq = min64(BQ, s->tq - q0), w = s->width, row = (int64_t)s->heads * w, seen = 0;
+    const float *q = j->q + b * s->q_batch + q0 * s->q_row + h * w;
+    int64_t kv = b * s->kv_batch + h / (s->heads / s->kv_heads) * w;
+    float *o = j->o + (b * s->tq + q0) * row + h * w, m[BQ], l[BQ];
+    _Alignas(64) float p[BQ * BK];
+
+    (void)worker;
+    for (int64_t i = 0; i < bq; i++) {
+        m[i] = -INFINITY;
+        l[i] = 0;
+        seen = max64(seen, limit(s, b, q0 + i));
+        memset(o + i * row, 0, (size_t)w * sizeof *o);
+    }
+    for (int64_t k0 = 0; k0 < seen; k0 += BK) {
+        int64_t bk = min64(BK, seen - k0);
+        scores(j, q, bq, j->k + kv + k0 * s->kv_row, bk, p);
+        for (int64_t i = 0; i < bq; i++)
+            softmax_step(p + i * BK, max64(0, min64(bk, limit(s, b, q0 + i) - k0)), bk, s->scale, m + i, l + i, o + i * row,
+                         k0 ? w : 0);
+        mix(j, p, bq, j->v + kv + k0 * s->kv_row, bk, o, k0 > 0);
+    }
+    for (int64_t i = 0; i < bq; i++) {
+        float inv = l[i] > 0 || l[i] != l[i] ? 1.0f / l[i] : 0.0f; /* NaN stays NaN */
+        for (int64_t x = 0; x < w; x++) o[i * row + x] *= inv;
+        if (j->lse_out) j->lse_out[(b * s->heads + h) * s->tq + q0 + i] = m[i] + logf(l[i]);
+    }
+}
+
+void FAB_NAME(fab_attn_forward)(fab_pool *p, const fab_attn *s, const float *q, const float *k, const float *v, float *out,
+                                float *lse)
+{
+    job j = job_of(s);
+
+    j.q = q, j.k = k, j.v = v, j.o = out, j.lse_out = lse;
+    fab_pool_run(p, (int)(s->batch * s->heads * j.q_blocks), forward_block, &j);
+}
+
+/* ---- backward ------------------------------------------------------------------------------------------------ */
+
+/* One block: where its operands start, and how many rows. q_row is for q and dq, row for out and dout. */
+typedef struct {
+    const float *q, *k, *v, *dout, *lse, *d;
+    float *dq, *dk, *dv;
+    int64_t b, q0, k0, bq, bk;
+} block;
+
+/* p = exp(s scale - lse) where seen, else 0 */
+static void probabilities(const job *j, const block *t, float *p)
+{
+    for (int64_t i = 0; i < t->bq; i++) {
+        int64_t n = max64(0, min64(t->bk, limit(&j->s, t->b, t->q0 + i) - t->k0));
+        float *r = p + i * BK, lse = t->lse[i], scale = j->s.scale;
+        SIMD for (int64_t x = 0; x < n; x++) r[x] = fast_exp(r[x] * scale - lse);
+        for (int64_t x = n; x < t->bk; x++) r[x] = 0;
+    }
+}
+
+static void backward_block(const job *j, const block *t)
+{
+    _Alignas(64) float p[BQ * BK], ds[BQ * BK];
+    int64_t w = j->s.width, row = (int64_t)j->s.heads * w, kv = j->s.kv_row, qr = j->s.q_row;
+
+    product(t->bq, t->bk, w, &(strided){ t->q, t->k, qr, 1, 1, kv }, p, BK, false);
+    probabilities(j, t, p);
+    if (t->dv) product(t->bk, w, t->bq, &(strided){ p, t->dout, 1, BK, row, 1 }, t->dv, kv, true);
+    if (!t->dq && !t->dk) return;
+    product(t->bq, t->bk, w, &(strided){ t->dout, t->v, row, 1, 1, kv }, ds, BK, false);
+    for (int64_t i = 0; i < t->bq; i++) {
+        float *r = ds + i * BK, d = t->d[i], scale = j->s.scale;
+        const float *pr = p + i * BK;
+        SIMD for (int64_t x = 0; x < t->bk; x++) r[x] = pr[x] * (r[x] - d) * scale;
+    }
+    if (t->dq) product(t->bq, w, t->bk, &(strided){ ds, t->k, BK, 1, kv, 1 }, t->dq, qr, true);
+    if (t->dk) product(t->bk, w, t->bq, &(strided){ ds, t->q, 1, BK, qr, 1 }, t->dk, kv, true);
+}
+
+static float *moved(float *p, int64_t by)
+{
+    return p ? p + by : NULL;
+}
+
+static void backward_rows(const job *j, int64_t b, int64_t h, int64_t q0) /* BQ queries of one head, all keys */
+{
+    const fab_attn *s = &j->s;
+    int64_t w = s->width, row = (int64_t)s->heads * w, bq = min64(BQ, s->tq - q0), seen = 0;
+    int64_t at = (b * s->tq + q0) * row + h * w, qat = b * s->q_batch + q0 * s->q_row + h * w;
+    int64_t kv = b * s->kv_batch + h / (s->heads / s->kv_heads) * w;
+    float d[BQ];
+
+    for (int64_t i = 0; i < bq; i++) {
+        const float *o = j->out + at + i * row, *g = j->dout + at + i * row;
+        float sum = 0;
+        SIMD_SUM(sum) for (int64_t x = 0; x < w; x++) sum += o[x] * g[x];
+        d[i] = sum;
+        seen = max64(seen, limit(s, b, q0 + i));
+    }
+    for (int64_t k0 = 0; k0 < seen; k0 += BK) {
+        int64_t k = kv + k0 * s->kv_row;
+        backward_block(j, &(block){ .q = j->q + qat, .k = j->k + k, .v = j->v + k, .dout = j->dout + at,
+                                    .lse = j->lse + (b * s->heads + h) * s->tq + q0, .d = d, .dq = moved(j->dq, qat),
+                                    .dk = moved(j->dk, k), .dv = moved(j->dv, k), .b = b, .q0 = q0, .k0 = k0, .bq = bq,
+                                    .bk = min64(BK, seen - k0) });
+    }
+}
+
+static void backward_head(void *arg, int task, int worker) /* one key head of one sample */
+{
+    const job *j = arg;
+    int64_t group = j->s.heads / j->s.kv_heads, b = task / j->s.kv_heads, kh = task % j->s.kv_heads;
+
+    (void)worker;
+    for (int64_t h = kh * group; h < (kh + 1) * group; h++)
+        for (int64_t q0 = 0; q0 < j->s.tq; q0 += BQ) backward_rows(j, b, h, q0);
+}
+
+bool FAB_NAME(fab_attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k, const float *v,
+                                 const float *out, const float *lse, const float *dout, float *dq, float *dk, float *dv,
+                                 fab_err *err)
+{
+    job j = job_of(s);
+
+    (void)err; /* scratch is on the stack */
+    j.q = q, j.k = k, j.v = v, j.out = out, j.lse = lse, j.dout = dout, j.dq = dq, j.dk = dk, j.dv = dv;
+    fab_pool_run(p, (int)(s->batch * s->kv_heads), backward_head, &j);
+    return true;
+}

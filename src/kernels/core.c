@@ -1,0 +1,338 @@
+/* core: see core.h. The f32 microkernel, the loops around it, the tiling and the cut of long sums.
+ *
+ * Layout of the idea: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and BLIS; here B
+ * streams from L2 and the A panel stays in L1.
+ */
+#include "kernels/core.h"
+
+enum { WHOLE_TILES = 8, MAX_CUTS = 16 };
+
+/* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc, first are constants. */
+INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b, float *const *c, bool load,
+                  const float *bias)
+{
+    vf acc[MR][2];
+    vf z0 = bias ? vload(bias) : (vf){ 0 }, z1 = bias ? vload(bias + FAB_VL) : (vf){ 0 };
+
+#pragma GCC unroll 14
+    for (int i = 0; i < mr; i++) acc[i][0] = z0, acc[i][1] = z1;
+    for (int k = 0; k < kc; k++) {
+        vf b0 = vload(b), b1 = vload(b + FAB_VL);
+        __builtin_prefetch(b + 16 * NR);
+        __builtin_prefetch(b + 16 * NR + FAB_VL);
+#pragma GCC unroll 14
+        for (int i = 0; i < mr; i++) {
+            vf ai = vset(a[i * s1]);
+            acc[i][0] += ai * b0;
+            acc[i][1] += ai * b1;
+        }
+        a += s2;
+        b += NR;
+    }
+#pragma GCC unroll 14
+    for (int i = 0; i < mr; i++) {
+        if (load) acc[i][0] += vload(c[i]), acc[i][1] += vload(c[i] + FAB_VL);
+        vstore(c[i], acc[i][0]);
+        vstore(c[i] + FAB_VL, acc[i][1]);
+    }
+}
+
+typedef void micro_fn(int kc, const float *a, const float *b, float *const *c, bool load, const float *bias);
+
+#define MICRO(n)                                                                                                          \
+    static void by_row##n(int kc, const float *a, const float *b, float *const *c, bool load, const float *bias)          \
+    {                                                                                                                     \
+        micro(n, KSTRIDE, 1, kc, a, b, c, load, bias);                                                                    \
+    }                                                                                                                     \
+    static void by_k##n(int kc, const float *a, const float *b, float *const *c, bool load, const float *bias)            \
+    {                                                                                                                     \
+        micro(n, 1, MR, kc, a, b, c, load, bias);                                                                         \
+    }
+
+/* clang-format off */
+MICRO(1) MICRO(2) MICRO(3) MICRO(4)
+#if FAB_VL_IS >= 8
+MICRO(5) MICRO(6)
+#endif
+#if FAB_VL_IS >= 16
+MICRO(7) MICRO(8) MICRO(9) MICRO(10) MICRO(11) MICRO(12) MICRO(13) MICRO(14)
+#endif
+static micro_fn *const micro_by_row[] = { NULL, by_row1, by_row2, by_row3, by_row4,
+#if FAB_VL_IS >= 8
+    by_row5, by_row6,
+#endif
+#if FAB_VL_IS >= 16
+    by_row7, by_row8, by_row9, by_row10, by_row11, by_row12, by_row13, by_row14,
+#endif
+};
+static micro_fn *const micro_by_k[] = { NULL, by_k1, by_k2, by_k3, by_k4,
+#if FAB_VL_IS >= 8
+    by_k5, by_k6,
+#endif
+#if FAB_VL_IS >= 16
+    by_k7, by_k8, by_k9, by_k10, by_k11, by_k12, by_k13, by_k14,
+#endif
+};
+/* clang-format on */
+
+typedef struct { float b[NB * KC], a[MR * KSTRIDE]; } buffers;
+_Static_assert((int)KSTRIDE * MR >= (int)KC * MR, "both layouts of A fit");
+
+static float *row_of(const core *g, int64_t i)
+{
+    return g->c_at ? g->c_at(g, i) : g->c + i * g->c_row;
+}
+
+/* The last panel of a row of C is narrower than NR: through a full block on the stack. */
+static void edge(micro_fn *fn, int mr, int nr, int kc, const float *a, const float *b, float *const *c, bool load, const float *bias)
+{
+    _Alignas(64) float block[MR * NR], bias_pad[NR] = { 0 };
+    float *rows[MR];
+
+    for (int i = 0; i < MR; i++) rows[i] = block + i * NR;
+    if (bias) memcpy(bias_pad, bias, (size_t)nr * sizeof *bias);
+    fn(kc, a, b, rows, false, bias ? bias_pad : NULL);
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nr; j++) c[i][j] = (load ? c[i][j] : 0.0f) + block[i * NR + j];
+}
+
+/* One A panel against the B panels of columns [j0, j1). */
+static void panel(const core *g, const float *a, int mr, float *const *rows, const float *b, int64_t b_panel, int64_t j0, int64_t j1,
+                  int kc, bool first)
+{
+    micro_fn *fn = (g->a_by_k ? micro_by_k : micro_by_row)[mr];
+    bool load = g->add || !first;
+
+    for (int64_t j = j0; j < j1; j += NR, b += b_panel) {
+        float *c[MR];
+        const float *bias = first && g->bias ? g->bias + j : NULL;
+        for (int i = 0; i < mr; i++) c[i] = rows[i] + j;
+        if (j1 - j >= NR) fn(kc, a, b, c, load, bias);
+        else edge(fn, mr, (int)(j1 - j), kc, a, b, c, load, bias);
+    }
+}
+
+static void tile(const core *g, range rows, range cols, range ks, buffers *s)
+{
+    int64_t n_panels = ceil_div(rows.to - rows.from, MR);
+
+    for (int64_t j0 = cols.from; j0 < cols.to; j0 += NB)
+        for (int64_t k0 = ks.from; k0 < ks.to; k0 += KC) {
+            int64_t j1 = min64(j0 + NB, cols.to);
+            int kc = (int)min64(KC, ks.to - k0);
+            const float *b = s->b;
+            if (g->panels) b = g->panels + j0 * g->k + k0 * NR;
+            else
+                for (int64_t j = j0; j < j1; j += NR)
+                    g->pack_b(g, j, (int)min64(NR, j1 - j), k0, kc, s->b + (j - j0) * kc);
+            for (int64_t t = 0; t < n_panels; t++) {
+                range r = part(rows.to - rows.from, n_panels, t);
+                int mr = (int)(r.to - r.from);
+                float *c[MR];
+                for (int i = 0; i < mr; i++) c[i] = row_of(g, rows.from + r.from + i);
+                g->pack_a(g, rows.from + r.from, mr, k0, kc, s->a);
+                panel(g, s->a, mr, c, b, g->panels ? g->k * NR : (int64_t)kc * NR, j0, j1, kc, k0 == ks.from);
+            }
+        }
+}
+
+void FAB_NAME(fab_core_serial)(const core *g)
+{
+    _Alignas(64) buffers s;
+
+    tile(g, (range){ 0, g->m }, (range){ 0, g->n }, (range){ 0, g->k }, &s);
+}
+
+/* How C and K are cut: a function of the shape alone. */
+typedef struct {
+    const core *g;
+    int64_t row_parts, col_parts, cuts;
+    float *partial; /* [cuts][m][n] when cuts > 1 */
+} plan;
+
+static void plan_cut(plan *p)
+{
+    const core *g = p->g;
+    double flops = 2.0 * (double)g->m * (double)g->n * (double)g->k;
+    int64_t max_cols = ceil_div(g->n, NR), max_rows = ceil_div(g->m, MR);
+
+    p->cuts = 1;
+    p->row_parts = ceil_div(g->m, MB);
+    p->col_parts = ceil_div(g->n, NB);
+    while (p->row_parts * p->col_parts < WHOLE_TILES && flops / (double)(p->row_parts * p->col_parts) > 2e6) {
+        double tall = (double)g->m / (double)p->row_parts, wide = (double)g->n / (double)p->col_parts;
+        if (p->row_parts < max_rows / 2 && (tall >= wide || p->col_parts >= max_cols)) p->row_parts++;
+        else if (p->col_parts < max_cols) p->col_parts++;
+        else break;
+    }
+    int64_t tiles = p->row_parts * p->col_parts;
+    if (tiles < 4 && g->k >= 16 * KC) p->cuts = min64(min64(ceil_div(WHOLE_TILES, tiles), g->k / (4 * KC)), MAX_CUTS);
+}
+
+/* Columns are cut at panel edges, K at multiples of KC. */
+static range cut_at(int64_t total, int64_t unit, int64_t n, int64_t t)
+{
+    range r = part(ceil_div(total, unit), n, t);
+    return (range){ r.from * unit, min64(r.to * unit, total) };
+}
+
+static void one_tile(void *arg, int task, int worker)
+{
+    const plan *p = arg;
+    int64_t tiles = p->row_parts * p->col_parts, cut = task / tiles, t = task % tiles;
+    core g = *p->g;
+    _Alignas(64) buffers s;
+
+    (void)worker;
+    if (p->partial) {
+        g.c = p->partial + cut * g.m * g.n;
+        g.c_row = g.n;
+        g.c_at = NULL;
+        g.bias = NULL;
+        g.add = false;
+    }
+    tile(&g, part(g.m, p->row_parts, t / p->col_parts), cut_at(g.n, NR, p->col_parts, t % p->col_parts),
+         cut_at(g.k, KC, p->cuts, cut), &s);
+}
+
+/* C row = its partial sums in order. */
+static void join_row(void *arg, int row, int worker)
+{
+    const plan *p = arg;
+    const core *g = p->g;
+    float *c = row_of(g, row);
+
+    (void)worker;
+    for (int64_t j = 0; j < g->n; j++) {
+        float s = (g->add ? c[j] : 0.0f) + (g->bias ? g->bias[j] : 0.0f);
+        for (int64_t t = 0; t < p->cuts; t++) s += p->partial[(t * g->m + row) * g->n + j];
+        c[j] = s;
+    }
+}
+
+/* K = 0: the sum is empty. */
+static void no_sum(const core *g)
+{
+    for (int64_t i = 0; i < g->m; i++) {
+        float *c = row_of(g, i);
+        for (int64_t j = 0; j < g->n; j++) c[j] = (g->add ? c[j] : 0.0f) + (g->bias ? g->bias[j] : 0.0f);
+    }
+}
+
+bool FAB_NAME(fab_core_run)(fab_pool *pool, const core *g, fab_err *err)
+{
+    plan p = { .g = g };
+
+    if (g->m <= 0 || g->n <= 0) return true;
+    if (g->k <= 0) return no_sum(g), true;
+    plan_cut(&p);
+    if (p.cuts > 1) {
+        p.partial = fab_aligned_new((size_t)(p.cuts * g->m * g->n) * sizeof(float), err);
+        if (!p.partial) return false;
+    }
+    fab_pool_run(pool, (int)(p.row_parts * p.col_parts * p.cuts), one_tile, &p);
+    if (p.partial) fab_pool_run(pool, (int)g->m, join_row, &p);
+    fab_aligned_free(p.partial);
+    return true;
+}
+
+/* ---- strided f32 operands ----------------------------------------------------------------------------------- */
+
+/* dst[y * FAB_VL + x] rows of a FAB_VL square, from src columns: log2(FAB_VL) perfect shuffles. */
+INLINE void transpose_block(const float *src, int64_t row, float *dst, int dst_row)
+{
+    vf t[FAB_VL], u[FAB_VL];
+
+#pragma GCC unroll 16
+    for (int i = 0; i < FAB_VL; i++) t[i] = vload(src + i * row);
+#pragma GCC unroll 4
+    for (int stage = 1; stage < FAB_VL; stage *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < FAB_VL / 2; i++) {
+            vf a = t[i], b = t[i + FAB_VL / 2];
+#if FAB_VL_IS == 16
+            u[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            u[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif FAB_VL_IS == 8
+            u[2 * i] = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+            u[2 * i + 1] = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+            u[2 * i] = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+            u[2 * i + 1] = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < FAB_VL; i++) t[i] = u[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < FAB_VL; i++) vstore(dst + i * dst_row, t[i]);
+}
+
+static void pack_a_rows(const core *g, int64_t i0, int mr, int64_t k0, int kc, float *dst) /* a_col == 1 */
+{
+    const strided *s = g->user;
+
+    for (int i = 0; i < mr; i++) memcpy(dst + i * KSTRIDE, s->a + (i0 + i) * s->a_row + k0, (size_t)kc * sizeof(float));
+}
+
+static void pack_a_cols(const core *g, int64_t i0, int mr, int64_t k0, int kc, float *dst)
+{
+    const strided *s = g->user;
+    const float *a = s->a + i0 * s->a_row + k0 * s->a_col;
+
+    for (int k = 0; k < kc; k++, a += s->a_col, dst += MR)
+        for (int i = 0; i < mr; i++) dst[i] = a[i * s->a_row];
+}
+
+static void pack_a_whole(const core *g, int64_t i0, int mr, int64_t k0, int kc, float *dst) /* a_row == 1, mr == MR */
+{
+    const strided *s = g->user;
+    const float *a = s->a + i0 + k0 * s->a_col;
+
+    if (mr != MR) {
+        pack_a_cols(g, i0, mr, k0, kc, dst);
+        return;
+    }
+    for (int k = 0; k < kc; k++, a += s->a_col, dst += MR) memcpy(dst, a, MR * sizeof(float));
+}
+
+static void pack_b_rows(const core *g, int64_t j0, int nr, int64_t k0, int kc, float *dst) /* b_col == 1 */
+{
+    const strided *s = g->user;
+    const float *b = s->b + k0 * s->b_row + j0;
+
+    for (int k = 0; k < kc; k++, b += s->b_row, dst += NR)
+        if (nr == NR) memcpy(dst, b, NR * sizeof(float));
+        else
+            for (int j = 0; j < NR; j++) dst[j] = j < nr ? b[j] : 0.0f;
+}
+
+static void pack_b_any(const core *g, int64_t j0, int nr, int64_t k0, int kc, float *dst)
+{
+    const strided *s = g->user;
+
+    for (int k = 0; k < kc; k++)
+        for (int j = 0; j < NR; j++) dst[k * NR + j] = j < nr ? s->b[(k0 + k) * s->b_row + (j0 + j) * s->b_col] : 0.0f;
+}
+
+static void pack_b_cols(const core *g, int64_t j0, int nr, int64_t k0, int kc, float *dst) /* b_row == 1 */
+{
+    const strided *s = g->user;
+    const float *b = s->b + k0 + j0 * s->b_col;
+    int k = 0, whole = kc - kc % FAB_VL;
+
+    if (nr != NR) whole = 0;
+    for (; k < whole; k += FAB_VL) {
+        transpose_block(b + k, s->b_col, dst + k * NR, NR);
+        transpose_block(b + k + FAB_VL * s->b_col, s->b_col, dst + k * NR + FAB_VL, NR);
+    }
+    if (k < kc) pack_b_any(g, j0, nr, k0 + k, kc - k, dst + k * NR);
+}
+
+void FAB_NAME(fab_core_strided)(core *g, const strided *s)
+{
+    g->user = s;
+    g->a_by_k = s->a_col != 1;
+    g->pack_a = s->a_col == 1 ? pack_a_rows : s->a_row == 1 ? pack_a_whole : pack_a_cols;
+    g->pack_b = s->b_col == 1 ? pack_b_rows : s->b_row == 1 ? pack_b_cols : pack_b_any;
+}

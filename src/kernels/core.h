@@ -1,0 +1,51 @@
+/* core: the blocked matrix product under gemm, conv and attention.
+ *
+ *   C[M,N] (+)= A[M,K] B[K,N] + bias
+ *
+ * Operands are described by functions that write a panel, so that an image convolution is a product whose A is never
+ * written out. C is cut into tiles by its shape alone; a tile is one task. Inside a tile, for each KC of K:
+ *
+ *   B block   [NB/NR][KC][NR]  in the worker's L2, packed once per tile (or read in place when packed beforehand)
+ *   A panel   [MR] rows of KC  in L1, packed just before use, streamed over all B panels of the block
+ *   C block   MR x NR          in registers, added to memory once per KC
+ *
+ * Every element of C is a sum over k in order, cut at multiples of KC: the same for every tiling and thread count.
+ */
+#ifndef FAB_KERNELS_CORE_H
+#define FAB_KERNELS_CORE_H
+
+#include "kernels/isa.h"
+
+enum { KC = 256, NB = 512, KSTRIDE = KC + 16, MB = 18 * 14 };
+
+typedef struct core core;
+struct core {
+    int64_t m, n, k;
+    const void *user; /* for the functions below */
+    /* rows i..i+mr of A, columns k0..k0+kc. a_by_k: dst[k * MR + i], else dst[i * KSTRIDE + k] */
+    void (*pack_a)(const core *g, int64_t i, int mr, int64_t k0, int kc, float *dst);
+    bool a_by_k;
+    /* rows k0..k0+kc of B, columns j..j+nr (nr <= NR), dst[k * NR + j], zero beyond nr */
+    void (*pack_b)(const core *g, int64_t j, int nr, int64_t k0, int kc, float *dst);
+    const float *panels; /* f32 [N/NR][K][NR], used in place of pack_b when not NULL */
+    float *c;
+    int64_t c_row;
+    float *(*c_at)(const core *g, int64_t i); /* row i of C; NULL: c + i * c_row */
+    const float *bias;                        /* [N] or NULL */
+    bool add;
+    bool bf16;                                /* operands may be rounded to bf16 */
+};
+
+/* Needs scratch memory only when K is cut (few tiles, long sums); false with err set when that runs out. */
+bool FAB_NAME(fab_core_run)(fab_pool *p, const core *g, fab_err *err);
+/* The same, whole, on the calling thread, without cutting K: for products inside a task. */
+void FAB_NAME(fab_core_serial)(const core *g);
+
+/* Plain strided f32 operands, the usual case. */
+typedef struct {
+    const float *a, *b;
+    int64_t a_row, a_col, b_row, b_col;
+} strided;
+void FAB_NAME(fab_core_strided)(core *g, const strided *s); /* sets user, pack_a, a_by_k, pack_b */
+
+#endif

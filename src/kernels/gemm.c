@@ -1,0 +1,267 @@
+/* gemm: matrix products for every dtype of the second operand, weights packed once, and the few-row case of decoding.
+ *
+ * Packed weight, for this file's instruction set:  [ceil(N/NR)][K][NR], columns beyond N zero, elements f32 or bf16.
+ * Up to FEW rows the product is bound by reading the weight: it goes over the panels (or the rows) of B once, with
+ * independent partial sums over k. Otherwise B is widened to f32 as core.c packs it.
+ */
+#include "kernels/convert.h"
+#include "kernels/core.h"
+#include "kernels/table.h"
+
+enum { FEW = 4, TASK_WEIGHTS = 1 << 17 };
+
+typedef struct {
+    strided s; /* first: core's own packing of A reads it */
+    const fab_gemm *g;
+} source;
+
+typedef uint16_t vh_mem __attribute__((vector_size(FAB_VL * 2), aligned(2), may_alias));
+typedef uint32_t vu __attribute__((vector_size(FAB_VL * 4)));
+
+/* FAB_VL elements from element `at` of a panel */
+INLINE vf panel_load(const bool half, const void *p, int64_t at)
+{
+    if (!half) return vload((const float *)p + at);
+    return (vf)(__builtin_convertvector(*(const vh_mem *)((const uint16_t *)p + at), vu) << 16);
+}
+
+/* ---- packing ------------------------------------------------------------------------------------------------ */
+
+/* nr rows of a weight [N,K] in any dtype, k0..k0+kc, to dst [kc][NR] */
+static void weight_panel(const void *w, fab_dtype type, int64_t row, int64_t j0, int nr, int64_t k0, int kc, float *dst)
+{
+    _Alignas(64) float rows[NR * KC];
+    core sub = { .k = kc };
+    strided s = { .b = rows, .b_row = 1, .b_col = kc };
+
+    for (int j = 0; j < nr; j++) widen_row(type, w, (j0 + j) * row + k0, rows + j * kc, kc);
+    FAB_NAME(fab_core_strided)(&sub, &s);
+    sub.pack_b(&sub, 0, nr, 0, kc, dst);
+}
+
+typedef struct {
+    fab_packed *out;
+    const void *w;
+    fab_dtype type;
+} pack_job;
+
+static void pack_panel(void *arg, int task, int worker)
+{
+    const pack_job *j = arg;
+    int64_t n = j->out->n, k = j->out->k, from = (int64_t)task * NR;
+    int nr = (int)min64(NR, n - from);
+    _Alignas(64) float block[KC * NR];
+
+    (void)worker;
+    for (int64_t k0 = 0; k0 < k; k0 += KC) {
+        int kc = (int)min64(KC, k - k0);
+        int64_t at = from * k + k0 * NR, count = (int64_t)kc * NR;
+        weight_panel(j->w, j->type, k, from, nr, k0, kc, block);
+        if (!j->out->bf16) memcpy((float *)j->out->data + at, block, (size_t)count * sizeof(float));
+        else
+            for (int64_t i = 0; i < count; i++) ((uint16_t *)j->out->data)[at + i] = fab_f32_bf16(block[i]);
+    }
+}
+
+bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dtype type, int64_t n, int64_t k, bool bf16,
+                            fab_err *err)
+{
+    bool half = bf16 || type == FAB_BF16; /* bf16 weights lose nothing */
+    pack_job job = { out, w, type };
+    size_t bytes = (size_t)(ceil_div(n, NR) * NR * k) * (half ? 2 : 4);
+
+    if (type != FAB_F32 && type != FAB_BF16 && type != FAB_F16 && type != FAB_Q8_0)
+        return fab_fail(err, FAB_EUNSUPPORTED, "weights of type %s cannot be packed", fab_dtype_name(type));
+    if (type == FAB_Q8_0 && k % Q8)
+        return fab_fail(err, FAB_EFORMAT, "a Q8_0 weight needs rows of a multiple of 32, this has %lld", (long long)k);
+    *out = (fab_packed){ .by = &FAB_NAME(fab_table), .n = n, .k = k, .bf16 = half, .data = fab_arena_take(a, bytes, err) };
+    if (!out->data) return false;
+    fab_pool_run(NULL, (int)ceil_div(n, NR), pack_panel, &job);
+    return true;
+}
+
+static void b_from_packed(const core *c, int64_t j, int nr, int64_t k0, int kc, float *dst)
+{
+    const source *s = c->user;
+    const fab_packed *p = s->g->packed;
+
+    (void)nr;
+    bf16_row((const uint16_t *)p->data + j * p->k + k0 * NR, dst, (int64_t)kc * NR);
+}
+
+static void b_from_rows(const core *c, int64_t j, int nr, int64_t k0, int kc, float *dst)
+{
+    const fab_gemm *g = ((const source *)c->user)->g;
+
+    weight_panel(g->b, g->b_dtype, g->b_col, j, nr, k0, kc, dst);
+}
+
+static void b_from_any(const core *c, int64_t j0, int nr, int64_t k0, int kc, float *dst) /* bf16, f16 of any stride */
+{
+    const fab_gemm *g = ((const source *)c->user)->g;
+
+    for (int k = 0; k < kc; k++)
+        for (int j = 0; j < NR; j++) {
+            dst[k * NR + j] = 0;
+            if (j < nr) widen_row(g->b_dtype, g->b, (k0 + k) * g->b_row + (j0 + j) * g->b_col, dst + k * NR + j, 1);
+        }
+}
+
+/* ---- few rows ----------------------------------------------------------------------------------------------- */
+
+/* out[mr][NR] = rows of A x one panel, partial sums over k modulo `ways` */
+INLINE void few_panel(const int mr, const int ways, const bool half, int64_t k, const float *a, int64_t a_row, const void *b,
+                      float *out)
+{
+    vf acc[4][FEW][2];
+    int64_t t = 0;
+
+#pragma GCC unroll 4
+    for (int w = 0; w < ways; w++)
+#pragma GCC unroll 4
+        for (int i = 0; i < mr; i++) acc[w][i][0] = acc[w][i][1] = (vf){ 0 };
+    for (; t + ways <= k; t += ways) {
+        __builtin_prefetch((const char *)b + (half ? 2 : 4) * (t * NR + 2048));
+        __builtin_prefetch((const char *)b + (half ? 2 : 4) * (t * NR + 2048) + 64);
+        __builtin_prefetch((const char *)b + (half ? 2 : 4) * (t * NR + 2048) + 128);
+        __builtin_prefetch((const char *)b + (half ? 2 : 4) * (t * NR + 2048) + 192);
+#pragma GCC unroll 4
+        for (int w = 0; w < ways; w++) {
+            vf b0 = panel_load(half, b, (t + w) * NR), b1 = panel_load(half, b, (t + w) * NR + FAB_VL);
+#pragma GCC unroll 4
+            for (int i = 0; i < mr; i++) {
+                vf ai = vset(a[i * a_row + t + w]);
+                acc[w][i][0] += ai * b0;
+                acc[w][i][1] += ai * b1;
+            }
+        }
+    }
+    for (; t < k; t++)
+#pragma GCC unroll 4
+        for (int i = 0; i < mr; i++) {
+            vf ai = vset(a[i * a_row + t]);
+            acc[0][i][0] += ai * panel_load(half, b, t * NR);
+            acc[0][i][1] += ai * panel_load(half, b, t * NR + FAB_VL);
+        }
+#pragma GCC unroll 4
+    for (int i = 0; i < mr; i++)
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+            vf s = acc[0][i][h];
+#pragma GCC unroll 4
+            for (int w = 1; w < ways; w++) s += acc[w][i][h];
+            vstore(out + i * NR + h * FAB_VL, s);
+        }
+}
+
+typedef void few_fn(int64_t k, const float *a, int64_t a_row, const void *b, float *out);
+#define FEW_ROWS(n, ways)                                                                                                 \
+    static void few_f32_##n(int64_t k, const float *a, int64_t a_row, const void *b, float *out)                          \
+    {                                                                                                                     \
+        few_panel(n, ways, false, k, a, a_row, b, out);                                                                   \
+    }                                                                                                                     \
+    static void few_bf16_##n(int64_t k, const float *a, int64_t a_row, const void *b, float *out)                         \
+    {                                                                                                                     \
+        few_panel(n, ways, true, k, a, a_row, b, out);                                                                    \
+    }
+FEW_ROWS(1, 4)
+FEW_ROWS(2, 4)
+FEW_ROWS(3, 2)
+FEW_ROWS(4, 2)
+static few_fn *const few_f32[] = { NULL, few_f32_1, few_f32_2, few_f32_3, few_f32_4 };
+static few_fn *const few_bf16[] = { NULL, few_bf16_1, few_bf16_2, few_bf16_3, few_bf16_4 };
+
+static void put(const fab_gemm *g, int64_t i, int64_t j, float s)
+{
+    float *c = g->c + i * g->c_row + j;
+    *c = s + (g->add ? *c : 0.0f) + (g->bias ? g->bias[j] : 0.0f);
+}
+
+static int64_t few_panels(const fab_gemm *g) /* panels in one task */
+{
+    return max64(1, TASK_WEIGHTS / (g->k * NR + 1));
+}
+
+static void few_packed(void *arg, int task, int worker)
+{
+    const fab_gemm *g = arg;
+    const fab_packed *p = g->packed;
+    int64_t each = few_panels(g), from = task * each, to = min64(from + each, ceil_div(g->n, NR));
+    few_fn *fn = (p->bf16 ? few_bf16 : few_f32)[g->m];
+    _Alignas(64) float out[FEW * NR];
+
+    (void)worker;
+    for (int64_t t = from; t < to; t++) {
+        fn(g->k, g->a, g->a_row, (const char *)p->data + t * g->k * NR * (p->bf16 ? 2 : 4), out);
+        for (int64_t i = 0; i < g->m; i++)
+            for (int64_t j = t * NR; j < min64(t * NR + NR, g->n); j++) put(g, i, j, out[i * NR + j - t * NR]);
+    }
+}
+
+static void few_by_row(void *arg, int task, int worker) /* B is [N,K] rows */
+{
+    const fab_gemm *g = arg;
+    int64_t each = few_panels(g) * NR, from = task * each, to = min64(from + each, g->n);
+    _Alignas(64) float row[KC];
+
+    (void)worker;
+    for (int64_t j = from; j < to; j++) {
+        float s[FEW] = { 0 };
+        for (int64_t k0 = 0; k0 < g->k; k0 += KC) {
+            int64_t kc = min64(KC, g->k - k0);
+            const float *b = row;
+            if (g->b_dtype == FAB_F32) b = (const float *)g->b + j * g->b_col + k0;
+            else widen_row(g->b_dtype, g->b, j * g->b_col + k0, row, kc);
+            for (int64_t i = 0; i < g->m; i++) {
+                const float *a = g->a + i * g->a_row + k0;
+                float t = 0;
+                SIMD_SUM(t) for (int64_t k = 0; k < kc; k++) t += a[k] * b[k];
+                s[i] += t;
+            }
+        }
+        for (int64_t i = 0; i < g->m; i++) put(g, i, j, s[i]);
+    }
+}
+
+/* ---- the entry ---------------------------------------------------------------------------------------------- */
+
+static bool check(const fab_gemm *g, fab_err *err)
+{
+    fab_dtype t = g->b_dtype;
+
+    if (g->packed && (g->packed->n != g->n || g->packed->k != g->k))
+        return fab_fail(err, FAB_EINTERNAL, "gemm: the packed weight is [%lld,%lld], the product needs [%lld,%lld]",
+                        (long long)g->packed->n, (long long)g->packed->k, (long long)g->n, (long long)g->k);
+    if (g->packed) return true;
+    if (t != FAB_F32 && t != FAB_BF16 && t != FAB_F16 && t != FAB_Q8_0)
+        return fab_fail(err, FAB_EUNSUPPORTED, "gemm: weights of type %s", fab_dtype_name(t));
+    if (t == FAB_Q8_0 && (g->b_row != 1 || g->b_col % Q8 || g->k % Q8))
+        return fab_fail(err, FAB_EINTERNAL, "gemm: Q8_0 needs whole blocks of 32 along K, K is %lld", (long long)g->k);
+    return true;
+}
+
+/* A core over a gemm's operands; s must outlive it. */
+static void gemm_core(core *c, source *s, const fab_gemm *g)
+{
+    *c = (core){ .m = g->m, .n = g->n, .k = g->k, .c = g->c, .c_row = g->c_row, .bias = g->bias, .add = g->add, .bf16 = g->bf16 };
+    *s = (source){ .s = { g->a, g->b, g->a_row, g->a_col, g->b_row, g->b_col }, .g = g };
+    FAB_NAME(fab_core_strided)(c, &s->s);
+    if (g->packed && g->packed->bf16) c->pack_b = b_from_packed;
+    else if (g->packed) c->panels = g->packed->data;
+    else if (g->b_dtype != FAB_F32) c->pack_b = g->b_row == 1 ? b_from_rows : b_from_any;
+}
+
+bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
+{
+    core c;
+    source s;
+
+    if (!check(g, err)) return false;
+    if (g->m > 0 && g->m <= FEW && g->k > 0 && g->a_col == 1) {
+        fab_gemm copy = *g;
+        if (g->packed) return fab_pool_run(p, (int)ceil_div(ceil_div(g->n, NR), few_panels(g)), few_packed, &copy), true;
+        if (g->b_row == 1) return fab_pool_run(p, (int)ceil_div(g->n, few_panels(g) * NR), few_by_row, &copy), true;
+    }
+    gemm_core(&c, &s, g);
+    return FAB_NAME(fab_core_run)(p, &c, err);
+}

@@ -1,0 +1,607 @@
+/* kernels: every table that runs here (and amx-emu, the AMX loops over an emulated tile unit) against formulas written
+ * out in f64, and against themselves with 1, 2 and 3 threads.
+ *
+ * Tolerance, relative to the largest |reference| of the array (or 1e-3): f32 sums 2e-6 sqrt(length) + 2e-6;
+ * bf16 operands 0.006 (two roundings of 2^-8 at worst, averaged over the sum); transcendental 4e-6.
+ */
+#include <math.h>
+#include "base/bytes.h"
+#include "base/rng.h"
+#include "kernels/kernels.h"
+#include "test.h"
+
+static fab_arena *arena;
+static fab_rng rng;
+static fab_err err;
+
+static void begin(void)
+{
+    if (!arena) arena = fab_arena_new(1 << 20, &err);
+    fab_arena_reset(arena);
+    fab_rng_init(&rng, 7);
+    err = (fab_err)FAB_ERR_INIT;
+}
+
+static void *take(int64_t bytes)
+{
+    void *p = fab_arena_zero(arena, (size_t)bytes, &err);
+    CHECK(p);
+    return p;
+}
+
+static float *noise(int64_t n)
+{
+    float *x = take(n * 4 + 4);
+    for (int64_t i = 0; i < n; i++) x[i] = fab_rng_normal(&rng);
+    return x;
+}
+
+static float *copy(const float *x, int64_t n)
+{
+    return memcpy(take(n * 4 + 4), x, (size_t)n * 4);
+}
+
+static int below(int n)
+{
+    return (int)fab_rng_below(&rng, (uint32_t)n);
+}
+
+/* The tables under test: all that run here, then the emulated AMX. */
+static int tables(const fab_kernels **list)
+{
+    int n = 0;
+    for (const fab_kernels *const *k = fab_kernels_all(); *k; k++) list[n++] = *k;
+    const fab_kernels *emu = fab_kernels_named("amx-emu");
+    if (emu) list[n++] = emu;
+    return n;
+}
+
+static fab_pool *pools[4];
+static fab_pool *pool_of(int threads)
+{
+    if (!pools[threads]) pools[threads] = fab_pool_new(threads, &err);
+    return pools[threads];
+}
+
+static double worst(const float *x, const double *ref, int64_t n)
+{
+    double top = 1e-3, off = 0;
+    for (int64_t i = 0; i < n; i++) top = fmax(top, fabs(ref[i]));
+    for (int64_t i = 0; i < n; i++) {
+        double d = fabs((double)x[i] - ref[i]);
+        if (!(d <= off)) off = d;
+    }
+    return off / top;
+}
+
+static double f32_tolerance(int64_t length)
+{
+    return 2e-6 * sqrt((double)length) + 2e-6;
+}
+
+/* ---- gemm ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int m, n, k;
+    bool a_cols, b_cols, bias, add, bf16, packed;
+    fab_dtype type;
+} gemm_case;
+
+static double b_value(const gemm_case *c, const float *b, int k, int j)
+{
+    return b[c->b_cols ? (int64_t)j * c->k + k : (int64_t)k * c->n + j];
+}
+
+static void *as_type(fab_dtype type, const float *x, float *back, int64_t n)
+{
+    void *y = take(n * 4 + 64);
+    CHECK(fab_kernels_named("c")->from_f32(NULL, type, x, y, n));
+    fab_kernels_named("c")->to_f32(NULL, type, y, back, n);
+    return y;
+}
+
+static void check_gemm(const gemm_case *c)
+{
+    int64_t mn = (int64_t)c->m * c->n;
+    float *a = noise((int64_t)c->m * c->k), *b0 = noise((int64_t)c->n * c->k), *b = copy(b0, (int64_t)c->n * c->k);
+    float *start = noise(mn), *bias = noise(c->n);
+    void *weight = as_type(c->type, b0, b, (int64_t)c->n * c->k);
+    double *ref = take(mn * 8);
+    const fab_kernels *list[8];
+
+    for (int i = 0; i < c->m; i++)
+        for (int j = 0; j < c->n; j++) {
+            double s = (c->add ? start[i * c->n + j] : 0) + (c->bias ? bias[j] : 0);
+            for (int k = 0; k < c->k; k++) s += (double)a[c->a_cols ? k * c->m + i : i * c->k + k] * b_value(c, b, k, j);
+            ref[(int64_t)i * c->n + j] = s;
+        }
+    for (int t = 0, n = tables(list); t < n; t++) {
+        float *first = NULL;
+        fab_packed packed;
+        if (c->packed) CHECK_MSG(list[t]->pack(&packed, arena, weight, c->type, c->n, c->k, c->bf16, &err), "%s", err.text);
+        for (int threads = 1; threads <= 3; threads++) {
+            float *y = copy(start, mn);
+            fab_gemm g = { c->m, c->n, c->k, a, c->a_cols ? 1 : c->k, c->a_cols ? c->m : 1, weight, c->type,
+                           c->b_cols ? 1 : c->n, c->b_cols ? c->k : 1, c->packed ? &packed : NULL, y, c->n,
+                           c->bias ? bias : NULL, c->add, c->bf16 };
+            if (c->packed) g.b = NULL;
+            CHECK_MSG(list[t]->gemm(pool_of(threads), &g, &err), "%s", err.text);
+            double off = worst(y, ref, mn), tol = c->bf16 ? 0.006 : f32_tolerance(c->k);
+            CHECK_MSG(off <= tol, "%s %dx%dx%d a_cols %d b_cols %d %s packed %d bf16 %d: off %.3g", list[t]->name, c->m, c->n,
+                      c->k, c->a_cols, c->b_cols, fab_dtype_name(c->type), c->packed, c->bf16, off);
+            if (!first) first = y;
+            CHECK_MSG(!memcmp(first, y, (size_t)mn * 4), "%s %dx%dx%d: %d threads differ", list[t]->name, c->m, c->n, c->k,
+                      threads);
+        }
+    }
+    fab_arena_reset(arena);
+}
+
+TEST(gemm_shapes)
+{
+    static const int sizes[][3] = { { 1, 1, 1 }, { 1, 33, 64 }, { 7, 32, 32 }, { 33, 65, 31 }, { 2, 100, 257 }, { 3, 48, 100 },
+                                    { 4, 40, 33 }, { 5, 17, 300 }, { 64, 96, 96 }, { 29, 600, 70 }, { 300, 35, 64 },
+                                    { 20, 30, 9000 }, { 130, 70, 520 } };
+    begin();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int bits = 0; bits < 32; bits++)
+            check_gemm(&(gemm_case){ sizes[i][0], sizes[i][1], sizes[i][2], bits & 1, bits & 2, bits & 4, bits & 8, bits & 16,
+                                     false, FAB_F32 });
+}
+
+TEST(gemm_dtypes_and_packed)
+{
+    static const fab_dtype types[] = { FAB_F32, FAB_BF16, FAB_F16, FAB_Q8_0 };
+    begin();
+    for (int i = 0; i < 96; i++) {
+        fab_dtype type = types[i % 4];
+        int m = 1 + below(i % 2 ? 6 : 70), n = 1 + below(90), k = type == FAB_Q8_0 ? 32 * (1 + below(20)) : 1 + below(600);
+        check_gemm(&(gemm_case){ m, n, k, below(4) == 0, true, below(2), below(2), below(2), below(2), type });
+    }
+    for (int i = 0; i < 8; i++)
+        check_gemm(&(gemm_case){ 1 + below(40), 1 + below(40), 1 + below(99), false, false, false, false, i & 1, false,
+                                 i & 2 ? FAB_BF16 : FAB_F16 });
+}
+
+TEST(gemm_refuses)
+{
+    fab_gemm g = { .m = 1, .n = 2, .k = 33, .b_dtype = FAB_Q4_K };
+    begin();
+    CHECK(!fab_kernels_best()->gemm(NULL, &g, &err));
+    CHECK_SAYS(err.text, "Q4_K");
+}
+
+/* ---- attention ------------------------------------------------------------------------------------------------ */
+
+typedef struct { int b, tq, tk, heads, kv_heads, width; bool causal, prefix, kv_len; } attn_case;
+
+static int attn_limit(const fab_attn *s, int b, int i)
+{
+    int n = (int)s->tk;
+    if (s->causal) {
+        n = i + (int)(s->tk - s->tq) + 1;
+        if (s->prefix && s->prefix[b] > n) n = s->prefix[b];
+        if (n > s->tk) n = (int)s->tk;
+    }
+    if (s->kv_len && s->kv_len[b] < n) n = s->kv_len[b];
+    return n < 0 ? 0 : n;
+}
+
+typedef struct { double *out, *dq, *dk, *dv; } attn_ref;
+
+static void attn_row(const fab_attn *s, const float *q, const float *k, const float *v, const float *g, attn_ref *r, int b,
+                     int h, int i)
+{
+    int w = (int)s->width, n = attn_limit(s, b, i), kh = h / (s->heads / s->kv_heads);
+    double *p = take(n * 8 + 8), top = -1e300, sum = 0, d = 0;
+    int64_t at = ((int64_t)(b * s->tq + i) * s->heads + h) * w;
+#define KV(j) (((int64_t)(b * s->tk + (j)) * s->kv_heads + kh) * w)
+    for (int j = 0; j < n; j++) {
+        for (int x = 0; x < w; x++) p[j] += (double)q[at + x] * k[KV(j) + x];
+        top = fmax(top, p[j] *= s->scale);
+    }
+    for (int j = 0; j < n; j++) sum += p[j] = exp(p[j] - top);
+    for (int j = 0; j < n; j++)
+        for (int x = 0; x < w; x++) r->out[at + x] += (p[j] / sum) * v[KV(j) + x];
+    for (int x = 0; x < w; x++) d += r->out[at + x] * g[at + x];
+    for (int j = 0; j < n; j++) {
+        double dp = 0, pj = p[j] / sum;
+        for (int x = 0; x < w; x++) {
+            dp += (double)g[at + x] * v[KV(j) + x];
+            r->dv[KV(j) + x] += pj * g[at + x];
+        }
+        for (int x = 0; x < w; x++) {
+            r->dq[at + x] += pj * (dp - d) * s->scale * k[KV(j) + x];
+            r->dk[KV(j) + x] += pj * (dp - d) * s->scale * q[at + x];
+        }
+    }
+}
+
+static void check_attn(const attn_case *c)
+{
+    int64_t nq = (int64_t)c->b * c->tq * c->heads * c->width, nk = (int64_t)c->b * c->tk * c->kv_heads * c->width;
+    float *q = noise(nq), *k = noise(nk), *v = noise(nk), *g = noise(nq);
+    int32_t *prefix = take(c->b * 4), *kv_len = take(c->b * 4);
+    attn_ref r = { take(nq * 8), take(nq * 8), take(nk * 8), take(nk * 8) };
+    fab_attn s = { c->b, c->tq, c->tk, c->heads, c->kv_heads, c->width, 0, 0, 0, 0, c->causal, 1.0f / sqrtf((float)c->width),
+                   c->prefix ? prefix : NULL, c->kv_len ? kv_len : NULL };
+    const fab_kernels *list[8];
+
+    for (int b = 0; b < c->b; b++) prefix[b] = below(c->tk + 1), kv_len[b] = below(c->tk + 1);
+    for (int b = 0; b < c->b; b++)
+        for (int h = 0; h < c->heads; h++)
+            for (int i = 0; i < c->tq; i++) attn_row(&s, q, k, v, g, &r, b, h, i);
+    for (int t = 0, n = tables(list); t < n; t++) {
+        float *first[4] = { NULL };
+        for (int threads = 1; threads <= 3; threads++) {
+            float *out = noise(nq), *lse = take((int64_t)c->b * c->heads * c->tq * 4);
+            float *dq = take(nq * 4), *dk = take(nk * 4), *dv = take(nk * 4), *all[] = { out, dq, dk, dv };
+            list[t]->attn_forward(pool_of(threads), &s, q, k, v, out, lse);
+            CHECK(list[t]->attn_backward(pool_of(threads), &s, q, k, v, out, lse, g, dq, dk, dv, &err));
+            double off = fmax(worst(out, r.out, nq), fmax(worst(dq, r.dq, nq), fmax(worst(dk, r.dk, nk), worst(dv, r.dv, nk))));
+            CHECK_MSG(off <= f32_tolerance(c->tk) * 4, "%s tq %d tk %d heads %d/%d width %d: off %.3g (%.2g %.2g %.2g %.2g)",
+                      list[t]->name, c->tq, c->tk, c->heads, c->kv_heads, c->width, off, worst(out, r.out, nq),
+                      worst(dq, r.dq, nq), worst(dk, r.dk, nk), worst(dv, r.dv, nk));
+            for (int i = 0; i < 4; i++) {
+                if (threads == 1) first[i] = all[i];
+                CHECK(!memcmp(first[i], all[i], (size_t)(i < 2 ? nq : nk) * 4));
+            }
+        }
+    }
+    fab_arena_reset(arena);
+}
+
+TEST(attention)
+{
+    static const attn_case cases[] = {
+        { 2, 5, 5, 2, 2, 8, false, false, false },   { 1, 50, 50, 3, 3, 32, true, false, false },
+        { 2, 130, 130, 2, 1, 64, true, true, false }, { 3, 40, 40, 4, 2, 32, false, false, true },
+        { 3, 30, 70, 4, 2, 16, true, true, true },    { 2, 1, 90, 4, 2, 64, true, false, true },
+        { 2, 2, 300, 2, 2, 33, true, false, false },  { 1, 280, 300, 1, 1, 128, true, false, true },
+        { 2, 20, 10, 2, 2, 16, true, false, false }, /* the first ten rows see nothing */
+    };
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_attn(cases + i);
+}
+
+TEST(attention_strides)
+{
+    /* q, k, v as thirds of one [B,T,3D] array, as a fused projection leaves them */
+    enum { B = 2, T = 37, H = 2, K = 32, D = H * K };
+    begin();
+    float *qkv = noise(B * T * 3 * D), *q = take(B * T * D * 4), *k = take(B * T * D * 4), *v = take(B * T * D * 4);
+    float *a = take(B * T * D * 4), *b = take(B * T * D * 4);
+    fab_attn s = { B, T, T, H, H, K, 0, 0, 0, 0, true, 0.2f, NULL, NULL }, f = s;
+    for (int i = 0; i < B * T; i++)
+        for (int x = 0; x < D; x++)
+            q[i * D + x] = qkv[i * 3 * D + x], k[i * D + x] = qkv[i * 3 * D + D + x], v[i * D + x] = qkv[i * 3 * D + 2 * D + x];
+    f.q_row = f.kv_row = 3 * D;
+    for (const fab_kernels *const *t = fab_kernels_all(); *t; t++) {
+        (*t)->attn_forward(NULL, &s, q, k, v, a, NULL);
+        (*t)->attn_forward(NULL, &f, qkv, qkv + D, qkv + 2 * D, b, NULL);
+        CHECK(!memcmp(a, b, B * T * D * 4));
+    }
+}
+
+/* ---- convolution ---------------------------------------------------------------------------------------------- */
+
+static void check_conv(fab_conv c, bool bf16)
+{
+    c.oh = (c.h + 2 * c.pad - c.kh) / c.stride + 1;
+    c.ow = (c.w + 2 * c.pad - c.kw) / c.stride + 1;
+    int64_t nx = c.batch * c.h * c.w * c.in, ny = c.batch * c.oh * c.ow * c.out, in = c.in / c.groups, out = c.out / c.groups;
+    int64_t nw = c.out * in * c.kh * c.kw, taps = c.kh * c.kw;
+    float *x = noise(nx), *w = noise(nw), *b = noise(c.out), *g = noise(ny), *dx0 = noise(nx), *dw0 = noise(nw), *db0 = noise(c.out);
+    double *ry = take(ny * 8), *rx = take(nx * 8), *rw = take(nw * 8), *rb = take(c.out * 8);
+    const fab_kernels *list[8];
+
+    for (int64_t i = 0; i < nx; i++) rx[i] = dx0[i];
+    for (int64_t i = 0; i < nw; i++) rw[i] = dw0[i];
+    for (int64_t i = 0; i < c.out; i++) rb[i] = db0[i];
+    for (int64_t p = 0; p < c.batch * c.oh * c.ow; p++)
+        for (int64_t o = 0; o < c.out; o++) {
+            double s = b[o], gy = g[p * c.out + o];
+            rb[o] += gy;
+            for (int64_t t = 0; t < taps; t++)
+                for (int64_t i = 0; i < in; i++) {
+                    int64_t y0 = p / c.ow % c.oh * c.stride - c.pad + t / c.kw, x0 = p % c.ow * c.stride - c.pad + t % c.kw;
+                    if (y0 < 0 || x0 < 0 || y0 >= c.h || x0 >= c.w) continue;
+                    int64_t xi = ((p / (c.oh * c.ow) * c.h + y0) * c.w + x0) * c.in + o / out * in + i, wi = (o * in + i) * taps + t;
+                    s += (double)x[xi] * w[wi];
+                    rx[xi] += gy * w[wi];
+                    rw[wi] += gy * x[xi];
+                }
+            ry[p * c.out + o] = s;
+        }
+    for (int t = 0, n = tables(list); t < n; t++) {
+        float *first[4] = { NULL };
+        for (int threads = 1; threads <= 3; threads++) {
+            float *y = take(ny * 4), *dx = copy(dx0, nx), *dw = copy(dw0, nw), *db = copy(db0, c.out), *all[] = { y, dx, dw, db };
+            int64_t count[] = { ny, nx, nw, c.out };
+            CHECK(list[t]->conv_forward(pool_of(threads), &c, x, w, b, y, bf16, &err));
+            CHECK(list[t]->conv_backward(pool_of(threads), &c, x, w, g, dx, dw, db, bf16, &err));
+            double off[] = { worst(y, ry, ny), worst(dx, rx, nx), worst(dw, rw, nw), worst(db, rb, c.out) };
+            for (int i = 0; i < 4; i++) {
+                CHECK_MSG(off[i] <= (bf16 && i < 3 ? 0.006 : f32_tolerance(taps * in + c.batch * c.oh * c.ow)),
+                          "%s %s: in %d out %d kernel %dx%d stride %d pad %d groups %d: off %.3g", list[t]->name,
+                          (const char *[]){ "y", "dx", "dw", "db" }[i], (int)c.in, (int)c.out, (int)c.kh, (int)c.kw,
+                          (int)c.stride, (int)c.pad, (int)c.groups, off[i]);
+                if (threads == 1) first[i] = all[i];
+                CHECK(!memcmp(first[i], all[i], (size_t)count[i] * 4));
+            }
+        }
+    }
+    fab_arena_reset(arena);
+}
+
+TEST(convolution)
+{
+    static const fab_conv cases[] = {
+        { 2, 9, 7, 3, 16, 3, 3, 1, 1, 0, 0, 1 },  { 1, 8, 8, 3, 40, 4, 4, 4, 0, 0, 0, 1 }, { 2, 11, 10, 33, 35, 3, 3, 2, 1, 0, 0, 1 },
+        { 2, 6, 6, 64, 48, 1, 1, 1, 0, 0, 0, 1 }, { 1, 7, 9, 8, 12, 5, 3, 3, 2, 0, 0, 1 }, { 2, 9, 9, 37, 37, 3, 3, 1, 1, 0, 0, 37 },
+        { 1, 9, 8, 16, 16, 5, 5, 2, 2, 0, 0, 16 }, { 1, 6, 5, 12, 18, 3, 3, 1, 1, 0, 0, 3 }, { 1, 3, 3, 1, 1, 3, 3, 1, 0, 0, 0, 1 },
+        { 3, 40, 40, 3, 8, 3, 3, 2, 1, 0, 0, 1 }, { 1, 5, 5, 6, 4, 1, 1, 2, 0, 0, 0, 2 },
+    };
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int bf16 = 0; bf16 < 2; bf16++) check_conv(cases[i], bf16);
+}
+
+/* ---- rows and elements ----------------------------------------------------------------------------------------- */
+
+#define EACH_TABLE(k) for (const fab_kernels *const *k##_ = fab_kernels_all(), *k; (k = *k##_); k##_++)
+
+TEST(norms)
+{
+    enum { R = 70, D = 197 };
+    begin();
+    float *x = noise(R * D), *w = noise(D), *b = noise(D), *g = noise(R * D);
+    double *y = take(R * D * 8), *dx = take(R * D * 8), *dw = take(D * 8), *db = take(D * 8);
+    for (int rms = 0; rms < 2; rms++) {
+        memset(dw, 0, D * 8), memset(db, 0, D * 8);
+        for (int r = 0; r < R; r++) {
+            double mean = 0, q = 0, mg = 0, mgn = 0;
+            for (int i = 0; i < D; i++) mean += rms ? 0 : x[r * D + i] / (double)D;
+            for (int i = 0; i < D; i++) q += (x[r * D + i] - mean) * (x[r * D + i] - mean) / D;
+            double inv = 1 / sqrt(q + (double)1e-5f);
+            for (int i = 0; i < D; i++) {
+                double n = (x[r * D + i] - mean) * inv, gg = (double)g[r * D + i];
+                y[r * D + i] = n * w[i] + (rms ? 0 : b[i]);
+                dw[i] += gg * n, db[i] += gg;
+                mg += rms ? 0 : gg * w[i] / D, mgn += gg * w[i] * n / D;
+            }
+            for (int i = 0; i < D; i++)
+                dx[r * D + i] = inv * (g[r * D + i] * w[i] - mg - (x[r * D + i] - mean) * inv * mgn);
+        }
+        EACH_TABLE(k)
+        {
+            float *fy = take(R * D * 4), *fx = take(R * D * 4), *fw = take(D * 4), *fb = take(D * 4), *m = take(R * 4), *v = take(R * 4);
+            if (rms) {
+                k->rmsnorm(NULL, x, w, 1e-5f, fy, v, R, D);
+                k->rmsnorm_back(pool_of(2), x, w, v, g, fx, fw, R, D);
+            } else {
+                k->layernorm(NULL, x, w, b, 1e-5f, fy, m, v, R, D);
+                k->layernorm_back(pool_of(2), x, w, m, v, g, fx, fw, fb, R, D);
+                CHECK(worst(fb, db, D) < f32_tolerance(R));
+            }
+            CHECK(worst(fy, y, R * D) < f32_tolerance(D));
+            CHECK(worst(fx, dx, R * D) < f32_tolerance(D));
+            CHECK(worst(fw, dw, D) < f32_tolerance(R));
+        }
+    }
+}
+
+TEST(softmax_and_cross_entropy)
+{
+    enum { R = 9, V = 1003 };
+    begin();
+    float *x = noise(R * V), *scale = noise(R), *start = noise(R * V);
+    int32_t target[R];
+    double *p = take(R * V * 8), *dl = take(R * V * 8), nll[R];
+    const double e = (double)0.1f;
+    for (int i = 0; i < R * V; i++) x[i] *= 8;
+    for (int r = 0; r < R; r++) {
+        double top = -1e9, s = 0, mean = 0;
+        target[r] = r == 4 ? -1 : below(V);
+        for (int i = 0; i < V; i++) top = fmax(top, x[r * V + i]);
+        for (int i = 0; i < V; i++) s += exp(x[r * V + i] - top), mean += x[r * V + i] / (double)V;
+        nll[r] = r == 4 ? 0 : log(s) + top - (1 - e) * x[r * V + target[r]] - e * mean;
+        for (int i = 0; i < V; i++) {
+            p[r * V + i] = exp(x[r * V + i] - top) / s;
+            dl[r * V + i] = start[r * V + i];
+            if (r != 4) dl[r * V + i] += scale[r] * (p[r * V + i] - (i == target[r] ? 1 - e : 0) - e / V);
+        }
+    }
+    EACH_TABLE(k)
+    {
+        float *y = take(R * V * 4), *fn = take(R * 4), *d = copy(start, R * V);
+        k->softmax(pool_of(2), x, y, R, V);
+        k->xent(pool_of(2), x, target, 0.1f, fn, scale, d, R, V);
+        CHECK(worst(y, p, R * V) < 4e-6);
+        CHECK_MSG(worst(fn, nll, R) < 4e-6, "%s: nll off %.3g", k->name, worst(fn, nll, R));
+        CHECK(worst(d, dl, R * V) < 4e-6);
+    }
+}
+
+static double f64_gelu(int kind, double x)
+{
+    if (kind == 0) return 0.5 * x * (1 + erf(x / sqrt(2)));
+    if (kind == 1) return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+    return x / (1 + exp(-1.702 * x));
+}
+
+TEST(activations)
+{
+    enum { N = 40001 };
+    begin();
+    float *x = take(N * 4), *g = noise(N), *u = noise(N);
+    double *y = take(N * 8), *d = take(N * 8), *du = take(N * 8);
+    for (int i = 0; i < N; i++) x[i] = (float)(i - N / 2) * 1e-3f;
+    x[0] = -200, x[1] = 200, x[2] = 0, x[3] = -0.0f;
+    for (int kind = 0; kind < 5; kind++) /* gelu x 3, silu, swiglu */
+        EACH_TABLE(k)
+        {
+            float *fy = take(N * 4), *fd = take(N * 4), *fu = take(N * 4);
+            for (int i = 0; i < N; i++) {
+                double v = x[i], h = 1e-4, s = 1 / (1 + exp(-v));
+                if (kind < 3) y[i] = f64_gelu(kind, v), d[i] = g[i] * (f64_gelu(kind, v + h) - f64_gelu(kind, v - h)) / (2 * h);
+                else y[i] = v * s * (kind == 4 ? u[i] : 1), d[i] = g[i] * (s + v * s * (1 - s)) * (kind == 4 ? u[i] : 1);
+                du[i] = g[i] * v * s;
+            }
+            if (kind < 3) k->gelu(pool_of(2), kind, x, fy, N), k->gelu_back(pool_of(2), kind, x, g, fd, N);
+            else if (kind == 3) k->silu(pool_of(2), x, fy, N), k->silu_back(pool_of(2), x, g, fd, N);
+            else {
+                k->swiglu(pool_of(2), x, u, fy, N), k->swiglu_back(pool_of(2), x, u, g, fd, fu, N);
+                CHECK(worst(fu, du, N) < 4e-6);
+            }
+            CHECK_MSG(worst(fy, y, N) < 4e-6, "%s kind %d: off %.3g", k->name, kind, worst(fy, y, N));
+            CHECK_MSG(worst(fd, d, N) < 4e-6, "%s kind %d slope: off %.3g", k->name, kind, worst(fd, d, N));
+        }
+}
+
+TEST(not_a_number_stays)
+{
+    begin();
+    EACH_TABLE(k)
+    {
+        float x[40], y[40], g[40];
+        for (int i = 0; i < 40; i++) x[i] = i == 17 ? NAN : 1.0f, g[i] = 1;
+        for (int kind = 0; kind < 3; kind++) {
+            k->gelu(NULL, kind, x, y, 40);
+            CHECK(isnan(y[17]) && !isnan(y[16]));
+        }
+        k->silu(NULL, x, y, 40);
+        CHECK(isnan(y[17]));
+        k->softmax(NULL, x, y, 1, 40);
+        CHECK(isnan(y[0]));
+        k->rmsnorm(NULL, x, g, 1e-5f, y, NULL, 1, 40);
+        CHECK(isnan(y[0]));
+    }
+}
+
+TEST(elements)
+{
+    enum { N = 50007 };
+    begin();
+    float *a = noise(N), *b = noise(N), *c = noise(N);
+    EACH_TABLE(k)
+    {
+        float *y = copy(c, N), *z = copy(c, N), *t = take(N * 4);
+        k->axpy(pool_of(2), 0.5f, a, y, N);
+        k->mul_add(pool_of(2), a, b, z, N);
+        for (int i = 0; i < N; i++) {
+            CHECK_NEAR(y[i], c[i] + 0.5f * a[i], 1e-6);
+            CHECK_NEAR(z[i], c[i] + a[i] * b[i], 4e-6);
+        }
+        k->mul(pool_of(2), a, b, y, N);
+        k->add(pool_of(2), a, b, z, 1, N);
+        k->scale(pool_of(2), 3, a, t, N);
+        for (int i = 0; i < N; i++) CHECK(y[i] == a[i] * b[i] && z[i] == a[i] + b[i] && t[i] == 3 * a[i]);
+        k->add(pool_of(3), a, b, z, N / 7, 7);
+        for (int i = 0; i < N / 7 * 7; i++) CHECK(z[i] == a[i] + b[i % 7]);
+        double s = 0;
+        for (int i = 0; i < N; i++) s += (double)a[i] * b[i];
+        CHECK_NEAR(k->dot(pool_of(3), a, b, N), s, 1e-9 * N);
+        CHECK(k->dot(pool_of(3), a, b, N) == k->dot(NULL, a, b, N));
+    }
+}
+
+TEST(sums_of_rows)
+{
+    enum { R = 333, D = 301 };
+    begin();
+    float *x = noise(R * D), *y0 = noise(D);
+    double *s = take(D * 8);
+    for (int i = 0; i < D; i++) s[i] = y0[i];
+    for (int i = 0; i < R * D; i++) s[i % D] += x[i];
+    EACH_TABLE(k)
+    {
+        float *y = copy(y0, D);
+        k->sum_rows(pool_of(3), x, y, R, D);
+        CHECK(worst(y, s, D) < f32_tolerance(R));
+    }
+}
+
+TEST(rope)
+{
+    enum { T = 11, H = 3, K = 16, B = 2, N = B * T * H * K };
+    begin();
+    float *x = noise(N), *cs = take(T * K * 4), *start = noise(N);
+    for (int t = 0; t < T; t++)
+        for (int i = 0; i < K / 2; i++) cs[t * K + 2 * i] = cosf((float)(t * (i + 1))), cs[t * K + 2 * i + 1] = sinf((float)(t * (i + 1)));
+    for (int pairs = 0; pairs < 2; pairs++)
+        EACH_TABLE(k)
+        {
+            float *y = take(N * 4), *z = copy(start, N);
+            k->rope(pool_of(2), x, cs, 1, pairs, false, y, B * T, H, K, T);
+            for (int i = 0; i < B * T * H; i++)
+                for (int e = 0; e < K / 2; e++) {
+                    int one = i * K + (pairs ? 2 * e : e), two = i * K + (pairs ? 2 * e + 1 : e + K / 2), t = i / H % T;
+                    float co = cs[t * K + 2 * e], si = cs[t * K + 2 * e + 1];
+                    CHECK_NEAR(y[one], x[one] * co - x[two] * si, 1e-6);
+                    CHECK_NEAR(y[two], x[one] * si + x[two] * co, 1e-6);
+                }
+            k->rope(pool_of(2), y, cs, -1, pairs, true, z, B * T, H, K, T); /* back again, added */
+            for (int i = 0; i < N; i++) CHECK_NEAR(z[i], start[i] + x[i], 2e-6);
+        }
+}
+
+TEST(adamw)
+{
+    enum { N = 1001 };
+    begin();
+    float *w0 = noise(N), *g = noise(N);
+    EACH_TABLE(k)
+    {
+        float *w = copy(w0, N), *m = take(N * 4), *v = take(N * 4);
+        double *rw = take(N * 8), *rm = take(N * 8), *rv = take(N * 8);
+        for (int i = 0; i < N; i++) rw[i] = w0[i];
+        for (int t = 1; t <= 3; t++) {
+            k->adamw(pool_of(2), w, g, m, v, N, 1e-2f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, t);
+            for (int i = 0; i < N; i++) {
+                double d = g[i] * 0.5;
+                rm[i] = 0.9 * rm[i] + 0.1 * d, rv[i] = 0.95 * rv[i] + 0.05 * d * d;
+                rw[i] -= 1e-2 * 0.1 * rw[i];
+                rw[i] -= 1e-2 * (rm[i] / (1 - pow(0.9, t))) / (sqrt(rv[i] / (1 - pow(0.95, t))) + 1e-8);
+            }
+        }
+        CHECK(worst(w, rw, N) < 4e-6);
+    }
+}
+
+TEST(dtypes)
+{
+    enum { N = 20000 };
+    static const struct { fab_dtype t; double off; } types[] = { { FAB_F32, 0 }, { FAB_BF16, 0x1p-8 }, { FAB_F16, 0x1p-11 }, { FAB_Q8_0, 1 } };
+    begin();
+    float *x = noise(N);
+    for (int i = 0; i < 32; i++) x[i] = 0; /* an all-zero block */
+    for (int t = 0; t < 4; t++) {
+        void *ref = take(N * 4);
+        CHECK(fab_kernels_named("c")->from_f32(NULL, types[t].t, x, ref, N));
+        EACH_TABLE(k)
+        {
+            void *h = take(N * 4);
+            float *y = take(N * 4);
+            uint64_t bytes;
+            CHECK(k->from_f32(pool_of(2), types[t].t, x, h, N) && fab_dtype_row_bytes(types[t].t, N, &bytes));
+            CHECK_MSG(!memcmp(h, ref, bytes), "%s %s", k->name, fab_dtype_name(types[t].t));
+            k->to_f32(pool_of(2), types[t].t, h, y, N);
+            for (int i = 0; i < N; i++) {
+                double top = 0;
+                for (int b = i / 32 * 32; b < i / 32 * 32 + 32; b++) top = fmax(top, fabsf(x[b]));
+                CHECK_NEAR(y[i], x[i], types[t].t == FAB_Q8_0 ? top * (0.5 / 127 + 0x1p-11) : fabsf(x[i]) * types[t].off);
+            }
+        }
+        CHECK(!fab_kernels_best()->from_f32(NULL, FAB_Q8_0, x, ref, 33));
+    }
+}
+
+TEST(choice)
+{
+    CHECK_STR(fab_kernels_all()[0]->name, "c");
+    CHECK(fab_kernels_named("c") == fab_kernels_all()[0]);
+    CHECK(!fab_kernels_named("abacus"));
+}
+
+TEST_MAIN
