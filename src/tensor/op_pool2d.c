@@ -94,7 +94,7 @@ const fab_op fab_op_pool2d = {
     .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{2,5,6,3}} }, .attr = &(const fab_pool_opts){ 2, 2, false } },
-        { .in = { {{2,5,6,3}} }, .attr = &(const fab_pool_opts){ 3, 1, true } },
+        { .in = { {{2,5,6,3}, FAB_SAMPLE_SPREAD} }, .attr = &(const fab_pool_opts){ 3, 1, true } },
         { .in = { {{1,3,3,2}} }, .attr = &(const fab_pool_opts){ 3, 1, false } },
         { .in = { {{16,56,56,64}} }, .attr = &(const fab_pool_opts){ 2, 2, true }, .bench = true },
         FAB_SAMPLES_END },

@@ -56,7 +56,12 @@ struct fab_ctx {
 };
 
 /* A sample for the derived tests: input shapes (0-terminated), attr, and what kind of values the inputs hold. */
-typedef enum { FAB_SAMPLE_NORMAL, FAB_SAMPLE_IDS, FAB_SAMPLE_POSITIVE } fab_sample_kind;
+typedef enum {
+    FAB_SAMPLE_NORMAL,
+    FAB_SAMPLE_IDS,              /* i32 in 0..ids_below-1 */
+    FAB_SAMPLE_POSITIVE,         /* in (0,1) */
+    FAB_SAMPLE_SPREAD            /* in random order, 1/8 apart: a maximum stays where it is when one is moved a little */
+} fab_sample_kind;
 typedef struct {
     struct { int64_t shape[FAB_MAX_DIM]; fab_sample_kind kind; int ids_below; bool no_grad; } in[FAB_MAX_IN];
     const void *attr;            /* NULL: none */
