@@ -1,4 +1,5 @@
-/* Tests of recipes (base/yaml) and of what training stands on: optimiser, schedules, checkpoints, event files, curves. */
+/* Tests of recipes (base/yaml) and of what training stands on: optimiser, schedules, checkpoints,
+ * event files, curves. */
 #include "test.h"
 
 #include <math.h>
@@ -26,12 +27,14 @@ const char *__lsan_default_suppressions(void) { return "leak:libfontconfig"; }
 static const struct {
     const char *yaml, *json, *says;
 } yaml_cases[] = {
-    { "a: 1\nb: [1.5, 1e-4, .5, -3, 0x1f, 0o17]\n", "{\"a\": 1, \"b\": [1.5, 0.0001, 0.5, -3, 31, 15]}", NULL },
+    { "a: 1\nb: [1.5, 1e-4, .5, -3, 0x1f, 0o17]\n",
+      "{\"a\": 1, \"b\": [1.5, 0.0001, 0.5, -3, 31, 15]}", NULL },
     { "[true, False, null, ~, , no, on]", NULL, "did not find expected node content" },
     { "[true, False, null, ~, no, 'on']", "[true, false, null, null, \"no\", \"on\"]", NULL },
     { "['12', \"1.5\", 1.2.3, 1e, -, 0x, 12a]",
       "[\"12\", \"1.5\", \"1.2.3\", \"1e\", \"-\", \"0x\", \"12a\"]", NULL },
-    { "- x\n- k: |\n    two\n    lines\n  e:\n", "[\"x\", {\"k\": \"two\\nlines\\n\", \"e\": null}]", NULL },
+    { "- x\n- k: |\n    two\n    lines\n  e:\n",
+      "[\"x\", {\"k\": \"two\\nlines\\n\", \"e\": null}]", NULL },
     { "# only a comment\n", "null", NULL },
     { "", "null", NULL },
     { "a: \xe8\x82\xba", "{\"a\": \"\xe8\x82\xba\"}", NULL },
@@ -85,12 +88,22 @@ TEST(yaml_depth_is_bounded)
 static const struct {
     const char *set, *json, *says;
 } set_cases[] = {
-    { "lr=3e-4", "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 10}], \"o\": {\"p\": {\"q\": 1}}}", NULL },
-    { "stages.vqa.steps=5", "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5}], \"o\": {\"p\": {\"q\": 1}}}",
+    { "lr=3e-4",
+      "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 10}], \"o\": {\"p\": {\"q\": "
+      "1}}}",
+      NULL },
+    { "stages.vqa.steps=5",
+      "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5}], \"o\": {\"p\": {\"q\": "
+      "1}}}",
       NULL },
     { "stages.0.new='7'",
-      "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5, \"new\": \"7\"}], \"o\": {\"p\": {\"q\": 1}}}", NULL },
-    { "o.p={}", "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5, \"new\": \"7\"}], \"o\": {\"p\": {}}}", NULL },
+      "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5, \"new\": \"7\"}], \"o\": "
+      "{\"p\": {\"q\": 1}}}",
+      NULL },
+    { "o.p={}",
+      "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5, \"new\": \"7\"}], \"o\": "
+      "{\"p\": {}}}",
+      NULL },
     { "stages=[1, a=b]", "{\"lr\": 0.0003, \"stages\": [1, \"a=b\"], \"o\": {\"p\": {}}}", NULL },
     { "stages.2=1", NULL, "\"2\" cannot be set there" },
     { "x.y=1", NULL, "there is no \"x\" to set a field of" },
@@ -98,7 +111,7 @@ static const struct {
     { "o.=1", NULL, "\"\" cannot be set there" },
     { "lr", NULL, "PATH=VALUE is wanted" },
     { "=1", NULL, "PATH=VALUE is wanted" },
-    { "lr=[1", NULL, "line 1 column 3" },
+    { "lr=[1", NULL, "lr=[1: line 2 column 1" },
 };
 
 TEST(overrides_set_one_field)
@@ -163,7 +176,8 @@ static void toy_close(toy *m)
     fab_arena_free(m->step);
 }
 
-/* The class is the quadrant of the first two numbers. Batches and dropout draw from the one generator. */
+/* The class is the quadrant of the first two numbers. Batches and dropout draw from the one
+ * generator. */
 static float toy_step(toy *m)
 {
     fab_ctx c;
@@ -177,7 +191,8 @@ static float toy_step(toy *m)
         fab_i32(y)[i] = (fab_f32(x)[i * IN] > 0) + 2 * (fab_f32(x)[i * IN + 1] > 0);
     }
     c.rng = m->rng;
-    fab_tensor *h = fab_dropout(&c, fab_gelu(&c, fab_linear(&c, x, m->w1, m->b1), FAB_GELU_TANH), 0.1f);
+    fab_tensor *h =
+        fab_dropout(&c, fab_gelu(&c, fab_linear(&c, x, m->w1, m->b1), FAB_GELU_TANH), 0.1f);
     fab_tensor *loss = fab_xent(&c, fab_linear(&c, h, m->w2, m->b2), y, NULL, (fab_xent_opts){ 0 });
     CHECK_MSG(loss && fab_backward(&c, loss, 1), "%s", c.err.text);
     m->rng = c.rng;
@@ -190,18 +205,24 @@ static float toy_step(toy *m)
 
 static fab_checkpoint toy_state(toy *m, const char *recipe)
 {
-    return (fab_checkpoint){ .optim = &m->optim, .rngs = &m->rng, .n_rngs = 1, .positions = &m->drawn,
-                             .n_positions = 1, .recipe = recipe };
+    return (fab_checkpoint){ .optim = &m->optim,
+                             .rngs = &m->rng,
+                             .n_rngs = 1,
+                             .positions = &m->drawn,
+                             .n_positions = 1,
+                             .recipe = recipe };
 }
 
 static bool same_toys(const toy *a, const toy *b)
 {
-    bool same = memcmp(&a->rng, &b->rng, sizeof a->rng) == 0 && a->drawn == b->drawn && a->optim.step == b->optim.step;
+    bool same = memcmp(&a->rng, &b->rng, sizeof a->rng) == 0 && a->drawn == b->drawn &&
+                a->optim.step == b->optim.step;
     for (int64_t i = 0; i < a->list.n; i++) {
         const fab_optim_slot *s = &a->optim.slots[i], *t = &b->optim.slots[i];
         size_t bytes = (size_t)s->count * sizeof(float);
-        same = same && memcmp(s->param->data, t->param->data, bytes) == 0 && memcmp(s->m, t->m, bytes) == 0 &&
-               memcmp(s->v, t->v, bytes) == 0 && memcmp(s->ema, t->ema, bytes) == 0 && s->updates == t->updates;
+        same = same && memcmp(s->param->data, t->param->data, bytes) == 0 &&
+               memcmp(s->m, t->m, bytes) == 0 && memcmp(s->v, t->v, bytes) == 0 &&
+               memcmp(s->ema, t->ema, bytes) == 0 && s->updates == t->updates;
     }
     return same;
 }
@@ -223,7 +244,8 @@ static const char *in_folder(const char *name)
 
 static void remove_folder(void)
 {
-    static const char *const names[] = { "last.safetensors", "previous.safetensors", "metrics.jsonl", "curves.png" };
+    static const char *const names[] = { "last.safetensors", "previous.safetensors",
+                                         "metrics.jsonl", "curves.png" };
     for (int i = 0; i < 4; i++) remove(in_folder(names[i]));
     CHECK(rmdir(folder) == 0);
 }
@@ -236,7 +258,8 @@ TEST(schedules)
     CHECK_NEAR(fab_schedule_at(&s, 0), 0.25, 1e-12);
     CHECK_NEAR(fab_schedule_at(&s, 3), 1.0, 1e-12);
     CHECK_NEAR(fab_schedule_at(&s, 4), 1.0, 1e-12);
-    CHECK_NEAR(fab_schedule_at(&s, 29), 0.1 + 0.9 * 0.5 * (1 + sqrt(0.5)), 1e-12); /* a quarter: cos 45 degrees */
+    CHECK_NEAR(fab_schedule_at(&s, 29), 0.1 + 0.9 * 0.5 * (1 + sqrt(0.5)),
+               1e-12); /* a quarter: cos 45 degrees */
     CHECK_NEAR(fab_schedule_at(&s, 54), 0.55, 1e-12);
     CHECK_NEAR(fab_schedule_at(&s, 104), 0.1, 1e-12);
     CHECK_NEAR(fab_schedule_at(&s, 1000), 0.1, 1e-12);
@@ -268,12 +291,15 @@ TEST(adamw_clips_decays_and_scales)
     toy m;
     toy_open(&m, HIDDEN, 0);
     const fab_kernels *k = fab_kernels_best();
-    CHECK(fab_optim_scale(&m.optim, "fc2.", 0.5f) == 2 && fab_optim_scale(&m.optim, "fc3.", 2) == 0);
-    scalar_adam weight = { fab_f32(m.w1)[3], 0, 0 }, slow = { fab_f32(m.w2)[5], 0, 0 }, bias = { 0.25, 0, 0 };
+    CHECK(fab_optim_scale(&m.optim, "fc2.", 0.5f) == 2 &&
+          fab_optim_scale(&m.optim, "fc3.", 2) == 0);
+    scalar_adam weight = { fab_f32(m.w1)[3], 0, 0 }, slow = { fab_f32(m.w2)[5], 0, 0 },
+                bias = { 0.25, 0, 0 };
     fab_f32(m.b1)[2] = 0.25f;
     float untouched = fab_f32(m.b2)[1];
     for (int t = 1; t <= 4; t++) {
-        double g1 = 3 * t, g2 = -4 * t, g3 = 12, norm = sqrt(g1 * g1 + g2 * g2 + g3 * g3), clip = 1 / (norm + 1e-6);
+        double g1 = 3 * t, g2 = -4 * t, g3 = 12, norm = sqrt(g1 * g1 + g2 * g2 + g3 * g3),
+               clip = 1 / (norm + 1e-6);
         m.w1->grad[3] = (float)g1;
         m.w2->grad[5] = (float)g2;
         m.b1->grad[2] = (float)g3;
@@ -287,7 +313,8 @@ TEST(adamw_clips_decays_and_scales)
     CHECK_NEAR(fab_f32(m.w1)[3], weight.w, 1e-6);
     CHECK_NEAR(fab_f32(m.w2)[5], slow.w, 1e-6);
     CHECK_NEAR(fab_f32(m.b1)[2], bias.w, 1e-6);
-    CHECK(fab_f32(m.b2)[1] == untouched && m.optim.slots[3].updates == 0); /* no gradient: took no part */
+    CHECK(fab_f32(m.b2)[1] == untouched &&
+          m.optim.slots[3].updates == 0); /* no gradient: took no part */
     toy_close(&m);
 }
 
@@ -299,7 +326,8 @@ TEST(frozen_parameters_and_broken_gradients_change_nothing)
     float w1 = fab_f32(m.w1)[0], w2 = fab_f32(m.w2)[0];
     m.w1->grad[0] = 1;
     m.w2->grad[0] = NAN;
-    CHECK(!fab_optim_step(&m.optim, k, NULL, 0.1) && m.optim.skipped == 1 && !isfinite(m.optim.norm));
+    CHECK(!fab_optim_step(&m.optim, k, NULL, 0.1) && m.optim.skipped == 1 &&
+          !isfinite(m.optim.norm));
     CHECK(fab_f32(m.w1)[0] == w1 && m.w2->grad[0] == 0 && m.optim.slots[0].updates == 0);
     m.w1->grad[0] = INFINITY;
     CHECK(!fab_optim_step(&m.optim, k, NULL, 0.1) && m.optim.skipped == 2);
@@ -379,7 +407,8 @@ TEST(a_killed_run_goes_on_bit_for_bit)
         _exit(1);
     }
     int status;
-    CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+          WTERMSIG(status) == SIGKILL);
     fab_err err;
     toy_open(&resumed, HIDDEN, 0.99f);
     CHECK(fab_checkpoint_exists(dir));
@@ -483,10 +512,12 @@ TEST(event_bytes)
     fab_scalar s[] = { { "train/loss", 1.5 }, { "lr", -2 } };
     uint8_t event[128], record[144];
     size_t n = fab_event_scalars(event, sizeof event, 1700000000.25, 300, s, 2);
-    CHECK_MSG(n + 16 == sizeof golden_record - 1, "%zu bytes, wanted %zu", n + 16, sizeof golden_record - 1);
+    CHECK_MSG(n + 16 == sizeof golden_record - 1, "%zu bytes, wanted %zu", n + 16,
+              sizeof golden_record - 1);
     fab_tfrecord(record, event, n);
     CHECK(memcmp(record, golden_record, n + 16) == 0);
-    for (size_t cap = 0; cap < n; cap++) CHECK(fab_event_scalars(event, cap, 1700000000.25, 300, s, 2) == 0);
+    for (size_t cap = 0; cap < n; cap++)
+        CHECK(fab_event_scalars(event, cap, 1700000000.25, 300, s, 2) == 0);
 }
 
 static void write_steps(const char *dir, int64_t from, int64_t to, double value)
@@ -495,7 +526,8 @@ static void write_steps(const char *dir, int64_t from, int64_t to, double value)
     fab_events *e = fab_events_open(dir, from, &err);
     CHECK_MSG(e, "%s", err.text);
     for (int64_t i = from; i < to; i++) {
-        fab_scalar s[] = { { "train/loss", value / (double)(i + 1) }, { "val/exact", i % 5 ? NAN : 0.01 * (double)i } };
+        fab_scalar s[] = { { "train/loss", value / (double)(i + 1) },
+                           { "val/exact", i % 5 ? NAN : 0.01 * (double)i } };
         CHECK_MSG(fab_events_write(e, i, s, 2, &err), "%s", err.text);
     }
     fab_events_close(e);
@@ -519,17 +551,21 @@ TEST(a_resume_drops_what_came_after_the_checkpoint)
     FILE *f = fopen(in_folder("metrics.jsonl"), "a");
     fputs("{\"step\": 700, \"train/lo", f); /* a kill in the middle of a line */
     fclose(f);
-    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "train/loss", a, &x, &y, &n, &err) && n == 700);
+    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "train/loss", a, &x, &y, &n, &err) &&
+          n == 700);
     write_steps(dir, 600, 610, 8);
-    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "train/loss", a, &x, &y, &n, &err) && n == 610);
+    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "train/loss", a, &x, &y, &n, &err) &&
+          n == 610);
     for (int64_t i = 0; i < n; i++) {
         CHECK(x[i] == (double)i);
         CHECK_NEAR(y[i], (i < 600 ? 4.0 : 8.0) / (double)(i + 1), 1e-8);
     }
-    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "val/exact", a, &x, &y, &n, &err) && n == 122);
+    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "val/exact", a, &x, &y, &n, &err) &&
+          n == 122);
     CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "none", a, &x, &y, &n, &err) && n == 0);
     write_steps(dir, 0, 3, 1);
-    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "train/loss", a, &x, &y, &n, &err) && n == 3);
+    CHECK(fab_metrics_read(in_folder("metrics.jsonl"), "train/loss", a, &x, &y, &n, &err) &&
+          n == 3);
     fab_arena_free(a);
     remove_events(dir);
     remove_folder();
@@ -565,8 +601,10 @@ TEST(curves_are_drawn)
     CHECK_MSG(im, "%s", err.text);
     CHECK(im->width == 960 && im->height == 560);
     CHECK(count_colour(im, 0, 960, 255, 255, 255) > 400000); /* mostly paper */
-    int64_t loss = count_colour(im, 72, 888, 0, 114, 178), exact = count_colour(im, 72, 888, 213, 94, 0);
-    CHECK_MSG(loss > 300 && exact > 300, "%lld pixels of loss, %lld of exact", (long long)loss, (long long)exact);
+    int64_t loss = count_colour(im, 72, 888, 0, 114, 178),
+            exact = count_colour(im, 72, 888, 213, 94, 0);
+    CHECK_MSG(loss > 300 && exact > 300, "%lld pixels of loss, %lld of exact", (long long)loss,
+              (long long)exact);
     CHECK(count_colour(im, 888, 960, 64, 64, 64) > 20); /* the right axis has numbers */
     fab_image_free(im);
     remove_events(dir);
@@ -578,13 +616,18 @@ TEST(a_plot_survives_odd_series)
     const char *dir = new_folder();
     (void)dir;
     fab_err err = FAB_ERR_INIT;
-    double x[] = { 0, 1, 2 }, flat[] = { 3, 3, 3 }, bad[] = { NAN, INFINITY, 1e300 }, tiny[] = { 1e-300, 0, -1e-300 };
-    fab_series s[] = { { "flat", x, flat, 3, 0.9, false, true }, { "bad", x, bad, 3, 0, true, false },
-                       { "tiny", x, tiny, 3, 0, false, false }, { "none", x, flat, 0, 0, false, false } };
+    double x[] = { 0, 1, 2 }, flat[] = { 3, 3, 3 }, bad[] = { NAN, INFINITY, 1e300 },
+           tiny[] = { 1e-300, 0, -1e-300 };
+    fab_series s[] = { { "flat", x, flat, 3, 0.9, false, true },
+                       { "bad", x, bad, 3, 0, true, false },
+                       { "tiny", x, tiny, 3, 0, false, false },
+                       { "none", x, flat, 0, 0, false, false } };
     for (int i = 0; i < 4; i++)
-        CHECK_MSG(fab_plot_write(in_folder("curves.png"), s + i, 1, &(fab_plot_opts){ 0 }, &err), "%s", err.text);
+        CHECK_MSG(fab_plot_write(in_folder("curves.png"), s + i, 1, &(fab_plot_opts){ 0 }, &err),
+                  "%s", err.text);
     CHECK(fab_plot_write(in_folder("curves.png"), s, 4, &(fab_plot_opts){ .title = "t" }, &err));
-    CHECK(!fab_plot_write(in_folder("curves.png"), s, 4, &(fab_plot_opts){ .width = 100000 }, &err));
+    CHECK(
+        !fab_plot_write(in_folder("curves.png"), s, 4, &(fab_plot_opts){ .width = 100000 }, &err));
     CHECK_SAYS(err.text, "100000 x 560");
     remove_folder();
 }

@@ -2,7 +2,8 @@
  *
  *   document = value      value = scalar | [ value ... ] | { scalar value ... }
  *
- * The typing of plain scalars is YAML 1.2's core schema (yaml.org/spec/1.2.2, 10.3.2), not libyaml's, which has none.
+ * The typing of plain scalars is YAML 1.2's core schema (yaml.org/spec/1.2.2, 10.3.2), not
+ * libyaml's, which has none.
  */
 #include "base/yaml.h"
 
@@ -30,7 +31,10 @@ static json_t *refuse(reader *r, yaml_mark_t at, const char *words)
     return NULL;
 }
 
-static json_t *refuse_here(reader *r, const char *words) { return refuse(r, r->event.start_mark, words); }
+static json_t *refuse_here(reader *r, const char *words)
+{
+    return refuse(r, r->event.start_mark, words);
+}
 
 /* Moves to the next event. */
 static bool next(reader *r)
@@ -38,7 +42,8 @@ static bool next(reader *r)
     yaml_event_delete(&r->event);
     if (yaml_parser_parse(&r->parser, &r->event)) return true;
     const yaml_parser_t *p = &r->parser;
-    if (p->error == YAML_MEMORY_ERROR) return fab_fail(r->err, FAB_ENOMEM, "no memory for a YAML document");
+    if (p->error == YAML_MEMORY_ERROR)
+        return fab_fail(r->err, FAB_ENOMEM, "no memory for a YAML document");
     if (p->error == YAML_READER_ERROR)
         return fab_fail(r->err, FAB_EFORMAT, "byte %zu: %s", p->problem_offset, p->problem);
     refuse(r, p->problem_mark, p->problem ? p->problem : "no YAML");
@@ -148,8 +153,8 @@ static char *key_of(reader *r, const json_t *map)
     if (strlen(s) != e->data.scalar.length) refuse_here(r, "a key holds a NUL");
     else if (!json_object_get(map, s)) return fab_strdup(s, r->err);
     else {
-        fab_fail(r->err, FAB_EFORMAT, "line %zu column %zu: the key %.60s is there twice", e->start_mark.line + 1,
-                 e->start_mark.column + 1, s);
+        fab_fail(r->err, FAB_EFORMAT, "line %zu column %zu: the key %.60s is there twice",
+                 e->start_mark.line + 1, e->start_mark.column + 1, s);
     }
     return NULL;
 }
@@ -179,8 +184,8 @@ static json_t *mapping(reader *r)
 static json_t *collection(reader *r)
 {
     if (++r->depth > MAX_DEPTH) {
-        fab_fail(r->err, FAB_ELIMIT, "line %zu column %zu: nested deeper than %d", r->event.start_mark.line + 1,
-                 r->event.start_mark.column + 1, MAX_DEPTH);
+        fab_fail(r->err, FAB_ELIMIT, "line %zu column %zu: nested deeper than %d",
+                 r->event.start_mark.line + 1, r->event.start_mark.column + 1, MAX_DEPTH);
         return NULL;
     }
     json_t *v = r->event.type == YAML_SEQUENCE_START_EVENT ? sequence(r) : mapping(r);
@@ -230,8 +235,10 @@ json_t *fab_yaml_parse(const void *data, size_t size, fab_err *err)
     fab_err here = FAB_ERR_INIT; /* so that a NULL err does not hide what happened */
     reader r = { .err = &here };
     json_t *v = NULL;
-    if (size > MAX_SIZE) fab_fail(&here, FAB_ELIMIT, "YAML of %zu bytes, the limit is %zu", size, MAX_SIZE);
-    else if (!yaml_parser_initialize(&r.parser)) fab_fail(&here, FAB_ENOMEM, "no memory for a YAML parser");
+    if (size > MAX_SIZE)
+        fab_fail(&here, FAB_ELIMIT, "YAML of %zu bytes, the limit is %zu", size, MAX_SIZE);
+    else if (!yaml_parser_initialize(&r.parser))
+        fab_fail(&here, FAB_ENOMEM, "no memory for a YAML parser");
     else {
         yaml_parser_set_input_string(&r.parser, data ? data : (const void *)"", size);
         v = document(&r);
@@ -271,7 +278,8 @@ static int64_t array_index(const json_t *list, const char *step)
 
 static json_t *step_into(json_t *at, const char *step)
 {
-    return json_is_array(at) ? json_array_get(at, (size_t)array_index(at, step)) : json_object_get(at, step);
+    return json_is_array(at) ? json_array_get(at, (size_t)array_index(at, step))
+                             : json_object_get(at, step);
 }
 
 /* Sets the last step of the path; takes v. */
@@ -302,7 +310,8 @@ static bool set_path(json_t *at, char *path, json_t *v, fab_err *err)
 bool fab_json_set_path(json_t *root, const char *assignment, fab_err *err)
 {
     const char *sign = strchr(assignment, '=');
-    if (!sign || sign == assignment) return fab_fail(err, FAB_EUSAGE, "%s: PATH=VALUE is wanted", assignment);
+    if (!sign || sign == assignment)
+        return fab_fail(err, FAB_EUSAGE, "%s: PATH=VALUE is wanted", assignment);
     char *path = fab_strdup(assignment, err);
     if (!path) return false;
     path[sign - assignment] = 0;

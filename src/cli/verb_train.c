@@ -22,7 +22,9 @@ static bool read_stop(const char *s, fab_train_opts *t, fab_err *err)
     bool good = end > s && v > 0 && v < 1e9 && strspn(s, "0123456789.") == (size_t)(end - s);
     if (good && (hours || minutes)) t->stop_after_min = hours ? 60 * v : v;
     else if (good && !*end && v >= 1 && v == (double)(int64_t)v) t->stop_after_steps = (int64_t)v;
-    else return fab_fail(err, FAB_EUSAGE, "--stop-after %s: steps (500) or a time (90min, 1.5h) are wanted", s);
+    else
+        return fab_fail(err, FAB_EUSAGE,
+                        "--stop-after %s: steps (500) or a time (90min, 1.5h) are wanted", s);
     return true;
 }
 
@@ -47,8 +49,14 @@ static void print_summary(fab_run *r, const json_t *summary)
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    fab_train_opts t = { .recipe = o->recipe, .data = o->data, .out = o->out, .set = o->set.items, .n_set = o->set.n,
-                         .resume = o->resume, .dry_run = o->dry_run, .pool = r->pool };
+    fab_train_opts t = { .recipe = o->recipe,
+                         .data = o->data,
+                         .out = o->out,
+                         .set = o->set.items,
+                         .n_set = o->set.n,
+                         .resume = o->resume,
+                         .dry_run = o->dry_run,
+                         .pool = r->pool };
     json_t *summary = NULL;
     if (!read_stop(o->stop_after, &t, err) || !fab_train_run(&t, &summary, err)) {
         json_decref(summary);
@@ -60,6 +68,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     return true;
 }
 
+/* clang-format off */
 const fab_verb fab_verb_train = {
     .name = "train", .summary = "train a model from a recipe, or go on with a run",
     .about = "The run's folder holds its checkpoints, metrics.jsonl, TensorBoard event files, curves.png and, at the end, "
@@ -80,3 +89,4 @@ const fab_verb fab_verb_train = {
           "say what would run: parameters, memory, steps, time; trains two steps to measure" },
         { 0 } },
 };
+/* clang-format on */

@@ -1,5 +1,5 @@
-/* checkpoint: see checkpoint.h. What is in a file is stated once, by tensors(): saving writes that list, loading checks
- * a file against it and copies into it. */
+/* checkpoint: see checkpoint.h. What is in a file is stated once, by tensors(): saving writes that
+ * list, loading checks a file against it and copies into it. */
 #include "train/checkpoint.h"
 
 #include <stdio.h>
@@ -31,8 +31,8 @@ static bool name_files(files *f, fab_arena *a, const char *dir, fab_err *err)
 
 /* ---- the list ---- */
 
-static bool add(list *l, fab_arena *a, const char *kind, const char *name, fab_dtype dtype, int ndim,
-                const int64_t *shape, const void *data, fab_err *err)
+static bool add(list *l, fab_arena *a, const char *kind, const char *name, fab_dtype dtype,
+                int ndim, const int64_t *shape, const void *data, fab_err *err)
 {
     fab_weight *w = &l->items[l->n++];
     *w = (fab_weight){ .dtype = dtype, .ndim = ndim, .data = data };
@@ -66,10 +66,12 @@ static bool tensors(list *l, fab_arena *a, const fab_checkpoint *c, fab_err *err
     return add(l, a, "state", "updates", FAB_I64, 1, &o->list.n, l->updates, err) &&
            add(l, a, "state", "counters", FAB_I64, 1, two, l->counters, err) &&
            (!c->n_rngs || add(l, a, "state", "rng", FAB_U64, 2, rngs, c->rngs, err)) &&
-           (!c->n_positions || add(l, a, "state", "positions", FAB_U64, 1, positions, c->positions, err));
+           (!c->n_positions ||
+            add(l, a, "state", "positions", FAB_U64, 1, positions, c->positions, err));
 }
 
-/* Of the bytes in the list's order; found[i], when given, holds them in the place of the list's own. */
+/* Of the bytes in the list's order; found[i], when given, holds them in the place of the list's
+ * own. */
 static void checksum(const list *l, const fab_weight *const *found, char hex[17])
 {
     uint64_t h = 0;
@@ -115,7 +117,8 @@ static bool write(const char *dir, fab_arena *a, const fab_checkpoint *c, fab_er
 
 bool fab_checkpoint_save(const char *dir, const fab_checkpoint *c, fab_err *err)
 {
-    if (c->optim->swapped) return fab_fail(err, FAB_EINTERNAL, "%s: the averages are in the parameters", dir);
+    if (c->optim->swapped)
+        return fab_fail(err, FAB_EINTERNAL, "%s: the averages are in the parameters", dir);
     fab_arena *a = fab_mkdirs(dir, err) ? fab_arena_new(0, err) : NULL;
     bool ok = a && write(dir, a, c, err);
     fab_arena_free(a);
@@ -140,17 +143,20 @@ static bool same_shape(const fab_weight *have, const fab_weight *want, fab_err *
     char file[64], run[64];
     shape_text(file, sizeof file, have->ndim, have->shape);
     shape_text(run, sizeof run, want->ndim, want->shape);
-    return fab_fail(err, FAB_EFORMAT, "%s: file %s %s, this run %s %s", want->name, fab_dtype_name(have->dtype), file,
-                    fab_dtype_name(want->dtype), run);
+    return fab_fail(err, FAB_EFORMAT, "%s: file %s %s, this run %s %s", want->name,
+                    fab_dtype_name(have->dtype), file, fab_dtype_name(want->dtype), run);
 }
 
 static bool same_recipe(const fab_weights *w, const fab_checkpoint *c, fab_err *err)
 {
-    const char *format = fab_weights_str(w, "format", NULL), *recipe = fab_weights_str(w, "recipe", err);
+    const char *format = fab_weights_str(w, "format", NULL),
+               *recipe = fab_weights_str(w, "recipe", err);
     if (!format || strcmp(format, FORMAT) != 0)
-        return fab_fail(err, FAB_EFORMAT, "format: is %.40s, %s is wanted", format ? format : "not said", FORMAT);
+        return fab_fail(err, FAB_EFORMAT, "format: is %.40s, %s is wanted",
+                        format ? format : "not said", FORMAT);
     if (!recipe || !c->recipe || strcmp(recipe, c->recipe) == 0) return recipe != NULL;
-    return fab_fail(err, FAB_EUSAGE, "made by the recipe %.16s, this one is %.16s", recipe, c->recipe);
+    return fab_fail(err, FAB_EUSAGE, "made by the recipe %.16s, this one is %.16s", recipe,
+                    c->recipe);
 }
 
 /* A tensor of the file that this run has no place for. */
@@ -162,12 +168,14 @@ static bool name_extra(const fab_weights *w, const list *l, fab_err *err)
         while (j < l->n && strcmp(l->items[j].name, name) != 0) j++;
         if (j == l->n) return fab_fail(err, FAB_EFORMAT, "%s: in the file, not in this run", name);
     }
-    return fab_fail(err, FAB_EFORMAT, "%lld tensors, this run has %lld", (long long)fab_weights_count(w),
-                    (long long)l->n);
+    return fab_fail(err, FAB_EFORMAT, "%lld tensors, this run has %lld",
+                    (long long)fab_weights_count(w), (long long)l->n);
 }
 
-/* Everything that must agree before a byte is copied; found[i] is the file's tensor for the i-th of the list. */
-static bool match(const fab_weights *w, const fab_checkpoint *c, const list *l, const fab_weight **found, fab_err *err)
+/* Everything that must agree before a byte is copied; found[i] is the file's tensor for the i-th of
+ * the list. */
+static bool match(const fab_weights *w, const fab_checkpoint *c, const list *l,
+                  const fab_weight **found, fab_err *err)
 {
     if (!same_recipe(w, c, err)) return false;
     for (int64_t i = 0; i < l->n; i++) {
@@ -186,12 +194,14 @@ static bool whole(const fab_weights *w, const list *l, const fab_weight *const *
     return fab_fail(err, FAB_EINTEGRITY, "the checksum is %s, the file says %.16s", sum, want);
 }
 
-static bool copy(const fab_weights *w, fab_checkpoint *c, const list *l, const fab_weight *const *found, fab_err *err)
+static bool copy(const fab_weights *w, fab_checkpoint *c, const list *l,
+                 const fab_weight *const *found, fab_err *err)
 {
     const char *text = fab_weights_str(w, "meta", err);
     json_t *meta = text ? fab_json_parse(text, strlen(text), err) : NULL;
     if (!meta) return false;
-    for (int64_t i = 0; i < l->n; i++) memcpy((void *)(uintptr_t)l->items[i].data, found[i]->data, l->items[i].bytes);
+    for (int64_t i = 0; i < l->n; i++)
+        memcpy((void *)(uintptr_t)l->items[i].data, found[i]->data, l->items[i].bytes);
     for (int64_t i = 0; i < c->optim->list.n; i++) c->optim->slots[i].updates = l->updates[i];
     c->optim->step = l->counters[0];
     c->optim->skipped = l->counters[1];
@@ -227,7 +237,8 @@ static bool load(const char *dir, fab_arena *a, fab_checkpoint *c, fab_err *err)
     files f;
     if (!name_files(&f, a, dir, err)) return false;
     if (load_file(f.newest, a, c, &first)) return true;
-    if (!fab_exists(f.older) || !damaged(f.newest, first.code)) return fab_fail(err, first.code, "%s", first.text);
+    if (!fab_exists(f.older) || !damaged(f.newest, first.code))
+        return fab_fail(err, first.code, "%s", first.text);
     fab_log(FAB_LOG_WARN, "%s; going on from %s", first.text, f.older);
     return load_file(f.older, a, c, err);
 }
@@ -254,14 +265,16 @@ bool fab_checkpoint_exists(const char *dir)
 
 static bool unlink_file(const char *path, fab_err *err)
 {
-    return !fab_exists(path) || remove(path) == 0 || fab_fail(err, FAB_EIO, "%s: cannot be removed", path);
+    return !fab_exists(path) || remove(path) == 0 ||
+           fab_fail(err, FAB_EIO, "%s: cannot be removed", path);
 }
 
 bool fab_checkpoint_remove(const char *dir, fab_err *err)
 {
     files f;
     fab_arena *a = fab_arena_new(0, err);
-    bool ok = a && name_files(&f, a, dir, err) && unlink_file(f.newest, err) && unlink_file(f.older, err);
+    bool ok =
+        a && name_files(&f, a, dir, err) && unlink_file(f.newest, err) && unlink_file(f.older, err);
     fab_arena_free(a);
     return ok;
 }

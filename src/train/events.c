@@ -1,9 +1,11 @@
-/* events: see events.h. The two messages that TensorBoard needs, by hand (tensorflow/core/util/event.proto and
- * core/framework/summary.proto, core/lib/io/record_writer):
+/* events: see events.h. The two messages that TensorBoard needs, by hand
+ * (tensorflow/core/util/event.proto and core/framework/summary.proto, core/lib/io/record_writer):
  *
- *   Event    1 wall_time double   2 step int64   3 file_version string   5 Summary   7 SessionLog { 1 status = START }
+ *   Event    1 wall_time double   2 step int64   3 file_version string   5 Summary
+ *            7 SessionLog { 1 status = START }
  *   Summary  1 Value { 1 tag string   2 simple_value float }, repeated
- *   record   u64 n | u32 mask(crc(n)) | n bytes | u32 mask(crc(bytes));   mask(c) = rotr(c, 15) + 0xa282ead8
+ *   record   u64 n | u32 mask(crc(n)) | n bytes | u32 mask(crc(bytes))
+ *            mask(c) = rotr(c, 15) + 0xa282ead8
  */
 #include "train/events.h"
 
@@ -30,7 +32,8 @@ uint32_t fab_crc32c(const void *data, size_t size)
     uint32_t c = ~0u;
     for (size_t i = 0; i < size; i++) {
         c ^= p[i];
-        for (int bit = 0; bit < 8; bit++) c = c >> 1 ^ (c & 1 ? 0x82f63b78u : 0); /* Castagnoli, reflected */
+        for (int bit = 0; bit < 8; bit++)
+            c = c >> 1 ^ (c & 1 ? 0x82f63b78u : 0); /* Castagnoli, reflected */
     }
     return ~c;
 }
@@ -73,7 +76,10 @@ static void put_varint(buffer *b, uint64_t v)
 }
 
 enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
-static void put_key(buffer *b, int field, int wire) { put_varint(b, (uint64_t)(field << 3 | wire)); }
+static void put_key(buffer *b, int field, int wire)
+{
+    put_varint(b, (uint64_t)(field << 3 | wire));
+}
 
 static void put_string(buffer *b, int field, const void *s, size_t n)
 {
@@ -120,7 +126,8 @@ static size_t value_size(const fab_scalar *s)
     return 1 + varint_size(n) + n;
 }
 
-size_t fab_event_scalars(uint8_t *out, size_t cap, double wall_time, int64_t step, const fab_scalar *s, int n)
+size_t fab_event_scalars(uint8_t *out, size_t cap, double wall_time, int64_t step,
+                         const fab_scalar *s, int n)
 {
     buffer b = { .p = out, .cap = cap };
     size_t size = 0;
@@ -138,7 +145,8 @@ static bool write_record(fab_events *e, const void *event, size_t size, fab_err 
 {
     uint8_t record[BLOCK + RECORD];
     fab_tfrecord(record, event, size);
-    if (fwrite(record, 1, size + RECORD, e->records) == size + RECORD && fflush(e->records) == 0) return true;
+    if (fwrite(record, 1, size + RECORD, e->records) == size + RECORD && fflush(e->records) == 0)
+        return true;
     return fab_fail(err, FAB_EIO, "%s: cannot be written", e->records_path);
 }
 
@@ -194,11 +202,13 @@ static FILE *open_append(const char *path, fab_err *err)
     return f;
 }
 
-/* A name that no earlier start of the run has: TensorBoard reads the files of a folder in the order of their names. */
+/* A name that no earlier start of the run has: TensorBoard reads the files of a folder in the order
+ * of their names. */
 static const char *record_name(fab_arena *a, const char *dir, fab_err *err)
 {
     for (unsigned long long t = fab_unix_time();; t++) {
-        const char *name = fab_arena_printf(a, err, "%s/events.out.tfevents.%010llu.fabrica", dir, t);
+        const char *name =
+            fab_arena_printf(a, err, "%s/events.out.tfevents.%010llu.fabrica", dir, t);
         if (!name || !fab_exists(name)) return name;
     }
 }
@@ -244,8 +254,8 @@ static bool write_line(fab_events *e, int64_t step, const fab_scalar *s, int n, 
 {
     json_t *o = line_of(fab_now() - e->start, step, s, n);
     if (!o) return fab_fail(err, FAB_ENOMEM, "no memory for a line of metrics");
-    bool ok = json_dumpf(o, e->lines, JSON_REAL_PRECISION(9)) == 0 && fputc('\n', e->lines) != EOF &&
-              fflush(e->lines) == 0;
+    bool ok = json_dumpf(o, e->lines, JSON_REAL_PRECISION(9)) == 0 &&
+              fputc('\n', e->lines) != EOF && fflush(e->lines) == 0;
     json_decref(o);
     return ok || fab_fail(err, FAB_EIO, "%s: cannot be written", e->lines_path);
 }
@@ -291,8 +301,8 @@ static bool push(series *s, fab_arena *a, double step, double value, fab_err *er
     return true;
 }
 
-bool fab_metrics_read(const char *path, const char *tag, fab_arena *a, double **steps, double **values, int64_t *n,
-                      fab_err *err)
+bool fab_metrics_read(const char *path, const char *tag, fab_arena *a, double **steps,
+                      double **values, int64_t *n, fab_err *err)
 {
     fab_jsonl j;
     series s = { 0 };

@@ -1,5 +1,5 @@
-/* optim: see optim.h. The gradient norm is summed per parameter in f64 and in list order, so that a run repeats exactly
- * whatever the number of threads. */
+/* optim: see optim.h. The gradient norm is summed per parameter in f64 and in list order, so that a
+ * run repeats exactly whatever the number of threads. */
 #include "train/optim.h"
 
 #include <math.h>
@@ -12,7 +12,9 @@ static bool slot_init(fab_optim_slot *s, fab_tensor *t, fab_arena *a, bool ema, 
     if (t->dtype != FAB_F32)
         return fab_fail(err, FAB_EINTERNAL, "%s: is %s, a parameter in training is F32", t->name,
                         fab_dtype_name(t->dtype));
-    *s = (fab_optim_slot){ .param = t, .count = fab_count(t), .lr_scale = 1, .no_decay = fab_param_no_decay(t) };
+    *s = (fab_optim_slot){
+        .param = t, .count = fab_count(t), .lr_scale = 1, .no_decay = fab_param_no_decay(t)
+    };
     size_t bytes = (size_t)s->count * sizeof(float);
     s->m = fab_arena_zero(a, bytes, err);
     s->v = fab_arena_zero(a, bytes, err);
@@ -20,7 +22,8 @@ static bool slot_init(fab_optim_slot *s, fab_tensor *t, fab_arena *a, bool ema, 
     return s->m && s->v && (s->ema || !ema);
 }
 
-bool fab_optim_init(fab_optim *o, fab_arena *a, const fab_param_list *list, const fab_optim_opts *opts, fab_err *err)
+bool fab_optim_init(fab_optim *o, fab_arena *a, const fab_param_list *list,
+                    const fab_optim_opts *opts, fab_err *err)
 {
     *o = (fab_optim){ .opts = *opts, .list = *list };
     o->slots = fab_arena_zero(a, (size_t)list->n * sizeof *o->slots, err);
@@ -90,8 +93,8 @@ bool fab_optim_step(fab_optim *o, const fab_kernels *k, fab_pool *pool, double l
         fab_optim_slot *s = &o->slots[i];
         if (s->sum > 0) /* else frozen, or took no part */
             k->adamw(pool, fab_f32(s->param), s->param->grad, s->m, s->v, s->count,
-                     (float)(lr * (double)s->lr_scale), p->beta1, p->beta2, p->eps, s->no_decay ? 0 : p->decay, scale,
-                     ++s->updates);
+                     (float)(lr * (double)s->lr_scale), p->beta1, p->beta2, p->eps,
+                     s->no_decay ? 0 : p->decay, scale, ++s->updates);
         if (s->ema && trains(s)) average(s, p->ema_decay);
     }
     fab_optim_zero_grad(o);
@@ -122,7 +125,8 @@ double fab_schedule_at(const fab_schedule *s, int64_t step)
     int64_t span = s->total - s->warmup;
     double x = span > 0 ? (double)(step - s->warmup) / (double)span : 1;
     if (x > 1) x = 1;
-    double part = s->kind == FAB_SCHEDULE_LINEAR ? 1 - x : 0.5 * (1 + cos(3.14159265358979323846 * x));
+    double part =
+        s->kind == FAB_SCHEDULE_LINEAR ? 1 - x : 0.5 * (1 + cos(3.14159265358979323846 * x));
     return s->floor + (s->lr - s->floor) * part;
 }
 

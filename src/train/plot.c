@@ -1,6 +1,6 @@
-/* plot: see plot.h. The picture, from top to bottom: title, legend in one row, the frame with its grid and two axes,
- * tick labels, the x label. Tick steps are 1, 2 or 5 times a power of ten. Colours are Okabe and Ito's, which people
- * with any kind of colour vision can tell apart. */
+/* plot: see plot.h. The picture, from top to bottom: title, legend in one row, the frame with its
+ * grid and two axes, tick labels, the x label. Tick steps are 1, 2 or 5 times a power of ten.
+ * Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart. */
 #include "train/plot.h"
 
 #include <cairo.h>
@@ -11,9 +11,18 @@
 #include "media/png_write.h"
 #include "train/events.h"
 
-enum { WIDTH = 960, HEIGHT = 560, LEFT = 72, RIGHT = 72, TOP = 72, BOTTOM = 56, MAX_SIDE = 8192, TICKS = 7 };
-static const double palette[][3] = { { 0, .447, .698 },    { .835, .369, 0 },  { 0, .62, .451 },
-                                     { .8, .475, .655 },   { .902, .624, 0 },  { .337, .706, .914 } };
+enum {
+    WIDTH = 960,
+    HEIGHT = 560,
+    LEFT = 72,
+    RIGHT = 72,
+    TOP = 72,
+    BOTTOM = 56,
+    MAX_SIDE = 8192,
+    TICKS = 7
+};
+static const double palette[][3] = { { 0, .447, .698 },  { .835, .369, 0 }, { 0, .62, .451 },
+                                     { .8, .475, .655 }, { .902, .624, 0 }, { .337, .706, .914 } };
 #define N_COLOURS ((int)(sizeof palette / sizeof palette[0]))
 
 typedef struct {
@@ -30,7 +39,10 @@ typedef struct {
 
 /* ---- axes ---- */
 
-static bool point_ok(const fab_series *s, int64_t i) { return isfinite(s->x[i]) && isfinite(s->y[i]); }
+static bool point_ok(const fab_series *s, int64_t i)
+{
+    return isfinite(s->x[i]) && isfinite(s->y[i]);
+}
 
 static void widen(axis *a, double v)
 {
@@ -76,7 +88,8 @@ static double at_y(const plot *p, const axis *a, double v)
 
 /* ---- words ---- */
 
-/* Draws s with the point (x, y) at `share` of its width (0 left, 0.5 middle, 1 right); returns the width. */
+/* Draws s with the point (x, y) at `share` of its width (0 left, 0.5 middle, 1 right); returns the
+ * width. */
 static double words(const plot *p, double x, double y, double share, const char *s)
 {
     cairo_text_extents_t e;
@@ -116,7 +129,8 @@ static void draw_titles(const plot *p)
     grey(p, 0.25);
     if (o->x_label) words(p, (LEFT + p->width - RIGHT) / 2, p->height - 14, 0.5, o->x_label);
     if (o->y_label) upright(p, 20, o->y_label, -1.5707963267948966);
-    if (o->right_label && p->y[1].used) upright(p, p->width - 20, o->right_label, 1.5707963267948966);
+    if (o->right_label && p->y[1].used)
+        upright(p, p->width - 20, o->right_label, 1.5707963267948966);
 }
 
 /* ---- frame ---- */
@@ -195,7 +209,8 @@ static void draw_series(const plot *p, const fab_series *s, int index)
     for (int64_t i = 0; s->marks && i < s->n; i++) {
         if (!point_ok(s, i)) continue;
         cairo_new_path(p->cr);
-        cairo_arc(p->cr, at_x(p, s->x[i]), at_y(p, &p->y[s->right], s->y[i]), 3.2, 0, 6.283185307179586);
+        cairo_arc(p->cr, at_x(p, s->x[i]), at_y(p, &p->y[s->right], s->y[i]), 3.2, 0,
+                  6.283185307179586);
         cairo_fill(p->cr);
     }
 }
@@ -206,7 +221,8 @@ static void draw_legend(const plot *p, const fab_series *series, int n)
     cairo_set_font_size(p->cr, 13);
     for (int s = 0; s < n; s++) {
         char label[96];
-        snprintf(label, sizeof label, "%s%s", series[s].label, series[s].right ? " (right axis)" : "");
+        snprintf(label, sizeof label, "%s%s", series[s].label,
+                 series[s].right ? " (right axis)" : "");
         colour(p, s, 1);
         cairo_rectangle(p->cr, x, TOP - 24, 18, 4);
         cairo_fill(p->cr);
@@ -251,12 +267,13 @@ static bool write_png(const char *path, cairo_surface_t *surface, fab_err *err)
     return ok;
 }
 
-bool fab_plot_write(const char *path, const fab_series *series, int n, const fab_plot_opts *opts, fab_err *err)
+bool fab_plot_write(const char *path, const fab_series *series, int n, const fab_plot_opts *opts,
+                    fab_err *err)
 {
     int w = opts->width ? opts->width : WIDTH, h = opts->height ? opts->height : HEIGHT;
     if (w < 240 || h < 200 || w > MAX_SIDE || h > MAX_SIDE)
-        return fab_fail(err, FAB_EUSAGE, "a plot of %d x %d, 240 x 200 to %d x %d are possible", w, h, MAX_SIDE,
-                        MAX_SIDE);
+        return fab_fail(err, FAB_EUSAGE, "a plot of %d x %d, 240 x 200 to %d x %d are possible", w,
+                        h, MAX_SIDE, MAX_SIDE);
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, w, h);
     plot p = { .cr = cairo_create(surface), .width = w, .height = h, .opts = opts };
     draw(&p, series, n);
@@ -283,17 +300,22 @@ static bool add(fab_series *all, int *n, fab_arena *a, const char *path, fab_ser
     return true;
 }
 
-static bool plot_run(const char *dir, const char *title, const char *const *right, fab_arena *a, fab_err *err)
+static bool plot_run(const char *dir, const char *title, const char *const *right, fab_arena *a,
+                     fab_err *err)
 {
     fab_series all[2 + MAX_RIGHT];
     int n = 0;
-    const char *from = fab_path_join(a, dir, "metrics.jsonl", err), *to = fab_path_join(a, dir, "curves.png", err);
+    const char *from = fab_path_join(a, dir, "metrics.jsonl", err),
+               *to = fab_path_join(a, dir, "curves.png", err);
     if (!from || !to) return false;
     bool ok = add(all, &n, a, from, (fab_series){ .label = "train/loss", .smooth = 0.95 }, err) &&
               add(all, &n, a, from, (fab_series){ .label = "val/loss", .marks = true }, err);
     for (int i = 0; ok && right && right[i] && i < MAX_RIGHT; i++)
-        ok = add(all, &n, a, from, (fab_series){ .label = right[i], .marks = true, .right = true }, err);
-    fab_plot_opts o = { .title = title, .x_label = "step", .y_label = "loss", .right_label = "score" };
+        ok = add(all, &n, a, from, (fab_series){ .label = right[i], .marks = true, .right = true },
+                 err);
+    fab_plot_opts o = {
+        .title = title, .x_label = "step", .y_label = "loss", .right_label = "score"
+    };
     return ok && (n == 0 || fab_plot_write(to, all, n, &o, err));
 }
 
