@@ -7,6 +7,9 @@
 #ifndef FAB_DATA_CASE_H
 #define FAB_DATA_CASE_H
 
+#include <jansson.h>
+
+#include "data/fact.h"
 #include "data/label.h"
 
 typedef enum { FAB_SET_SLAKE, FAB_SET_VQA_RAD, FAB_SET_ISIC, FAB_SET_KERMANY, FAB_SET_BCCD, FAB_SETS } fab_set;
@@ -33,6 +36,8 @@ typedef struct {
     uint64_t dense_known;         /* bit l: the place of spatial label l is known here (present or surely absent) */
     float area[FAB_LABELS_SPATIAL]; /* fraction of the picture covered; 0 absent or unknown */
     float cx[FAB_LABELS_SPATIAL], cy[FAB_LABELS_SPATIAL]; /* centre of it */
+    fab_fact *facts; /* [n_facts]: what the questions are made from; kind and noun appear once */
+    int n_facts, cap_facts;
 } fab_case;
 
 typedef struct {
@@ -44,11 +49,22 @@ typedef struct {
 bool fab_cases_init(fab_case_list *c, fab_err *err);
 void fab_cases_clear(fab_case_list *c);
 
+/* Adds a fact unless one of its kind and noun is there. value strings are kept by reference. false: memory. */
+bool fab_case_fact(fab_case_list *c, fab_case *x, const fab_fact *f, fab_err *err);
+
 /* Each appends one set's cases, found under root (".../open"), and puts their pictures into images. SLAKE reads the
  * questions too (modality, plane, region, "does it contain"). */
 bool fab_cases_slake(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
 bool fab_cases_isic(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
 bool fab_cases_kermany(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
 bool fab_cases_bccd(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
+
+
+/* For the readers of single sets: a new cleared case; its picture; the label map of a mask file. */
+fab_case *fab_case_new(fab_case_list *c, fab_set set, const char *id, const char *path, fab_path_list *images, fab_err *err);
+bool fab_case_mask(fab_case_list *c, fab_case *x, const char *path, const int8_t label_of[256], fab_err *err);
+bool fab_case_boxes(fab_case_list *c, fab_case *x, const json_t *record, double width, double height, fab_err *err);
+bool fab_case_say(fab_case_list *c, fab_case *x, fab_fact_kind kind, const char *noun, int yes, const char *en,
+                  const char *zh, fab_err *err);
 
 #endif
