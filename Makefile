@@ -5,11 +5,12 @@ FORMAT = $(firstword $(wildcard /usr/bin/clang-format /usr/bin/clang-format-14))
 SOURCES = $(shell git ls-files 'src/*.[ch]' 'src/*.cc' 'tests/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]')
 FUZZ_SECONDS ?= 120
 
-all: $(BUILD)/build.ninja ## build ./build/src/cli/fabrica
+all: ## build ./build/src/cli/fabrica
+	@tools/install-deps build
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -j $(JOBS)
 
 $(BUILD)/build.ninja:
-	@tools/install-deps build
 	@meson setup $(BUILD) >/dev/null || { tail -n 20 $(BUILD)/meson-logs/meson-log.txt; rm -rf $(BUILD); exit 1; }
 
 demo: all ## a report of a real CT slice, written to ./demo-out

@@ -23,12 +23,18 @@ static void on_interrupt(int signal_number)
     _exit(128 + signal_number);
 }
 
+/* A signal that the parent chose to ignore ("nohup", a shell's "&") stays ignored. */
+static void catch(int signal_number)
+{
+    struct sigaction a = { .sa_handler = on_interrupt }, old;
+    sigemptyset(&a.sa_mask);
+    if (sigaction(signal_number, NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(signal_number, &a, NULL);
+}
+
 static void catch_signals(void)
 {
-    struct sigaction a = { .sa_handler = on_interrupt };
-    sigemptyset(&a.sa_mask);
-    sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
+    catch(SIGINT);
+    catch(SIGTERM);
     signal(SIGPIPE, SIG_DFL); /* "fabrica ... | head" ends quietly */
 }
 
