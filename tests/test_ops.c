@@ -118,11 +118,13 @@ static double project(const bench *b, const fab_tensor *y)
     return sum;
 }
 
-/* Forward and backward with dy = the projection's weights; gradients are left in the inputs. */
+/* Forward and backward with dy = the projection's weights; gradients are left in the inputs, on top of what stood there
+ * before: a backward adds. */
+#define BEFORE 0.25f
 static fab_tensor *run_both(bench *b, const fab_op *op, const fab_sample *s)
 {
     for (int i = 0; i < op->n_in; i++)
-        if (b->in[i] && b->in[i]->grad) memset(b->in[i]->grad, 0, (size_t)fab_count(b->in[i]) * sizeof(float));
+        for (int64_t j = 0; b->in[i] && b->in[i]->grad && j < fab_count(b->in[i]); j++) b->in[i]->grad[j] = BEFORE;
     b->c.record = true;
     fab_tensor *y = run_op(b, op, s);
     b->c.record = false;
@@ -167,7 +169,7 @@ static void check_gradient(const fab_op *op, const fab_sample *s, int number)
             }
             double width = (double)(kept + STEP) - (double)(kept - STEP);
             x[j] = kept;
-            double want = (f[1] - f[0]) / width, got = (double)b.in[i]->grad[j];
+            double want = (f[1] - f[0]) / width, got = (double)(b.in[i]->grad[j] - BEFORE);
             CHECK_MSG(fabs(got - want) <= tolerance.gradient * (1 + fabs(want)),
                       "%s[%d]: input %d, value %lld: gradient %g, differences give %g", op->name, number, i,
                       (long long)j, got, want);
@@ -459,6 +461,16 @@ TEST(patch_embedding_is_a_product)
     fab_tensor *y = fab_conv2d(c, x, w, NULL, (fab_conv_opts){ 2, 0, 1 });
     CHECK_MSG(y, "%s", c->err.text);
     CHECK(y->shape[1] == 1 && y->shape[2] == 2 && fab_f32(y)[0] == 6521 && fab_f32(y)[1] == 8743);
+}
+
+TEST(pooling_values)
+{
+    fab_ctx *c = golden();
+    fab_tensor *x = values(c, FAB_SHAPE(1, 2, 4, 1), V(1, 2, 3, 4, 5, 6, -7, 8));
+    fab_tensor *y = fab_pool2d(c, x, (fab_pool_opts){ 2, 2, true }), *z = fab_pool2d(c, x, (fab_pool_opts){ 2, 1, false });
+    CHECK_MSG(y && z, "%s", c->err.text);
+    CHECK(fab_f32(y)[0] == 6 && fab_f32(y)[1] == 8 && z->shape[2] == 3);
+    CHECK(fab_f32(z)[0] == 3.5f && fab_f32(z)[1] == 1 && fab_f32(z)[2] == 2);
 }
 
 TEST(bce_ignores_negative_targets)
