@@ -36,6 +36,7 @@ typedef struct fab_image {
     int frames, samples, bits_allocated, bits_stored, high_bit, planar;
     bool is_signed, is_float;
     double min, max, mean; /* over all raw samples of all frames, before rescale */
+    size_t missing_bytes;  /* of a DICOM file that ended inside its last row of pixels; these samples are 0 */
     bool lossy;            /* the pixels went through a lossy codec, as far as the file says */
 
     /* Facts; "" or 0 when the file does not say. */

@@ -244,10 +244,9 @@ static void ybr_to_rgb(const double ybr[3], uint8_t rgb[3])
 }
 
 /* Index of sample c of pixel i in a frame that starts at sample `from`. */
-static size_t colour_index(const fab_image *im, const fab_lut *lut, size_t from, size_t i, int c)
+static size_t colour_index(const fab_image *im, size_t from, size_t i, int c)
 {
     size_t n = (size_t)im->width * (size_t)im->height, s = (size_t)im->samples;
-    if (lut->half_chroma) return from + i / 2 * 4 + (c ? 1 + (size_t)c : i & 1);
     if (im->planar) return from + n * (size_t)c + i;
     return from + s * i + (size_t)c;
 }
@@ -255,14 +254,13 @@ static size_t colour_index(const fab_image *im, const fab_lut *lut, size_t from,
 static bool render_colour(fab_image *im, const fab_lut *lut, const fab_image_opts *o)
 {
     size_t n = (size_t)im->width * (size_t)im->height;
-    size_t per_frame = lut->half_chroma ? n * 2 : n * (size_t)im->samples;
-    size_t from = per_frame * (size_t)o->frame;
+    size_t from = n * (size_t)im->samples * (size_t)o->frame;
     double scale = 255 / (ldexp(1, im->bits_stored) - 1);
     int grey_alpha = im->samples < 3;
     for (size_t i = 0; i < n; i++) {
         double v[3];
         for (int c = 0; c < 3; c++)
-            v[c] = stored_value(im, colour_index(im, lut, from, i, grey_alpha ? 0 : c)) * scale;
+            v[c] = stored_value(im, colour_index(im, from, i, grey_alpha ? 0 : c)) * scale;
         if (lut->ybr)
             ybr_to_rgb(v, im->rgb + 3 * i);
         else

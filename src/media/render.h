@@ -26,7 +26,6 @@ typedef struct {
     fab_voi_function function;
     bool inverse;      /* Presentation LUT Shape INVERSE */
     bool ybr;          /* the raw samples are YCbCr */
-    bool half_chroma;  /* raw colour is Y1 Y2 Cb Cr per two pixels (YBR_FULL_422 uncompressed) */
     bool full_range;   /* one sample, not medical: no window, 0..2^bits-1 shown as 0..255 */
 } fab_lut;
 
