@@ -1,6 +1,7 @@
 /* dcmtk_shim: see dcmtk_shim.h. Exceptions (only memory running out throws in DCMTK) end here as errors. */
 #include "media/dcmtk_shim.h"
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -110,14 +111,59 @@ void repair(fab_dcm *d, const void *bytes, size_t size)
     (void)read_bytes(d, whole.data(), whole.size());
 }
 
+uint32_t le32(const unsigned char *b)
+{
+    return static_cast<uint32_t>(b[0]) | static_cast<uint32_t>(b[1]) << 8 | static_cast<uint32_t>(b[2]) << 16 |
+           static_cast<uint32_t>(b[3]) << 24;
+}
+
+/* Encapsulated pixel data whose items start at b[at], as an element of its own. */
+DcmElement *pixels_from(const unsigned char *b, size_t size, size_t at, E_TransferSyntax syntax)
+{
+    DcmPixelSequence *s = new DcmPixelSequence(DcmTag(DCM_PixelSequenceTag));
+    while (at + 8 <= size && le32(b + at) == 0xe000fffe && le32(b + at + 4) <= size - at - 8) {
+        uint32_t n = le32(b + at + 4);
+        DcmPixelItem *item = new DcmPixelItem(DcmTag(DCM_PixelItemTag));
+        if (n) item->putUint8Array(b + at + 8, n);
+        s->insert(item);
+        at += 8 + n;
+    }
+    DcmPixelData *p = new DcmPixelData(DcmTag(DCM_PixelData));
+    p->putOriginalRepresentation(syntax, NULL, s);
+    return p;
+}
+
+/* Some writers announce a compressed syntax, which is explicit, and then write implicit VRs: element by element up to
+ * the pixels, the fragments by hand. */
+bool read_implicit(fab_dcm *d, const unsigned char *b, size_t size)
+{
+    E_TransferSyntax syntax = DcmXfer(d->syntax.c_str()).getXfer();
+    const unsigned char pixels[12] = { 0xe0, 0x7f, 0x10, 0, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0, 0xe0 };
+    if (!DcmXfer(syntax).isEncapsulated() || size < 152 || memcmp(b + 128, "DICM", 4) || le32(b + 132) != 2) return false;
+    uint32_t n = le32(b + 140);
+    if (n > size - 144) return false;
+    const unsigned char *end = b + size, *from = b + 144 + n, *p = std::search(from, end, pixels, pixels + 12);
+    if (p == end) return false;
+    DcmInputBufferStream in;
+    in.setBuffer(from, p - from);
+    in.setEos();
+    DcmDataset *data = d->file.getDataset();
+    data->clear();
+    data->transferInit();
+    OFCondition c = data->read(in, EXS_LittleEndianImplicit, EGL_noChange, DCM_MaxReadLength);
+    data->transferEnd();
+    return c.good() && data->insert(pixels_from(b, size, static_cast<size_t>(p - b) + 8, syntax)).good();
+}
+
 bool read_file(fab_dcm *d, const void *bytes, size_t size, fab_err *err)
 {
     OFCondition c = read_bytes(d, bytes, size);
-    if (c == EC_InvalidStream || c == EC_EndOfStream) repair(d, bytes, size);
-    else if (c.bad()) return fab_fail(err, FAB_EFORMAT, "DICOM: %s (%zu bytes)", c.text(), size);
     OFString uid;
     DcmMetaInfo *meta = d->file.getMetaInfo();
     if (meta && meta->findAndGetOFString(DCM_TransferSyntaxUID, uid).good()) d->syntax = uid.c_str();
+    if (c.bad() && read_implicit(d, static_cast<const unsigned char *>(bytes), size)) return true;
+    if (c == EC_InvalidStream || c == EC_EndOfStream) repair(d, bytes, size);
+    else if (c.bad()) return fab_fail(err, FAB_EFORMAT, "DICOM: %s (%zu bytes)", c.text(), size);
     if (d->syntax.empty()) d->syntax = DcmXfer(d->file.getDataset()->getOriginalXfer()).getXferID();
     return true;
 }
@@ -221,8 +267,12 @@ bool fab_dcm_bytes(const fab_dcm_item *in, uint32_t tag, const uint8_t **out, si
         if (!e || !e->isLeaf()) return false;
         Uint16 *words = NULL;
         Uint8 *bytes = NULL;
+        Float32 *floats = NULL;
+        Float64 *doubles = NULL;
         if (e->getUint8Array(bytes).good() && bytes) *out = bytes;
         else if (e->getUint16Array(words).good() && words) *out = reinterpret_cast<uint8_t *>(words);
+        else if (e->getFloat32Array(floats).good() && floats) *out = reinterpret_cast<uint8_t *>(floats);
+        else if (e->getFloat64Array(doubles).good() && doubles) *out = reinterpret_cast<uint8_t *>(doubles);
         else return false;
         *size = e->getLength();
         return true;

@@ -54,8 +54,8 @@ bool fab_image_check(const fab_image *im, const char *what, fab_err *err)
         return fab_fail(err, FAB_EUNSUPPORTED, "%s: %d samples a pixel, 1 to 4 are known", what, im->samples);
     int b = im->bits_allocated;
     if (b != 8 && b != 16 && b != 32 && !(b == 1 && im->samples == 1) && !(b == 64 && im->is_float))
-        return fab_fail(err, FAB_EUNSUPPORTED, "%s: %d bits a sample of %d, 1, 8, 16 and 32 are known", what, b,
-                        im->samples);
+        return fab_fail(err, FAB_EUNSUPPORTED, "%s: %d bits a sample, %d samples a pixel; known are 8, 16, 32, and 1 for 1",
+                        what, b, im->samples);
     return true;
 }
 
