@@ -154,12 +154,15 @@ static bool finite(const fab_params *p, fab_dtype dtype, const void *data, int64
     return true;
 }
 
-/* Training needs f32 of its own; inference borrows what the file maps. Vectors are widened: ops take them as f32. */
-static bool take_values(fab_params *p, fab_tensor *t, fab_dtype dtype, const void *data)
+/* Files promise no alignment; kernels read whole elements. */
+static bool aligned(fab_dtype dtype, const void *data) { return (uintptr_t)data % (dtype == FAB_F32 ? 4 : 2) == 0; }
+
+/* Training needs f32 of its own; inference borrows what the file maps. Only tables and matrices keep a smaller type. */
+static bool take_values(fab_params *p, fab_tensor *t, fab_dtype dtype, const void *data, bool small)
 {
     int64_t n = fab_count(t);
     uint64_t bytes;
-    bool widen = dtype != FAB_F32 && (p->train || t->ndim != 2);
+    bool widen = dtype != FAB_F32 && (p->train || !small);
     t->dtype = widen ? FAB_F32 : dtype;
     if (!fab_dtype_size(t->dtype, t->ndim, t->shape, NULL, &bytes)) {
         complain(p, "%s: rows of %lld values do not fill blocks of %s", t->name, (long long)t->shape[t->ndim - 1],
@@ -177,7 +180,18 @@ static bool take_values(fab_params *p, fab_tensor *t, fab_dtype dtype, const voi
     return true;
 }
 
-static bool load(fab_params *p, fab_tensor *t)
+static const void *copied(fab_params *p, fab_dtype dtype, const fab_tensor *t, const void *data)
+{
+    uint64_t bytes;
+    if (!fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes)) {
+        complain(p, "%s: its rows do not fill blocks of %s", t->name, fab_dtype_name(dtype));
+        return NULL;
+    }
+    void *copy = fab_arena_take(p->arena, (size_t)bytes, &p->err);
+    return copy ? memcpy(copy, data, (size_t)bytes) : NULL;
+}
+
+static bool load(fab_params *p, fab_tensor *t, bool small)
 {
     fab_dtype dtype = FAB_F32;
     int ndim = 0;
@@ -198,11 +212,12 @@ static bool load(fab_params *p, fab_tensor *t)
         complain(p, "%s: weights of %s are not supported", t->name, fab_dtype_name(dtype));
         return false;
     }
+    if (!aligned(dtype, data) && !(data = copied(p, dtype, t, data))) return false;
     if (!finite(p, dtype, data, fab_count(t))) {
         complain(p, "%s: holds values that are not finite", t->name);
         return false;
     }
-    return take_values(p, t, dtype, data);
+    return take_values(p, t, dtype, data, small);
 }
 
 /* ---- one parameter --------------------------------------------------------------------------------------------- */
@@ -229,7 +244,7 @@ static bool own_gradient(fab_params *p, fab_tensor *t)
     return t->grad != NULL;
 }
 
-static fab_tensor *make(fab_params *p, const char *name, const int64_t *shape, fab_init init)
+static fab_tensor *make(fab_params *p, const char *name, const int64_t *shape, fab_init init, bool small)
 {
     fab_tensor *t = fab_arena_zero(p->arena, sizeof *t, &p->err);
     if (!t) return NULL;
@@ -240,7 +255,7 @@ static fab_tensor *make(fab_params *p, const char *name, const int64_t *shape, f
     t->name = fab_arena_printf(p->arena, &p->err, "%s%s", p->prefix, name);
     if (!t->name) return NULL;
     if (p->visit == FAB_VISIT_LOAD) {
-        if (!load(p, t)) return NULL;
+        if (!load(p, t, small)) return NULL;
     } else {
         t->data = fab_arena_take(p->arena, (size_t)fab_count(t) * sizeof(float), &p->err);
         if (!t->data) return NULL;
@@ -249,7 +264,7 @@ static fab_tensor *make(fab_params *p, const char *name, const int64_t *shape, f
     return !p->train || own_gradient(p, t) ? t : NULL;
 }
 
-void fab_param(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init)
+static void visit(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init, bool small)
 {
     *slot = NULL;
     int64_t n = 1;
@@ -257,13 +272,23 @@ void fab_param(fab_params *p, fab_tensor **slot, const char *name, const int64_t
     p->n_params++;
     p->n_values += n;
     if (p->visit == FAB_VISIT_COUNT || p->err.code) return;
-    fab_tensor *t = make(p, name, shape, init);
+    fab_tensor *t = make(p, name, shape, init, small);
     if (t && keep(p, t)) *slot = t;
+}
+
+void fab_param(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init)
+{
+    visit(p, slot, name, shape, init, false);
+}
+
+void fab_param_table(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init)
+{
+    visit(p, slot, name, shape, init, true);
 }
 
 void fab_param_matrix(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init)
 {
-    fab_param(p, slot, name, shape, init);
+    visit(p, slot, name, shape, init, true);
     fab_tensor *t = *slot;
     if (!t || p->train || p->visit != FAB_VISIT_LOAD || t->ndim != 2) return;
     if (t->dtype == FAB_Q8_0 && !p->bf16) return; /* stays small; the products read its blocks */

@@ -83,6 +83,9 @@ fab_params fab_params_count(void);
 
 /* One parameter: *slot is set to its tensor (NULL when counting or failed). shape ends with 0. */
 void fab_param(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init);
+/* The same for a table of rows looked up by id (fab_embedding): at inference it keeps the file's type, as does a matrix;
+ * any other parameter is widened to f32. */
+void fab_param_table(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init);
 /* The same for the weight [out,in] of a matrix product: packed once when the model is for inference. */
 void fab_param_matrix(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init);
 /* Names from here to the matching leave are prefixed: fab_params_enter(p, "blocks.%d.", i). Nests. */

@@ -58,7 +58,7 @@ void fab_llama_params(fab_params *p, fab_llama *m, const fab_llama_config *cfg)
     }
     size_t mark = fab_params_enter(p, "model.");
     if (g->tied) fab_param_matrix(p, &m->embed, "embed_tokens.weight", FAB_SHAPE(g->vocab, g->dim), FAB_INIT_NORMAL(INIT_STD));
-    else fab_param(p, &m->embed, "embed_tokens.weight", FAB_SHAPE(g->vocab, g->dim), FAB_INIT_NORMAL(INIT_STD));
+    else fab_param_table(p, &m->embed, "embed_tokens.weight", FAB_SHAPE(g->vocab, g->dim), FAB_INIT_NORMAL(INIT_STD));
     for (int i = 0; i < g->layers; i++) {
         size_t at = fab_params_enter(p, "layers.%d.", i);
         layer_params(p, m->layer ? &m->layer[i] : &spare, g);

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "format/weights.h"
 #include "format/weights_write.h"
+#include "zoo/source.h"
 
 #define KEY(name) "fabrica-mini." name
 
@@ -109,23 +110,6 @@ static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
     return true;
 }
 
-static bool find_weight(void *arg, const char *name, fab_dtype *dtype, int *ndim, int64_t shape[FAB_MAX_DIM],
-                        const void **data)
-{
-    const fab_weight *e = fab_weights_find(arg, name, NULL);
-    if (!e) return false;
-    *dtype = e->dtype;
-    *ndim = e->ndim;
-    memcpy(shape, e->shape, sizeof e->shape);
-    *data = e->data;
-    return true;
-}
-
-static const char *weight_name(void *arg, int64_t i)
-{
-    return i < fab_weights_count(arg) ? fab_weights_at(arg, i)->name : NULL;
-}
-
 static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
 {
     const fab_weights *w = f->weights;
@@ -133,7 +117,7 @@ static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
     if (!read_config(w, f->arena, &cfg, err) || !(f->model = fab_mini_new(f->arena, &cfg, err)) ||
         !fab_weights_check_finite(w, err))
         return false;
-    const fab_param_source source = { f->weights, find_weight, weight_name };
+    const fab_param_source source = fab_source_weights(w);
     fab_params p = fab_params_load(f->arena, &f->model->list, &source);
     p.pool = pool;
     p.bf16 = true;
