@@ -1,0 +1,328 @@
+/* wording: sentences from codes and numbers, in English and Chinese.
+ *
+ * Every sentence carries the ids of the findings it was made from. Uncertainty has three words and no others:
+ *
+ *   p >= 0.90  very likely  很可能      p >= 0.70  likely  较可能      p >= threshold (0.50)  possible  可能(不确定)
+ *
+ * Below the threshold nothing is said to be there. "Not detected" is always followed by what was asked about, since
+ * absence of a claim is not absence of disease.
+ */
+#include <string.h>
+#include "clinic/report_impl.h"
+
+const fab_band fab_bands[] = {
+    { 0.90, "very-likely", "very likely", "很可能" },
+    { 0.70, "likely", "likely", "较可能" },
+    { 0.50, "possible", "possible, uncertain", "可能(不确定)" },
+    { 0.00, "not-claimed", "not claimed", "未提示" },
+};
+const int fab_bands_n = sizeof fab_bands / sizeof *fab_bands;
+
+const fab_band *fab_band_of(double p)
+{
+    int i = 0;
+    while (i < fab_bands_n - 1 && !(p >= fab_bands[i].from)) i++;
+    return &fab_bands[i];
+}
+
+/* ---- building one sentence ----------------------------------------------------------------------------------- */
+
+static void refer(fab_sentence *s, const fab_finding *f)
+{
+    if (s->n_refs < FAB_SENTENCE_REFS) s->refs[s->n_refs++] = f->id;
+}
+
+/* Takes over the words of both languages (cleared either way). */
+static bool finish(fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS], fab_err *err)
+{
+    bool ok = r->n_sentences < r->cap_sentences && !w[FAB_EN].failed && !w[FAB_ZH].failed;
+    for (int lang = 0; lang < FAB_LANGS; lang++) {
+        if (ok) s->text[lang] = fab_arena_strdup(r->arena, w[lang].text ? w[lang].text : "", err);
+        fab_words_clear(&w[lang]);
+    }
+    ok = ok && s->text[FAB_EN] && s->text[FAB_ZH];
+    if (ok) r->sentences[r->n_sentences++] = *s;
+    return ok ? true : fab_fail(err, FAB_ENOMEM, "out of memory while wording the report");
+}
+
+/* English in the middle of a sentence: "Pleural Effusion" -> "pleural effusion", "CT" and "X-Ray" stay. */
+static void put_lower(fab_words *w, const char *s)
+{
+    for (const char *p = s; *p; p++) {
+        bool first = p == s || p[-1] == ' ' || p[-1] == '-';
+        bool word = first && p[0] >= 'A' && p[0] <= 'Z' && p[1] >= 'a' && p[1] <= 'z';
+        fab_words_putn(w, word ? (char[]){ (char)(*p + 32) } : p, 1);
+    }
+}
+
+static bool put_study_part(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS], const char *code, bool first)
+{
+    const fab_finding *f = fab_report_find(r, code);
+    if (!f) return false;
+    refer(s, f);
+    fab_words_printf(&w[FAB_EN], "%s%s %s (p = %.2f)", first ? "" : "; ", f->row->name[FAB_EN],
+                     fab_finding_value(f, FAB_EN), f->p);
+    fab_words_printf(&w[FAB_ZH], "%s%s:%s(概率 %.2f)", first ? "" : ";", f->row->name[FAB_ZH],
+                     fab_finding_value(f, FAB_ZH), f->p);
+    return true;
+}
+
+static bool word_study(fab_report *r, fab_err *err)
+{
+    fab_sentence s = { .section = "study" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    bool any = put_study_part(r, &s, w, "modality", true);
+    any = put_study_part(r, &s, w, "region", !any) || any;
+    any = put_study_part(r, &s, w, "plane", !any) || any;
+    if (!any) return true;
+    fab_words_put(&w[FAB_EN], ".");
+    fab_words_put(&w[FAB_ZH], "。");
+    return finish(r, &s, w, err);
+}
+
+/* The file's header and the model disagree: both are shown, the header is believed. */
+static bool word_conflict(fab_report *r, const char *code, const char *header, fab_err *err)
+{
+    const fab_finding *f = fab_report_find(r, code);
+    const char *said = f ? f->row->codes[f->choice] : NULL;
+    if (!header || !said || !strcmp(said, header)) return true;
+    int label = fab_label_find(header);
+    fab_sentence s = { .section = "study" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    refer(&s, f);
+    fab_words_printf(&w[FAB_EN], "The file's header says %s %s, the model says %s: read the model's findings with caution.",
+                     f->row->name[FAB_EN], label >= 0 ? fab_labels[label].en : header, fab_finding_value(f, FAB_EN));
+    fab_words_printf(&w[FAB_ZH], "文件头标明%s为%s,与模型判断(%s)不一致:请谨慎对待模型所见。", f->row->name[FAB_ZH],
+                     label >= 0 ? fab_labels[label].zh : header, fab_finding_value(f, FAB_ZH));
+    return finish(r, &s, w, err);
+}
+
+/* ---- findings ------------------------------------------------------------------------------------------------ */
+
+static bool in_group(const fab_finding *f, fab_label_kind kind)
+{
+    bool known;
+    fab_label_kind k = fab_finding_kind(f, &known);
+    return f->state == FAB_STATE_CLAIMED && known && k == kind;
+}
+
+/* "Structures recognised: liver (0.98), spleen (0.91)." */
+static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const char *zh, fab_err *err)
+{
+    fab_sentence s = { .section = "findings" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    for (int i = 0; i < r->n_findings; i++) {
+        const fab_finding *f = &r->findings[i];
+        if (!in_group(f, kind)) continue;
+        fab_words_put(&w[FAB_EN], s.n_refs ? ", " : en);
+        fab_words_put(&w[FAB_ZH], s.n_refs ? "、" : zh);
+        put_lower(&w[FAB_EN], f->row->name[FAB_EN]);
+        fab_words_put(&w[FAB_ZH], f->row->name[FAB_ZH]);
+        refer(&s, f);
+    }
+    if (!s.n_refs) return true;
+    fab_words_put(&w[FAB_EN], ".");
+    fab_words_put(&w[FAB_ZH], "。");
+    return finish(r, &s, w, err);
+}
+
+static void put_claim(const fab_finding *f, fab_words w[FAB_LANGS])
+{
+    const fab_band *b = fab_band_of(f->p);
+    fab_words_printf(&w[FAB_EN], "%s: %s (p = %.2f)", f->row->name[FAB_EN], b->en, f->p);
+    fab_words_printf(&w[FAB_ZH], "%s:%s(概率 %.2f)", f->row->name[FAB_ZH], b->zh, f->p);
+}
+
+static bool word_abnormal(fab_report *r, const fab_finding *f, fab_err *err)
+{
+    fab_sentence s = { .section = "findings" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    refer(&s, f);
+    put_claim(f, w);
+    if (f->place[FAB_EN] && f->place[FAB_ZH]) {
+        fab_words_put(&w[FAB_EN], "; location as answered by the model: ");
+        put_lower(&w[FAB_EN], f->place[FAB_EN]);
+        fab_words_printf(&w[FAB_EN], " (%.2f)", f->place_sureness);
+        fab_words_printf(&w[FAB_ZH], ";模型回答的位置:%s(%.2f)", f->place[FAB_ZH], f->place_sureness);
+    }
+    if (f->overlay[0]) {
+        fab_words_printf(&w[FAB_EN], "; see figure F%d", f->id);
+        fab_words_printf(&w[FAB_ZH], ";见图 F%d", f->id);
+    }
+    fab_words_put(&w[FAB_EN], ".");
+    fab_words_put(&w[FAB_ZH], "。");
+    return finish(r, &s, w, err);
+}
+
+static bool word_answer(fab_report *r, const fab_finding *f, fab_err *err)
+{
+    fab_sentence s = { .section = "findings" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    refer(&s, f);
+    fab_words_printf(&w[FAB_EN], "%s, as answered by the model: %s (%.2f).", f->row->name[FAB_EN], f->answer[FAB_EN], f->sureness);
+    fab_words_printf(&w[FAB_ZH], "%s(模型回答):%s(%.2f)。", f->row->name[FAB_ZH], f->answer[FAB_ZH], f->sureness);
+    return finish(r, &s, w, err);
+}
+
+/* Rows with choices that are not the study's own: a diagnosis among several. */
+static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
+{
+    fab_sentence s = { .section = "findings" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    const fab_band *b = fab_band_of(f->p);
+    bool sure = f->p >= r->opts.threshold;
+    refer(&s, f);
+    if (sure) {
+        fab_words_printf(&w[FAB_EN], "%s: %s, %s (p = %.2f).", f->row->name[FAB_EN], fab_finding_value(f, FAB_EN), b->en, f->p);
+        fab_words_printf(&w[FAB_ZH], "%s:%s,%s(概率 %.2f)。", f->row->name[FAB_ZH], fab_finding_value(f, FAB_ZH), b->zh, f->p);
+    } else {
+        fab_words_printf(&w[FAB_EN], "%s: undecided (highest p = %.2f).", f->row->name[FAB_EN], f->p);
+        fab_words_printf(&w[FAB_ZH], "%s:无法判定(最高概率 %.2f)。", f->row->name[FAB_ZH], f->p);
+    }
+    return finish(r, &s, w, err);
+}
+
+static bool is_overall(const fab_finding *f)
+{
+    return f->row->label >= 0 && !strcmp(fab_labels[f->row->label].code, "abnormal");
+}
+
+static bool word_findings(fab_report *r, fab_err *err)
+{
+    if (!word_group(r, FAB_KIND_ORGAN, "Structures recognised: ", "可辨认结构:", err) ||
+        !word_group(r, FAB_KIND_CELL, "Cells recognised: ", "可辨认细胞:", err) ||
+        !word_group(r, FAB_KIND_ATTRIBUTE, "Dermoscopic features: ", "皮肤镜特征:", err))
+        return false;
+    for (int i = 0; i < r->n_findings; i++) {
+        const fab_finding *f = &r->findings[i];
+        const char *c = f->row->code;
+        bool study = !strcmp(c, "modality") || !strcmp(c, "region") || !strcmp(c, "plane");
+        bool ok = true;
+        if (f->state == FAB_STATE_CLAIMED && fab_finding_abnormal(f)) ok = word_abnormal(r, f, err);
+        else if (f->state == FAB_STATE_ANSWERED) ok = word_answer(r, f, err);
+        else if (f->state == FAB_STATE_CHOSEN && !study) ok = word_choice(r, f, err);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+/* ---- impression ---------------------------------------------------------------------------------------------- */
+
+/* The claimed abnormalities by falling probability; named ones before "abnormal" as such. */
+static const fab_finding *next_claim(const fab_report *r, const fab_sentence *said)
+{
+    const fab_finding *best = NULL;
+    for (int i = 0; i < r->n_findings; i++) {
+        const fab_finding *f = &r->findings[i];
+        bool used = f->state != FAB_STATE_CLAIMED || !fab_finding_abnormal(f);
+        for (int j = 0; j < said->n_refs; j++) used = used || said->refs[j] == f->id;
+        if (used) continue;
+        if (!best || is_overall(best) > is_overall(f) || (is_overall(best) == is_overall(f) && f->p > best->p)) best = f;
+    }
+    return best;
+}
+
+static void put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS])
+{
+    const fab_finding *top = NULL;
+    int n = 0;
+    for (int i = 0; i < r->n_findings; i++) {
+        const fab_finding *f = &r->findings[i];
+        if (!fab_finding_abnormal(f) || f->state != FAB_STATE_UNCLAIMED) continue;
+        fab_words_put(&w[FAB_EN], n ? ", " : "");
+        fab_words_put(&w[FAB_ZH], n++ ? "、" : "");
+        put_lower(&w[FAB_EN], f->row->name[FAB_EN]);
+        fab_words_put(&w[FAB_ZH], f->row->name[FAB_ZH]);
+        refer(s, f);
+        if (!top || f->p > top->p) top = f;
+    }
+    if (!top) return;
+    fab_words_put(&w[FAB_EN], "; highest: ");
+    put_lower(&w[FAB_EN], top->row->name[FAB_EN]);
+    fab_words_printf(&w[FAB_EN], ", p = %.2f", top->p);
+    fab_words_printf(&w[FAB_ZH], ";其中最高:%s,概率 %.2f", top->row->name[FAB_ZH], top->p);
+}
+
+static bool word_none(fab_report *r, fab_err *err)
+{
+    fab_sentence s = { .section = "impression" };
+    fab_words w[FAB_LANGS] = { { 0 } }, asked[FAB_LANGS] = { { 0 } };
+    put_asked(r, &s, asked);
+    if (s.n_refs) {
+        fab_words_printf(&w[FAB_EN], "No abnormality detected by the model among those it was asked about (%s). "
+                         "This does not exclude disease.", asked[FAB_EN].text ? asked[FAB_EN].text : "");
+        fab_words_printf(&w[FAB_ZH], "在所询问的项目中,模型未检出异常(%s)。这不能排除疾病。",
+                         asked[FAB_ZH].text ? asked[FAB_ZH].text : "");
+    } else {
+        fab_words_put(&w[FAB_EN], "The model has no question about abnormalities for this kind of image: none was looked for.");
+        fab_words_put(&w[FAB_ZH], "模型没有针对此类图像异常的问题:未进行异常检测。");
+    }
+    bool failed = asked[FAB_EN].failed || asked[FAB_ZH].failed;
+    fab_words_clear(&asked[FAB_EN]);
+    fab_words_clear(&asked[FAB_ZH]);
+    w[FAB_EN].failed = w[FAB_EN].failed || failed;
+    return finish(r, &s, w, err);
+}
+
+static bool word_impression(fab_report *r, fab_err *err)
+{
+    fab_sentence s = { .section = "impression" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    const fab_finding *f = next_claim(r, &s);
+    if (!f) return word_none(r, err);
+    if (is_overall(f)) {
+        fab_words_printf(&w[FAB_EN], "The model rates the image as abnormal (p = %.2f) but names no abnormality with enough "
+                         "certainty", f->p);
+        fab_words_printf(&w[FAB_ZH], "模型认为图像异常(概率 %.2f),但不能确定具体异常", f->p);
+        refer(&s, f);
+    }
+    for (; f && !is_overall(f) && s.n_refs < FAB_SENTENCE_REFS; f = next_claim(r, &s)) {
+        if (s.n_refs) {
+            fab_words_put(&w[FAB_EN], "; ");
+            fab_words_put(&w[FAB_ZH], ";");
+        }
+        put_claim(f, w);
+        refer(&s, f);
+    }
+    fab_words_put(&w[FAB_EN], ". To be confirmed by a physician.");
+    fab_words_put(&w[FAB_ZH], "。须经医师确认。");
+    return finish(r, &s, w, err);
+}
+
+/* ---- limits -------------------------------------------------------------------------------------------------- */
+
+static bool word_plain(fab_report *r, const char *section, const char *en, const char *zh, fab_err *err)
+{
+    fab_sentence s = { .section = section };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    fab_words_put(&w[FAB_EN], en);
+    fab_words_put(&w[FAB_ZH], zh);
+    return finish(r, &s, w, err);
+}
+
+static bool word_limits(fab_report *r, fab_err *err)
+{
+    bool ok = true;
+    if (r->gate.reason != FAB_GATE_KNOWN)
+        ok = word_plain(r, "limits", "The input gate refused this image and was overridden by the user: the findings are not to be relied on.",
+                        "输入检查拒绝了此图像,由用户强制生成报告:以下所见不可采信。", err);
+    if (ok && r->opts.history)
+        ok = word_plain(r, "limits", "The history is shown for the reader; the model did not use it.",
+                        "病史仅供阅读者参考;模型未使用病史。", err);
+    if (ok && !r->image->has_orientation)
+        ok = word_plain(r, "limits", "The file does not state the patient's orientation: left and right are as displayed and may be mirrored.",
+                        "文件未注明患者方位:左右以显示为准,可能为镜像。", err);
+    if (ok && (r->image->spacing_mm[0] <= 0 || r->image->spacing_mm[1] <= 0))
+        ok = word_plain(r, "limits", "The file states no pixel spacing: no sizes are given.", "文件未提供像素间距:不给出尺寸。", err);
+    return ok && word_plain(r, "limits", "A single image was read by a small research model at low resolution; small lesions may be missed.",
+                            "本报告由小型科研模型以低分辨率判读单幅图像,可能遗漏小病灶。", err);
+}
+
+bool fab_report_word(fab_report *r, fab_err *err)
+{
+    r->cap_sentences = r->n_findings + 16;
+    r->sentences = fab_arena_zero(r->arena, (size_t)r->cap_sentences * sizeof *r->sentences, err);
+    return r->sentences && word_study(r, err) && word_conflict(r, "modality", r->header_modality, err) &&
+           word_conflict(r, "plane", r->header_plane, err) && word_findings(r, err) && word_impression(r, err) &&
+           word_limits(r, err);
+}
