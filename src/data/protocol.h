@@ -10,7 +10,7 @@
 typedef enum {
     FAB_ASK_CHOICE,   /* one of choices */
     FAB_ASK_PRESENT,  /* yes or no: choices are yes, no */
-    FAB_ASK_LOCATION, /* free answer, only when `after` was found present */
+    FAB_ASK_LOCATION, /* free answer; only when `after` was found present, when it names a row */
     FAB_ASK_COUNT,    /* free answer, a number */
 } fab_ask;
 
@@ -26,8 +26,8 @@ typedef struct {
     const char *codes[FAB_ASK_CHOICES];              /* of the choices of FAB_ASK_CHOICE rows: "ct", "head" ... */
     fab_ask kind;
     uint8_t modalities, regions; /* FAB_MOD_*, FAB_REGION_* */
-    int label;                   /* row of fab_labels it tells about; -1 none */
-    const char *after;           /* FAB_ASK_LOCATION: code of the presence row; NULL else */
+    const char *label;           /* code of the row of fab_labels it tells about; NULL none */
+    const char *after;           /* code of the presence row that must be found present first; NULL: always */
 } fab_protocol_row;
 
 extern const fab_protocol_row fab_protocol[];
