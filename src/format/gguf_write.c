@@ -214,10 +214,12 @@ static bool unique(fab_gguf *g, int which, uint64_t n, fab_err *err)
     return true;
 }
 
-static bool pad(fab_out *out, uint64_t n, fab_err *err)
+/* n bytes, which may be none at no address; then zeros up to the alignment of `at`, where they end. */
+static bool write_padded(fab_out *out, const void *data, uint64_t n, uint64_t at, fab_err *err)
 {
     static const uint8_t zeros[FAB_GGUF_ALIGNMENT];
-    return fab_out_write(out, zeros, (FAB_GGUF_ALIGNMENT - n % FAB_GGUF_ALIGNMENT) % FAB_GGUF_ALIGNMENT, err);
+    return (!n || fab_out_write(out, data, n, err)) &&
+           fab_out_write(out, zeros, (FAB_GGUF_ALIGNMENT - at % FAB_GGUF_ALIGNMENT) % FAB_GGUF_ALIGNMENT, err);
 }
 
 static bool stream(fab_gguf *g, fab_out *out, fab_err *err)
@@ -227,11 +229,11 @@ static bool stream(fab_gguf *g, fab_out *out, fab_err *err)
     fab_put_le32(head + 4, 3);
     fab_put_le64(head + 8, g->infos.count);
     fab_put_le64(head + 16, g->keys.count);
-    bool ok = fab_out_write(out, head, sizeof head, err) && fab_out_write(out, g->keys.bytes, g->keys.n, err) &&
-              fab_out_write(out, g->infos.bytes, g->infos.n, err) &&
-              pad(out, sizeof head + g->keys.n + g->infos.n, err);
+    bool ok = fab_out_write(out, head, sizeof head, err) &&
+              (!g->keys.n || fab_out_write(out, g->keys.bytes, g->keys.n, err)) &&
+              write_padded(out, g->infos.bytes, g->infos.n, sizeof head + g->keys.n + g->infos.n, err);
     for (uint64_t i = 0; ok && i < g->infos.count; i++)
-        ok = fab_out_write(out, g->tensors[i].data, g->tensors[i].bytes, err) && pad(out, g->tensors[i].bytes, err);
+        ok = write_padded(out, g->tensors[i].data, g->tensors[i].bytes, g->tensors[i].bytes, err);
     return ok;
 }
 

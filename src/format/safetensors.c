@@ -194,6 +194,11 @@ static bool write_header(fab_out *out, const json_t *head, fab_err *err)
            fab_out_write(out, spaces, pad, err);
 }
 
+static bool write_data(fab_out *out, const void *data, uint64_t n, fab_err *err)
+{
+    return !n || fab_out_write(out, data, n, err); /* an empty tensor may have no address */
+}
+
 bool fab_safetensors_write(const char *path, const fab_weight *tensors, int64_t n, const json_t *metadata,
                            fab_err *err)
 {
@@ -205,7 +210,7 @@ bool fab_safetensors_write(const char *path, const fab_weight *tensors, int64_t 
     if (order) qsort(order, (size_t)n, sizeof *order, by_size_then_name);
     bool ok = order && check_order(order, n, err) && (head = header(order, n, metadata, err)) &&
               fab_out_open(&out, path, err) && write_header(&out, head, err);
-    for (int64_t i = 0; ok && i < n; i++) ok = fab_out_write(&out, order[i]->data, order[i]->bytes, err);
+    for (int64_t i = 0; ok && i < n; i++) ok = write_data(&out, order[i]->data, order[i]->bytes, err);
     ok = ok && fab_out_commit(&out, err);
     fab_out_abort(&out);
     json_decref(head);

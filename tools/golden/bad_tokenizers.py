@@ -65,7 +65,7 @@ RAW = {
     "bad-array.json": (b"[]", "not an object"),
     "bad-cut.json": (json.dumps(sound()).encode()[:900], "line 1 column"),
     "bad-duplicate-key.json": (b'{"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}}', "duplicate"),
-    "bad-not-utf8.json": (b'{"model": "\xff"}', "UTF-8"),
+    "bad-not-utf8.json": (b'{"model": "\xff"}', "unable to decode byte 0xff"),
     "bad-deep.json": (b"[" * 5000, "nested deeper"),
     "bad-few-tokens.json": (b'{"pre_tokenizer": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}',
                             "1 tokens: a byte-level vocabulary has 256"),
