@@ -143,13 +143,14 @@ static double log_softmax_at(const float *z, int64_t V, int32_t at)
     return (double)(z[at] - top) - log(sum);
 }
 
-/* The next token of one reply from its logits (changed: control tokens but <eos> are ruled out). */
-static void extend(reply *r, float *z, int64_t V, int max, const fab_ask_opts *o, fab_rng *rng)
+/* The next token of one reply from its logits (changed: control tokens but <eos> are ruled out); words: ids
+ * that the tokenizer has, the decoder may have more. */
+static void extend(reply *r, float *z, int64_t V, int64_t words, int max, const fab_ask_opts *o, fab_rng *rng)
 {
     for (int t = 0; t < FAB_MINI_SPECIALS; t++)
         if (t != FAB_MINI_EOS) z[t] = -1e30f;
     fab_sample_opts s = { .temperature = o->temperature, .top_p = o->top_p > 0 ? o->top_p : 1 };
-    int32_t id = fab_sample_token(z, V, s, rng);
+    int32_t id = fab_sample_token(z, words, s, rng);
     r->logp += log_softmax_at(z, V, id);
     if (id == FAB_MINI_EOS) {
         r->done = r->complete = true;
@@ -198,7 +199,7 @@ static bool generate(fab_engine *e, fab_kv *kv, fab_tensor *logits, reply *r, in
         open = false;
         for (int i = 0; i < n; i++) {
             int before = r[i].n;
-            if (!r[i].done) extend(&r[i], fab_f32(logits) + i * V, V, max, o, &rng);
+            if (!r[i].done) extend(&r[i], fab_f32(logits) + i * V, V, fab_bpe_vocab_size(s.bpe), max, o, &rng);
             if (n == 1 && !speak(&s, r, before)) r->done = true;
             next[i] = r[i].done ? FAB_MINI_EOS : r[i].ids[r[i].n - 1];
             open = open || !r[i].done;

@@ -69,6 +69,8 @@ typedef struct {
 bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domain, int64_t n, int dim,
                   const fab_gate_opts *o, fab_arena *a, fab_err *err);
 float fab_gate_distance(const fab_gate *g, const float *x, int *cluster);
+/* The limit that refuses a share `rate` of pictures held out from the fit; 0 with err set when memory is out. */
+float fab_gate_limit_for(const fab_gate *g, const float *features, int64_t n, double rate, fab_arena *a, fab_err *err);
 double fab_gate_refused(const fab_gate *g, const float *features, int64_t n); /* share above g->limit */
 
 #endif

@@ -175,6 +175,14 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The value that a share `rate` of the n values exceeds; sorts them. */
+static float upper(float *values, int64_t n, double rate)
+{
+    qsort(values, (size_t)n, sizeof *values, ascending);
+    int64_t at = (int64_t)ceil((1 - rate) * (double)n) - 1;
+    return values[at < 0 ? 0 : at >= n ? n - 1 : at];
+}
+
 /* The distance that a share `rate` of the domain's pictures exceeds, each seen by clusters fitted without its fold. */
 static bool held_out_limit(const domain *d, const double *all_var, const fab_gate_opts *o, double *limit, fab_arena *a,
                            fab_err *err)
@@ -194,9 +202,7 @@ static bool held_out_limit(const domain *d, const double *all_var, const fab_gat
             distance[at++] = fab_gate_distance(&g, d->x + d->id[i] * d->dim, NULL);
         fab_arena_release(a, mark);
     }
-    qsort(distance, (size_t)at, sizeof *distance, ascending);
-    int64_t which = (int64_t)ceil((1 - o->rate) * (double)at) - 1;
-    *limit = (double)distance[which < 0 ? 0 : which];
+    *limit = (double)upper(distance, at, o->rate);
     return true;
 }
 
@@ -248,4 +254,12 @@ bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domains, in
               fit_all(g, features, domains, n, n_domains, &o, scratch, err);
     fab_arena_free(scratch);
     return ok;
+}
+
+float fab_gate_limit_for(const fab_gate *g, const float *features, int64_t n, double rate, fab_arena *a, fab_err *err)
+{
+    float *d = n > 0 ? fab_arena_take(a, (size_t)n * sizeof *d, err) : NULL;
+    if (!d) return 0;
+    for (int64_t i = 0; i < n; i++) d[i] = fab_gate_distance(g, features + i * g->dim, NULL);
+    return upper(d, n, rate);
 }
