@@ -57,7 +57,8 @@ static int bid_bare(const uint8_t *b, size_t size)
     bool little = (b[0] == 2 || b[0] == 8) && b[1] == 0, big = b[0] == 0 && (b[1] == 2 || b[1] == 8);
     if (!little && !big) return 0;
     if (is_vr(b + 4)) return 24;
-    return little && fab_le32(b + 4) <= 256 && b[3] == 0 ? 20 : 0;
+    uint32_t length = fab_le32(b + 4); /* 0 would also fit the header length of a safetensors file */
+    return little && b[3] == 0 && length >= 1 && length <= 256 ? 20 : 0;
 }
 
 static int bid(const uint8_t *bytes, size_t size)
