@@ -5,7 +5,7 @@
  */
 #include "kernels/core.h"
 
-enum { WHOLE_TILES = 8, MAX_CUTS = 16 };
+enum { WHOLE_TILES = 8, MAX_CUTS = 16, FEWEST = 16 };
 
 /* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc, first are constants. */
 INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b, float *const *c, bool load,
@@ -136,17 +136,38 @@ static void tile(const core *g, range rows, range cols, range ks, buffers *s)
         }
 }
 
-void FAB_NAME(fab_core_serial)(const core *g)
+static void f32_tile(const core *g, range rows, range cols, range ks)
 {
     _Alignas(64) buffers s;
 
-    tile(g, (range){ 0, g->m }, (range){ 0, g->n }, (range){ 0, g->k }, &s);
+    tile(g, rows, cols, ks, &s);
+}
+
+static bool rounded(const core *g)
+{
+    return FAB_ROUNDED && g->bf16 && g->m >= FEWEST && g->n >= FEWEST && g->k >= FEWEST;
+}
+
+static void any_tile(const core *g, range rows, range cols, range ks)
+{
+#if FAB_ROUNDED
+    if (rounded(g)) {
+        FAB_NAME(fab_tile_rounded)(g, rows, cols, ks);
+        return;
+    }
+#endif
+    f32_tile(g, rows, cols, ks);
+}
+
+void FAB_NAME(fab_core_serial)(const core *g)
+{
+    any_tile(g, (range){ 0, g->m }, (range){ 0, g->n }, (range){ 0, g->k });
 }
 
 /* How C and K are cut: a function of the shape alone. */
 typedef struct {
     const core *g;
-    int64_t row_parts, col_parts, cuts;
+    int64_t row_parts, col_parts, cuts, wide; /* columns are cut at multiples of wide */
     float *partial; /* [cuts][m][n] when cuts > 1 */
 } plan;
 
@@ -154,11 +175,13 @@ static void plan_cut(plan *p)
 {
     const core *g = p->g;
     double flops = 2.0 * (double)g->m * (double)g->n * (double)g->k;
-    int64_t max_cols = ceil_div(g->n, NR), max_rows = ceil_div(g->m, MR);
+    int64_t twice = rounded(g) ? 2 : 1; /* rounded operands take half the room */
+    p->wide = NR * twice;
+    int64_t max_cols = ceil_div(g->n, p->wide), max_rows = ceil_div(g->m, MR);
 
     p->cuts = 1;
-    p->row_parts = ceil_div(g->m, MB);
-    p->col_parts = ceil_div(g->n, NB);
+    p->row_parts = ceil_div(g->m, MB * twice);
+    p->col_parts = ceil_div(g->n, NB * twice);
     while (p->row_parts * p->col_parts < WHOLE_TILES && flops / (double)(p->row_parts * p->col_parts) > 2e6) {
         double tall = (double)g->m / (double)p->row_parts, wide = (double)g->n / (double)p->col_parts;
         if (p->row_parts < max_rows / 2 && (tall >= wide || p->col_parts >= max_cols)) p->row_parts++;
@@ -169,7 +192,7 @@ static void plan_cut(plan *p)
     if (tiles < 4 && g->k >= 16 * KC) p->cuts = min64(min64(ceil_div(WHOLE_TILES, tiles), g->k / (4 * KC)), MAX_CUTS);
 }
 
-/* Columns are cut at panel edges, K at multiples of KC. */
+/* Columns are cut at panel edges, K at multiples of KC: in units. */
 static range cut_at(int64_t total, int64_t unit, int64_t n, int64_t t)
 {
     range r = part(ceil_div(total, unit), n, t);
@@ -181,7 +204,6 @@ static void one_tile(void *arg, int task, int worker)
     const plan *p = arg;
     int64_t tiles = p->row_parts * p->col_parts, cut = task / tiles, t = task % tiles;
     core g = *p->g;
-    _Alignas(64) buffers s;
 
     (void)worker;
     if (p->partial) {
@@ -191,8 +213,8 @@ static void one_tile(void *arg, int task, int worker)
         g.bias = NULL;
         g.add = false;
     }
-    tile(&g, part(g.m, p->row_parts, t / p->col_parts), cut_at(g.n, NR, p->col_parts, t % p->col_parts),
-         cut_at(g.k, KC, p->cuts, cut), &s);
+    any_tile(&g, part(g.m, p->row_parts, t / p->col_parts), cut_at(g.n, p->wide, p->col_parts, t % p->col_parts),
+             cut_at(g.k, KC, p->cuts, cut));
 }
 
 /* C row = its partial sums in order. */

@@ -41,6 +41,15 @@ bool FAB_NAME(fab_core_run)(fab_pool *p, const core *g, fab_err *err);
 /* The same, whole, on the calling thread, without cutting K: for products inside a task. */
 void FAB_NAME(fab_core_serial)(const core *g);
 
+/* Products with g->bf16 go to tiles of rounded operands where the instruction set has them (core_half.c, core_amx.c):
+ * the tile rows x cols of C over ks of K, the first of ks being the first that touches C. */
+#if defined(__AVX512FP16__) || defined(FAB_AMX)
+#define FAB_ROUNDED 1
+#else
+#define FAB_ROUNDED 0
+#endif
+void FAB_NAME(fab_tile_rounded)(const core *g, range rows, range cols, range ks);
+
 /* Plain strided f32 operands, the usual case. */
 typedef struct {
     const float *a, *b;

@@ -1,0 +1,9 @@
+/* peak: one run of register-only multiply-adds per instruction set. Private to kernels/. */
+#ifndef FAB_KERNELS_PEAK_H
+#define FAB_KERNELS_PEAK_H
+
+#include "kernels/isa.h"
+
+double FAB_NAME(fab_peak_run)(float *sink);
+
+#endif
