@@ -363,6 +363,20 @@ TEST(bad_gguf)
     case_folder("tests/cases/gguf", load);
 }
 
+static bool read_lines(const char *path, fab_err *err)
+{
+    fab_jsonl j;
+    if (!fab_jsonl_open(&j, path, err)) return false;
+    for (json_t *v; (v = fab_jsonl_next(&j, err));) json_decref(v);
+    fab_jsonl_close(&j);
+    return !err->code;
+}
+
+TEST(bad_jsonl)
+{
+    case_folder("tests/cases/jsonl", read_lines);
+}
+
 /* Every prefix of a sound file is refused, except that a GGUF may lose padding after its last tensor. */
 TEST(truncated_anywhere)
 {
