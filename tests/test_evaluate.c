@@ -1,0 +1,221 @@
+/* Scores with known values: exact match, question-only baseline, classification, calibration. */
+#include <math.h>
+
+#include "base/json.h"
+#include "data/split.h"
+#include "evaluate/calibrate.h"
+#include "evaluate/classify.h"
+#include "evaluate/vqa.h"
+#include "test.h"
+
+TEST(exact_match)
+{
+    CHECK(fab_vqa_match("Yes", "yes") && fab_vqa_match(" yes. ", "Yes") && fab_vqa_match("肝脏。", "肝脏"));
+    CHECK(fab_vqa_match("X-Ray", "x-ray.") && fab_vqa_match("", "."));
+    CHECK(!fab_vqa_match("yes..", "yes") && !fab_vqa_match("left lung", "leftlung") && !fab_vqa_match("no", "none"));
+    CHECK(!fab_vqa_match("3.5", "35") && fab_vqa_match("3.5", "3.5"));
+}
+
+static const fab_qa four[] = {
+    { .question = "a", .answer = "Yes", .lang = FAB_EN, .closed = true },
+    { .question = "b", .answer = "Liver", .lang = FAB_EN },
+    { .question = "c", .answer = "包含", .lang = FAB_ZH, .closed = true },
+    { .question = "d", .answer = "肺", .lang = FAB_ZH },
+};
+
+TEST(vqa_scores_and_json)
+{
+    const char *answers[] = { "yes.", "spleen", NULL, "肺" };
+    fab_vqa_scores s = fab_vqa_measure(four, answers, 4);
+    CHECK(s.all.n == 4 && s.all.n_open == 2 && s.all.n_closed == 2);
+    CHECK_NEAR(s.all.overall, 0.5, 1e-12);
+    CHECK_NEAR(s.all.open, 0.5, 1e-12);
+    CHECK_NEAR(s.by_lang[FAB_EN].closed, 1, 1e-12);
+    CHECK_NEAR(s.by_lang[FAB_ZH].closed, 0, 1e-12);
+    json_t *o = fab_vqa_report(&s, &s, &s, 0.25);
+    CHECK(o);
+    CHECK(json_integer_value(json_object_get(o, "n")) == 4);
+    CHECK_NEAR(json_real_value(json_object_get(o, "overall")), 0.5, 0);
+    CHECK_NEAR(json_real_value(json_object_get(json_object_get(json_object_get(o, "by_lang"), "zh"), "open")), 1, 0);
+    static const char *const parts[] = { "question_only", "blank_image" };
+    for (int i = 0; i < 2; i++) {
+        const json_t *p = json_object_get(o, parts[i]);
+        CHECK(json_is_real(json_object_get(p, "closed")) && json_object_get(json_object_get(p, "by_lang"), "en"));
+    }
+    CHECK_NEAR(json_real_value(json_object_get(o, "seconds_per_question")), 0.25, 0);
+    json_decref(o);
+    s = fab_vqa_measure(four, answers, 2);
+    o = fab_vqa_report(&s, NULL, NULL, -1);
+    CHECK(!json_object_get(o, "question_only") && !json_object_get(json_object_get(o, "by_lang"), "zh"));
+    json_decref(o);
+}
+
+static const fab_qa lessons[] = {
+    { .question = "Is the liver healthy?", .answer = "Yes", .lang = FAB_EN },
+    { .question = "Is the liver healthy?", .answer = "No", .lang = FAB_EN },
+    { .question = "is the liver healthy? ", .answer = "no.", .lang = FAB_EN },
+    { .question = "Is the lung healthy?", .answer = "No", .lang = FAB_EN },
+    { .question = "What color is the lung?", .answer = "Black", .lang = FAB_EN },
+    { .question = "What color is the liver?", .answer = "Black", .lang = FAB_EN },
+    { .question = "肝脏是健康的吗?", .answer = "是的", .lang = FAB_ZH },
+    { .question = "图中最大的器官是什么?", .answer = "肺", .lang = FAB_ZH },
+};
+
+static void check_blind(const fab_blind *b)
+{
+    CHECK_STR(fab_blind_answer(b, "Is the liver healthy?", FAB_EN), "No");
+    CHECK_STR(fab_blind_answer(b, "Is the spleen healthy?", FAB_EN), "No");
+    CHECK_STR(fab_blind_answer(b, "What color is the spleen?", FAB_EN), "Black");
+    CHECK_STR(fab_blind_answer(b, "图中最大的是什么?", FAB_ZH), "肺");
+    CHECK_STR(fab_blind_answer(b, "脾脏是健康的吗?", FAB_ZH), "是的");
+}
+
+TEST(question_only_baseline)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_blind *b = fab_blind_train(lessons, sizeof lessons / sizeof *lessons, &err);
+    CHECK_MSG(b, "%s", err.text);
+    check_blind(b);
+    fab_arena *a = fab_arena_new(0, &err);
+    char *text = fab_blind_pack(b, a, &err);
+    CHECK_MSG(text, "%s", err.text);
+    fab_blind *again = fab_blind_parse(text, strlen(text), &err);
+    CHECK_MSG(again, "%s", err.text);
+    check_blind(again);
+    CHECK_STR(fab_blind_pack(again, a, &err), text);
+    fab_blind_free(b);
+    fab_blind_free(again);
+    b = fab_blind_train(NULL, 0, &err);
+    CHECK(b);
+    CHECK_STR(fab_blind_answer(b, "x", FAB_EN), "");
+    fab_blind_free(b);
+    fab_arena_free(a);
+}
+
+TEST(question_only_bad_pack)
+{
+    static const char *const packs[] = {
+        "", "{", "[]", "{}", "{\"answers\":[1],\"rows\":[]}", "{\"answers\":[\"9x\"],\"rows\":[]}",
+        "{\"answers\":[\"0a\",\"0A\"],\"rows\":[]}", "{\"answers\":[\"0a\"],\"rows\":[[\"0q\",1,1]]}",
+        "{\"answers\":[\"0a\"],\"rows\":[[\"0q\",0]]}", "{\"answers\":[\"0a\"],\"rows\":[[\"1q\",0,1]]}",
+        "{\"answers\":[\"0a\"],\"rows\":[[\"0q\",0,-5]]}", "{\"answers\":[\"0a\"],\"rows\":[7]}",
+    };
+    for (size_t i = 0; i < sizeof packs / sizeof *packs; i++) {
+        fab_err err = FAB_ERR_INIT;
+        CHECK_MSG(!fab_blind_parse(packs[i], strlen(packs[i]), &err) && err.text[0], "pack %zu was accepted", i);
+    }
+}
+
+/* The bar as measured on the shared data; a change of features or of the split shows here. */
+TEST(question_only_on_shared_data)
+{
+    const char *shared = test_shared();
+    if (!shared) SKIP("no shared data");
+    static const char *const files[] = { "slake/train.jsonl", "slake/val.jsonl", "vqa_rad/train.jsonl" };
+    fab_err err = FAB_ERR_INIT;
+    fab_path_list images;
+    fab_qa_set s[5];
+    CHECK(fab_paths_init(&images, &err));
+    for (int i = 0; i < 5; i++) CHECK(fab_qa_init(&s[i], &images, &err));
+    for (int i = 0; i < 3; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/data/open/%s", shared, files[i]);
+        CHECK_MSG(fab_qa_read(&s[i], path, NULL, &err), "%s", err.text);
+    }
+    CHECK(fab_split_vqa_rad(&s[2], &s[3], &s[4], &err));
+    fab_vqa_scores slake, rad;
+    fab_blind *b = fab_blind_train(s[0].items, s[0].n, &err), *c = fab_blind_train(s[3].items, s[3].n, &err);
+    CHECK(fab_blind_measure(b, s[1].items, s[1].n, &slake, &err) && fab_blind_measure(c, s[4].items, s[4].n, &rad, &err));
+    CHECK_NEAR(slake.by_lang[FAB_EN].overall, 0.57, 0.03);
+    CHECK_NEAR(slake.by_lang[FAB_ZH].overall, 0.55, 0.03);
+    CHECK_NEAR(rad.all.overall, 0.41, 0.06);
+    fab_blind_free(b);
+    fab_blind_free(c);
+    for (int i = 0; i < 5; i++) fab_qa_clear(&s[i]);
+    fab_paths_clear(&images);
+}
+
+TEST(auc_with_ties)
+{
+    fab_err err = FAB_ERR_INIT;
+    double auc;
+    const float s[] = { 0.1f, 0.4f, 0.35f, 0.8f, 0.4f, 0.4f };
+    const uint8_t y[] = { 0, 0, 1, 1, 1, 0 };
+    CHECK(fab_auc(s, y, 6, &auc, &err));
+    CHECK_NEAR(auc, 6.0 / 9, 1e-12); /* .35 beats 1; .8 beats 3; .4 beats 1 and ties 2: 1 + 3 + 2 = 6 of 9 */
+    const uint8_t one[] = { 1, 1, 1, 1, 1, 1 };
+    CHECK(fab_auc(s, one, 6, &auc, &err) && isnan(auc));
+    const float bad[] = { 0.1f, NAN };
+    CHECK(!fab_auc(bad, y, 2, &auc, &err));
+    CHECK_SAYS(err.text, "score 1");
+}
+
+TEST(classification)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &err);
+    /* calls 0 0 1 1 2 0, truth 0 1 1 1 2 2 */
+    const float s[] = { .9f, .1f, 0, .8f, .2f, 0, .1f, .9f, 0, 0, 1, 0, 0, 0, 1, .5f, .1f, .4f };
+    const int truth[] = { 0, 1, 1, 1, 2, 2 };
+    fab_classify_scores r;
+    CHECK_MSG(fab_classify_measure(s, truth, 6, 3, a, &r, &err), "%s", err.text);
+    CHECK_NEAR(r.accuracy, 4.0 / 6, 1e-12);
+    CHECK_NEAR(r.per_class[0].f1, 0.5, 1e-12);       /* tp 1, called 3, n 1 */
+    CHECK_NEAR(r.per_class[1].f1, 0.8, 1e-12);       /* tp 2, called 2, n 3 */
+    CHECK_NEAR(r.per_class[2].f1, 2.0 / 3, 1e-12);   /* tp 1, called 1, n 2 */
+    CHECK_NEAR(r.macro_f1, (0.5 + 0.8 + 2.0 / 3) / 3, 1e-12);
+    CHECK(r.confusion[1 * 3 + 0] == 1 && r.confusion[2 * 3 + 0] == 1 && r.confusion[1 * 3 + 1] == 2);
+    CHECK_NEAR(r.per_class[0].auc, 1, 1e-12);
+    CHECK_NEAR(r.per_class[2].auc, 1, 1e-12);
+    CHECK_NEAR(r.per_class[1].auc, 1, 1e-12); /* .2, .9, 1 against .1, 0, .1 */
+    static const char *const names[] = { "a", "b", "c" };
+    json_t *o = fab_classify_json(&r, names);
+    CHECK_NEAR(json_real_value(json_object_get(json_object_get(json_object_get(o, "per_class"), "b"), "recall")), 2.0 / 3, 1e-12);
+    CHECK(json_integer_value(json_object_get(o, "n")) == 6 && json_is_real(json_object_get(o, "macro_f1")));
+    json_decref(o);
+    const int all_zero[] = { 0, 0 };
+    CHECK(fab_classify_measure(s, all_zero, 2, 3, a, &r, &err) && isnan(r.auc));
+    CHECK_NEAR(r.macro_f1, 1, 1e-12); /* classes without examples do not count */
+    o = fab_classify_json(&r, names);
+    CHECK(json_is_null(json_object_get(o, "auc")));
+    json_decref(o);
+    const int outside[] = { 3 };
+    CHECK(!fab_classify_measure(s, outside, 1, 3, a, &r, &err));
+    CHECK_SAYS(err.text, "class 3 is not in 0..2");
+    fab_arena_free(a);
+}
+
+TEST(calibration)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_calibration c;
+    /* confidences .9 right, .9 wrong (one bin: accuracy .5), .6 right */
+    const float p[] = { .9f, .1f, .9f, .1f, .4f, .6f };
+    const int truth[] = { 0, 1, 1 };
+    CHECK_MSG(fab_calibration_measure(p, truth, 3, 2, &c, &err), "%s", err.text);
+    CHECK_NEAR(c.ece, 2.0 / 3 * 0.4 + 1.0 / 3 * 0.4, 1e-6);
+    CHECK_NEAR(c.brier, (0.02 + 1.62 + 0.32) / 3, 1e-6);
+    CHECK_NEAR(c.nll, -(log(0.9) + log(0.1) + log(0.6)) / 3, 1e-6);
+    const float sum[] = { .9f, .3f };
+    CHECK(!fab_calibration_measure(sum, truth, 1, 2, &c, &err));
+    CHECK_SAYS(err.text, "sum to 1.2");
+}
+
+/* Two classes, logit gap 4, right in 3 of 4: the best probability is 3/4, so gap / T = log 3. */
+TEST(temperature)
+{
+    fab_err err = FAB_ERR_INIT;
+    const float z[] = { 4, 0, 4, 0, 4, 0, 4, 0 };
+    const int truth[] = { 0, 0, 0, 1 };
+    double T;
+    CHECK(fab_temperature_fit(z, truth, 4, 2, &T, &err));
+    CHECK_NEAR(T, 4 / log(3), 1e-4);
+    float p[2];
+    fab_temperature_apply(z, 2, T, p);
+    CHECK_NEAR(p[0], 0.75, 1e-4);
+    CHECK(fab_temperature_fit(z, truth, 0, 2, &T, &err) && T == 1);
+    const float bad[] = { INFINITY, 0 };
+    CHECK(!fab_temperature_fit(bad, truth, 1, 2, &T, &err));
+}
+
+TEST_MAIN
