@@ -1,6 +1,7 @@
 /* Pictures: resize against Pillow, PNG and JPEG against Pillow, the PNG writer against the reader, the sandbox. */
 #include "test.h"
 
+#include <dirent.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -186,6 +187,54 @@ TEST(what_is_no_image_is_refused)
     CHECK(!fab_image_open("/nonexistent/x.png", NULL, &e));
     CHECK_SAYS(e.text, "/nonexistent/x.png");
     CHECK(fab_image_kind("\xff\xd8\xff\xe0", 4) != NULL);
+}
+
+/* --- tests/cases/KIND/bad-NAME.EXT: the sentence that contains bad-NAME.says ------------------------------------------- */
+
+static void one_case(const char *kind, const char *name)
+{
+    char path[512], says_path[512];
+    snprintf(path, sizeof path, "tests/cases/%s/%s", kind, name);
+    snprintf(says_path, sizeof says_path, "%.*s.says", (int)(strrchr(path, '.') - path), path);
+    fab_err e = FAB_ERR_INIT;
+    fab_file f = {0};
+    char says[256] = "";
+    CHECK_MSG(fab_file_map(&f, says_path, 255, &e), "%s", e.text);
+    memcpy(says, f.data, f.size);
+    fab_file_unmap(&f);
+    says[strcspn(says, "\n")] = 0;
+    for (int trusted = 0; trusted < 2; trusted++) {
+        fab_err why = FAB_ERR_INIT;
+        fab_image *im = fab_image_open(path, &(fab_image_opts){ .trusted = trusted }, &why);
+        CHECK_MSG(!im, "%s was accepted", path);
+        CHECK_MSG(*says && strstr(why.text, says) && !strncmp(why.text, path, strlen(path)), "'%s' does not say '%s'",
+                  why.text, says);
+        CHECK_MSG(fab_exit_code(why.code) == 4, "%s: exit code %d", path, fab_exit_code(why.code));
+    }
+}
+
+static int cases_in(const char *kind)
+{
+    char path[64];
+    snprintf(path, sizeof path, "tests/cases/%s", kind);
+    DIR *d = opendir(path);
+    CHECK_MSG(d, "no folder %s", path);
+    int n = 0;
+    for (struct dirent *e; (e = readdir(d)); ) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (strncmp(e->d_name, "bad-", 4) || !dot || !strcmp(dot, ".says")) continue;
+        one_case(kind, e->d_name);
+        n++;
+    }
+    closedir(d);
+    return n;
+}
+
+TEST(bad_files_say_what_is_wrong)
+{
+    CHECK(cases_in("dicom") >= 27);
+    CHECK(cases_in("png") >= 12);
+    CHECK(cases_in("jpeg") >= 9);
 }
 
 /* --- the sandbox ------------------------------------------------------------------------------------------------------ */

@@ -74,6 +74,12 @@ static bool bad_value(const reader *r, const char *name, uint32_t tag, const cha
     return fab_fail(r->err, FAB_EFORMAT, "%s (%04x,%04x): %s", name, tag >> 16, tag & 0xffff, what);
 }
 
+static bool ends_inside(const reader *r, uint32_t tag)
+{
+    return fab_fail(r->err, FAB_EFORMAT, "DICOM: the file ends at byte %zu, inside or right after (%04x,%04x)", r->size,
+                    tag >> 16, tag & 0xffff);
+}
+
 /* An integer element that must lie in [lo, hi]. absent: value when missing, or INT32_MIN when it may not be. */
 static bool whole(const reader *r, const char *name, uint32_t tag, int lo, int hi, int absent, int *out)
 {
@@ -223,6 +229,9 @@ static bool read_shape(reader *r)
     if (im->samples == 1) im->planar = 0;
     TEXT(PHOTOMETRIC, photometric);
     if (!shown) return true;
+    int b = im->bits_allocated;
+    if (b != 1 && b != 8 && b != 16 && b != 32 && b != 64)
+        return fab_fail(r->err, FAB_EUNSUPPORTED, "Bits Allocated (0028,0100): %d, known are 1, 8, 16 and 32", b);
     if (im->bits_stored > im->bits_allocated)
         return fab_fail(r->err, FAB_EFORMAT, "Bits Stored (0028,0101): %d, Bits Allocated (0028,0100): %d",
                         im->bits_stored, im->bits_allocated);
@@ -337,15 +346,12 @@ static int jpeg_is_ybr(const uint8_t *b, size_t size)
     return -1;
 }
 
-/* A file that ended early: less than a row may lack. */
+/* A file that ended inside its pixels: less than a row may lack. */
 static bool missing_pixels(reader *r, size_t need)
 {
     size_t missing, row = need / (size_t)r->im->height / (size_t)r->im->frames;
-    uint32_t cut = fab_dcm_missing(r->dcm, &missing);
-    if (!cut) return true;
-    if (cut != PIXELS || !missing)
-        return fab_fail(r->err, FAB_EFORMAT, "DICOM: the file ends at byte %zu, inside (%04x,%04x)", r->size,
-                        cut >> 16, cut & 0xffff);
+    if (!fab_dcm_missing(r->dcm, &missing)) return true;
+    if (!missing) return ends_inside(r, PIXELS);
     r->im->missing_bytes = missing;
     if (missing < row) return true;
     return fab_fail(r->err, FAB_EFORMAT, "Pixel Data (7fe0,0010): %zu bytes needed, %zu there", need,
@@ -375,7 +381,7 @@ static bool copy_half_chroma(reader *r, const uint8_t *in)
     if (im->width % 2)
         return fab_fail(r->err, FAB_EFORMAT, "Columns (0028,0011): %d, must be even for %s", im->width,
                         im->photometric);
-    if (!fab_image_alloc(im, "Rows x Columns", r->err)) return false;
+    if (!fab_image_alloc(im, "Rows (0028,0010) x Columns (0028,0011)", r->err)) return false;
     for (size_t i = 0; i + 6 <= im->raw_size; i += 6, in += 4) {
         uint8_t two[6] = { in[0], in[2], in[3], in[1], in[2], in[3] };
         memcpy(im->raw + i, two, 6);
@@ -406,7 +412,7 @@ static bool read_float(reader *r, uint32_t tag, int bits)
     im->high_bit = bits - 1;
     im->is_float = im->is_signed = true;
     if (!fab_dcm_bytes(r->root, tag, &bytes, &size)) return bad_value(r, "Float Pixel Data", tag, "absent or empty");
-    if (!fab_image_alloc(im, "Rows x Columns", r->err)) return false;
+    if (!fab_image_alloc(im, "Rows (0028,0010) x Columns (0028,0011)", r->err)) return false;
     if (size < im->raw_size)
         return fab_fail(r->err, FAB_EFORMAT, "Float Pixel Data (%04x,%04x): %zu bytes needed, %zu there", tag >> 16,
                         tag & 0xffff, im->raw_size, size);
@@ -425,7 +431,7 @@ static bool read_dcmtk(reader *r)
     if (fab_dcm_fragments(r->dcm) < 2) return bad_value(r, "Pixel Data", PIXELS, "encapsulated, without a fragment");
     int ybr = fab_dcm_fragment(r->dcm, 1, &first, &n) && first ? jpeg_is_ybr(first, n) : -1;
     if (!fab_dcm_decompress(r->dcm, r->err) || !read_shape(r)) return false;
-    if (!fab_image_check(im, "Rows x Columns", r->err) || !copy_native(r, fab_image_raw_bytes(im))) return false;
+    if (!fab_image_check(im, "Rows (0028,0010) x Columns (0028,0011)", r->err) || !copy_native(r, fab_image_raw_bytes(im))) return false;
     memcpy(im->photometric, said, sizeof said);
     bool jpeg = starts(im->transfer_syntax, "1.2.840.10008.1.2.4.");
     bool lossless = starts(im->transfer_syntax, "1.2.840.10008.1.2.4.57") || starts(im->transfer_syntax, "1.2.840.10008.1.2.4.70");
@@ -475,7 +481,7 @@ static bool read_streams(reader *r, bool j2k)
     bool transformed = false, ok = true;
     if (im->bits_allocated == 1) im->bits_allocated = 8; /* a stream has whole samples: one byte for a bit */
     im->planar = 0;
-    if (!fab_image_alloc(im, "Rows x Columns", r->err)) return false;
+    if (!fab_image_alloc(im, "Rows (0028,0010) x Columns (0028,0011)", r->err)) return false;
     size_t step = im->raw_size / (size_t)im->frames;
     int C = im->samples, b = im->bits_allocated / 8;
     for (int f = 0; ok && f < im->frames; f++) {
@@ -498,7 +504,7 @@ static bool read_pixels(reader *r)
     size_t size;
     if (fab_dcm_bytes(r->root, FLOAT_PIXELS, &bytes, &size)) return read_float(r, FLOAT_PIXELS, 32);
     if (fab_dcm_bytes(r->root, DOUBLE_PIXELS, &bytes, &size)) return read_float(r, DOUBLE_PIXELS, 64);
-    if (!fab_image_check(r->im, "Rows x Columns", r->err)) return false;
+    if (!fab_image_check(r->im, "Rows (0028,0010) x Columns (0028,0011)", r->err)) return false;
     if (is_native(r->im->transfer_syntax)) return read_native(r);
     if (!missing_pixels(r, fab_image_raw_bytes(r->im))) return false;
     bool j2k = is_j2k(r->im->transfer_syntax), jls = starts(r->im->transfer_syntax, "1.2.840.10008.1.2.4.8");
@@ -514,7 +520,9 @@ static bool parse(const uint8_t *bytes, size_t size, const fab_image_opts *opts,
     r.dcm = fab_dcm_open(bytes, size, err);
     if (!r.dcm) return false;
     r.root = fab_dcm_root(r.dcm);
-    bool ok = read_facts(&r);
+    size_t missing;
+    uint32_t cut = fab_dcm_missing(r.dcm, &missing);
+    bool ok = opts->facts_only || !cut || cut == PIXELS ? read_facts(&r) : ends_inside(&r, cut);
     if (ok && !opts->facts_only) ok = read_pixels(&r) && read_luts(&r);
     fab_dcm_close(r.dcm);
     return ok;

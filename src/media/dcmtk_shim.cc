@@ -99,9 +99,10 @@ size_t lacking(const unsigned char *b, size_t size, uint32_t n)
 /* The file ended inside its last element. A few bytes lacking of the pixels are read as zero, and counted. */
 void repair(fab_dcm *d, const void *bytes, size_t size)
 {
-    DcmDataset *data = d->file.getDataset();
-    DcmElement *e = data->card() ? data->getElement(data->card() - 1) : NULL;
-    d->cut = e ? static_cast<uint32_t>(e->getGTag()) << 16 | e->getETag() : 0x00080005;
+    DcmItem *data = d->file.getDataset(), *meta = d->file.getMetaInfo();
+    DcmItem *in = data->card() || !meta ? data : meta;
+    DcmElement *e = in->card() ? in->getElement(in->card() - 1) : NULL;
+    d->cut = e ? static_cast<uint32_t>(e->getGTag()) << 16 | e->getETag() : 0x00020000;
     uint32_t n = e ? e->getLengthField() : 0;
     if (d->cut != 0x7fe00010 || n == DCM_UndefinedLength) return;
     d->missing = lacking(static_cast<const unsigned char *>(bytes), size, n);
@@ -162,7 +163,7 @@ bool read_file(fab_dcm *d, const void *bytes, size_t size, fab_err *err)
     DcmMetaInfo *meta = d->file.getMetaInfo();
     if (meta && meta->findAndGetOFString(DCM_TransferSyntaxUID, uid).good()) d->syntax = uid.c_str();
     if (c.bad() && read_implicit(d, static_cast<const unsigned char *>(bytes), size)) return true;
-    if (c == EC_InvalidStream || c == EC_EndOfStream) repair(d, bytes, size);
+    if (c == EC_InvalidStream || c == EC_EndOfStream || c == EC_StreamNotifyClient) repair(d, bytes, size);
     else if (c.bad()) return fab_fail(err, FAB_EFORMAT, "DICOM: %s (%zu bytes)", c.text(), size);
     if (d->syntax.empty()) d->syntax = DcmXfer(d->file.getDataset()->getOriginalXfer()).getXferID();
     return true;
@@ -310,7 +311,8 @@ bool fab_dcm_decompress(fab_dcm *d, fab_err *err)
     try {
         OFCondition c = d->file.getDataset()->chooseRepresentation(EXS_LittleEndianExplicit, NULL);
         if (c.good()) return true;
-        return fab_fail(err, FAB_EFORMAT, "Pixel Data (7fe0,0010): %s", c.text());
+        return fab_fail(err, FAB_EFORMAT, "Pixel Data (7fe0,0010): cannot be decoded as %s: %s",
+                        DcmXfer(d->syntax.c_str()).getXferName(), c.text());
     } catch (...) {
         return out_of_memory(err);
     }
