@@ -1,5 +1,6 @@
-/* test_golden: against PyTorch and Hugging Face transformers (tools/golden/{ops,llama,clip}.py): outputs and gradients of
- * subtle ops, and whole tiny models loaded from checkpoints under their published names. Run on every instruction set. */
+/* test_golden: against PyTorch and Hugging Face transformers (tools/golden/{ops,llama,clip}.py):
+ * outputs and gradients of subtle ops, and whole tiny models loaded from checkpoints under their
+ * published names. Run on every instruction set. */
 #include <math.h>
 #include "test.h"
 #include "zoo/clip.h"
@@ -19,7 +20,9 @@ typedef struct {
 static void golden_open(golden *g, const char *path, const fab_kernels *k)
 {
     fab_err err = FAB_ERR_INIT;
-    *g = (golden){ .model = fab_arena_new(0, &err), .work = fab_arena_new(0, &err), .file = fab_weights_open(path, &err) };
+    *g = (golden){ .model = fab_arena_new(0, &err),
+                   .work = fab_arena_new(0, &err),
+                   .file = fab_weights_open(path, &err) };
     CHECK_MSG(g->model && g->work && g->file, "%s", err.text);
     fab_ctx_init(&g->c, g->work, NULL);
     g->c.k = k;
@@ -59,18 +62,23 @@ static void same(golden *g, const float *got, const char *part, double tol)
     double top = 0;
     for (int64_t i = 0; i < fab_count(want); i++) top = fmax(top, fabs((double)fab_f32(want)[i]));
     for (int64_t i = 0; i < fab_count(want); i++)
-        CHECK_MSG(fabs((double)got[i] - (double)fab_f32(want)[i]) <= tol * top, "%s.%s (%s) at %lld: %.9g, not %.9g", g->name,
-                  part, g->c.k->name, (long long)i, (double)got[i], (double)fab_f32(want)[i]);
+        CHECK_MSG(fabs((double)got[i] - (double)fab_f32(want)[i]) <= tol * top,
+                  "%s.%s (%s) at %lld: %.9g, not %.9g", g->name, part, g->c.k->name, (long long)i,
+                  (double)got[i], (double)fab_f32(want)[i]);
 }
 
-/* ---- ops ------------------------------------------------------------------------------------------------------- */
+/* ---- ops ------------------------------------------------------------------------------------- */
 typedef fab_tensor *(*run_fn)(fab_ctx *c, fab_tensor **in);
 
 static fab_tensor *run_attention(fab_ctx *c, fab_tensor **in)
 {
-    return fab_attention(c, in[0], in[1], in[2], in[3], in[4], (fab_attention_opts){ 4, 2, true, 0 });
+    return fab_attention(c, in[0], in[1], in[2], in[3], in[4],
+                         (fab_attention_opts){ 4, 2, true, 0 });
 }
-static fab_tensor *run_layernorm(fab_ctx *c, fab_tensor **in) { return fab_layernorm(c, in[0], in[1], in[2], 1e-5f); }
+static fab_tensor *run_layernorm(fab_ctx *c, fab_tensor **in)
+{
+    return fab_layernorm(c, in[0], in[1], in[2], 1e-5f);
+}
 static fab_tensor *run_conv2d(fab_ctx *c, fab_tensor **in)
 {
     return fab_conv2d(c, in[0], in[1], in[2], (fab_conv_opts){ 2, 1, 1 });
@@ -79,20 +87,36 @@ static fab_tensor *run_depthwise(fab_ctx *c, fab_tensor **in)
 {
     return fab_conv2d(c, in[0], in[1], in[2], (fab_conv_opts){ 1, 2, 6 });
 }
-static fab_tensor *run_xent(fab_ctx *c, fab_tensor **in) { return fab_xent(c, in[0], in[1], NULL, (fab_xent_opts){ 0.1f }); }
-static fab_tensor *run_infonce(fab_ctx *c, fab_tensor **in) { return fab_infonce(c, in[0], in[1], in[2], NULL); }
-static fab_tensor *run_siglip(fab_ctx *c, fab_tensor **in) { return fab_siglip(c, in[0], in[1], in[2], in[3], NULL); }
+static fab_tensor *run_xent(fab_ctx *c, fab_tensor **in)
+{
+    return fab_xent(c, in[0], in[1], NULL, (fab_xent_opts){ 0.1f });
+}
+static fab_tensor *run_infonce(fab_ctx *c, fab_tensor **in)
+{
+    return fab_infonce(c, in[0], in[1], in[2], NULL);
+}
+static fab_tensor *run_siglip(fab_ctx *c, fab_tensor **in)
+{
+    return fab_siglip(c, in[0], in[1], in[2], in[3], NULL);
+}
 static fab_tensor *run_l2norm(fab_ctx *c, fab_tensor **in) { return fab_l2norm(c, in[0], 1e-12f); }
 
-static const struct { const char *name; int n; run_fn run; } cases[] = {
-    { "attention", 5, run_attention }, { "layernorm", 3, run_layernorm }, { "conv2d", 3, run_conv2d },
-    { "depthwise", 3, run_depthwise }, { "xent", 2, run_xent },           { "infonce", 3, run_infonce },
+static const struct {
+    const char *name;
+    int n;
+    run_fn run;
+} cases[] = {
+    { "attention", 5, run_attention }, { "layernorm", 3, run_layernorm },
+    { "conv2d", 3, run_conv2d },       { "depthwise", 3, run_depthwise },
+    { "xent", 2, run_xent },           { "infonce", 3, run_infonce },
     { "siglip", 4, run_siglip },       { "l2norm", 1, run_l2norm },
 };
 
 static void check_case(golden *g, int n, run_fn run)
 {
-    static const char *const ins[] = { "in0", "in1", "in2", "in3", "in4" }, *const ds[] = { "d0", "d1", "d2", "d3" };
+    static const char *const ins[] = { "in0", "in1", "in2", "in3", "in4" }, *const ds[] = {
+        "d0", "d1", "d2", "d3"
+    };
     fab_tensor *in[5];
     fab_ctx_reset(&g->c);
     g->c.record = true;
@@ -122,7 +146,7 @@ TEST(ops_equal_pytorch)
     }
 }
 
-/* ---- models ---------------------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 static fab_params loader(golden *g, fab_param_list *list)
 {
     fab_param_source source = fab_source_weights(g->file);
@@ -141,9 +165,16 @@ static void check_llama(const fab_kernels *k)
     fab_err err = FAB_ERR_INIT;
     golden_open(&g, "tests/golden/llama.safetensors", k);
     fab_params p = loader(&g, &list);
-    fab_llama_params(&p, &m, &(fab_llama_config){ .dim = 32, .ffn = 48, .vocab = 37, .layers = 2, .heads = 4, .kv_heads = 2 });
+    fab_llama_params(&p, &m,
+                     &(fab_llama_config){ .dim = 32,
+                                          .ffn = 48,
+                                          .vocab = 37,
+                                          .layers = 2,
+                                          .heads = 4,
+                                          .kv_heads = 2 });
     CHECK_MSG(fab_params_end(&p, &err), "%s", err.text);
-    fab_tensor *h = fab_llama_hidden(&g.c, &m, fab_llama_embed(&g.c, &m, stored(&g, "ids")), NULL, NULL, NULL, 0);
+    fab_tensor *h = fab_llama_hidden(&g.c, &m, fab_llama_embed(&g.c, &m, stored(&g, "ids")), NULL,
+                                     NULL, NULL, 0);
     fab_tensor *z = fab_llama_logits(&g.c, &m, h, NULL);
     CHECK_MSG(z, "%s", g.c.err.text);
     same(&g, fab_f32(h), "hidden", tol_model);
@@ -152,8 +183,16 @@ static void check_llama(const fab_kernels *k)
 }
 
 static const fab_clip_config tiny_clip = {
-    .vision = { .width = 32, .ffn = 64, .layers = 3, .heads = 4 }, .text = { .width = 24, .ffn = 40, .layers = 2, .heads = 2 },
-    .image_size = 24, .patch = 8, .context = 10, .vocab = 50, .embed = 20, .eos = -1, .gelu = FAB_GELU_QUICK, .eps = 1e-5f,
+    .vision = { .width = 32, .ffn = 64, .layers = 3, .heads = 4 },
+    .text = { .width = 24, .ffn = 40, .layers = 2, .heads = 2 },
+    .image_size = 24,
+    .patch = 8,
+    .context = 10,
+    .vocab = 50,
+    .embed = 20,
+    .eos = -1,
+    .gelu = FAB_GELU_QUICK,
+    .eps = 1e-5f,
 };
 
 static void check_clip(const fab_kernels *k, int32_t eos)
@@ -169,7 +208,8 @@ static void check_clip(const fab_kernels *k, int32_t eos)
     fab_clip_params(&p, &m, &cfg);
     CHECK_MSG(fab_params_end(&p, &err), "%s", err.text);
     fab_tensor *images = stored(&g, "images"), *tokens = fab_clip_tokens(&g.c, &m, images, -2);
-    fab_tensor *i = fab_clip_image(&g.c, &m, images), *t = fab_clip_text(&g.c, &m, stored(&g, "ids"));
+    fab_tensor *i = fab_clip_image(&g.c, &m, images),
+               *t = fab_clip_text(&g.c, &m, stored(&g, "ids"));
     fab_tensor *scores = fab_clip_scores(&g.c, &m, i, t);
     CHECK_MSG(scores && tokens, "%s", g.c.err.text);
     same(&g, fab_f32(tokens), "tokens", tol_model);
@@ -206,7 +246,9 @@ TEST(llama_7b_has_the_published_size)
     fab_llama m;
     fab_err err = FAB_ERR_INIT;
     fab_params p = fab_params_count();
-    fab_llama_params(&p, &m, &(fab_llama_config){ .dim = 4096, .ffn = 11008, .vocab = 32000, .layers = 32, .heads = 32 });
+    fab_llama_params(&p, &m,
+                     &(fab_llama_config){
+                         .dim = 4096, .ffn = 11008, .vocab = 32000, .layers = 32, .heads = 32 });
     CHECK(fab_params_end(&p, &err) && p.n_values == 6738415616);
 }
 

@@ -6,26 +6,27 @@
  *   oom        run with each allocation failing in turn: NULL and a message, never a crash
  *   null       given NULL for each required input
  *
- * followed by golden values where a formula is subtle. Tolerances are the table below, fixed before the results.
+ * followed by golden values where a formula is subtle. Tolerances are the table below, fixed before
+ * the results.
  */
 #include <math.h>
 #include "tensor/tensor.h"
 #include "test.h"
 
-/* relative to 1 + |largest value| of what is compared */
+/* Relative to 1 + |largest value| of what is compared. The gradient's: f32 passes and differences of
+ * step 1e-2, so truncation h^2 f'''/6 and rounding 1e-7/h. The isas': other orders, another exp. */
 static const struct {
-    double gradient; /* f32 forward passes, differences of step 1e-2: truncation h^2 f'''/6, rounding 1e-7/h */
-    double isa;      /* sums in another order, another exp */
+    double gradient, isa;
 } tolerance = { 2e-3, 2e-5 };
 #define STEP 1e-2f
 
-/* ---- a sample's inputs ----------------------------------------------------------------------------------------- */
+/* ---- a sample's inputs ----------------------------------------------------------------------- */
 typedef struct {
-    fab_arena *arena;  /* inputs live here */
+    fab_arena *arena; /* inputs live here */
     fab_tensor *in[FAB_MAX_IN];
-    float *weights;    /* the projection, as large as the output */
+    float *weights; /* the projection, as large as the output */
     int64_t n_out;
-    fab_ctx c;         /* each run's own arena */
+    fab_ctx c; /* each run's own arena */
 } bench;
 
 static int64_t dims(const int64_t *shape)
@@ -57,7 +58,8 @@ static fab_tensor *draw_input(fab_ctx *c, const fab_sample *s, int i, fab_rng *r
     CHECK(t);
     for (int64_t j = 0, n = dims(s->in[i].shape); j < n; j++) {
         if (ids) fab_i32(t)[j] = (int32_t)fab_rng_below(rng, (uint32_t)s->in[i].ids_below);
-        else if (s->in[i].kind == FAB_SAMPLE_POSITIVE) fab_f32(t)[j] = 0.05f + 0.9f * fab_rng_uniform(rng);
+        else if (s->in[i].kind == FAB_SAMPLE_POSITIVE)
+            fab_f32(t)[j] = 0.05f + 0.9f * fab_rng_uniform(rng);
         else fab_f32(t)[j] = fab_rng_normal(rng);
     }
     if (s->in[i].kind == FAB_SAMPLE_SPREAD) spread(t, rng);
@@ -118,13 +120,14 @@ static double project(const bench *b, const fab_tensor *y)
     return sum;
 }
 
-/* Forward and backward with dy = the projection's weights; gradients are left in the inputs, on top of what stood there
- * before: a backward adds. */
+/* Forward and backward with dy = the projection's weights; gradients are left in the inputs, on top
+ * of what stood there before: a backward adds. */
 #define BEFORE 0.25f
 static fab_tensor *run_both(bench *b, const fab_op *op, const fab_sample *s)
 {
     for (int i = 0; i < op->n_in; i++)
-        for (int64_t j = 0; b->in[i] && b->in[i]->grad && j < fab_count(b->in[i]); j++) b->in[i]->grad[j] = BEFORE;
+        for (int64_t j = 0; b->in[i] && b->in[i]->grad && j < fab_count(b->in[i]); j++)
+            b->in[i]->grad[j] = BEFORE;
     b->c.record = true;
     fab_tensor *y = run_op(b, op, s);
     b->c.record = false;
@@ -136,7 +139,7 @@ static fab_tensor *run_both(bench *b, const fab_op *op, const fab_sample *s)
     return fab_backward_from(&b->c, y) ? y : NULL;
 }
 
-/* ---- the derived checks ---------------------------------------------------------------------------------------- */
+/* ---- the derived checks ---------------------------------------------------------------------- */
 typedef void (*check_fn)(const fab_op *op, const fab_sample *s, int number);
 
 static void each_sample(check_fn check, bool benches)
@@ -171,8 +174,8 @@ static void check_gradient(const fab_op *op, const fab_sample *s, int number)
             x[j] = kept;
             double want = (f[1] - f[0]) / width, got = (double)(b.in[i]->grad[j] - BEFORE);
             CHECK_MSG(fabs(got - want) <= tolerance.gradient * (1 + fabs(want)),
-                      "%s[%d]: input %d, value %lld: gradient %g, differences give %g", op->name, number, i,
-                      (long long)j, got, want);
+                      "%s[%d]: input %d, value %lld: gradient %g, differences give %g", op->name,
+                      number, i, (long long)j, got, want);
         }
     }
     bench_close(&b);
@@ -185,23 +188,27 @@ static double largest(const float *x, int64_t n)
     return m;
 }
 
-static void compare(const char *what, const fab_op *op, int number, const float *a, const float *b, int64_t n, double tol)
+static void compare(const char *what, const fab_op *op, int number, const float *a, const float *b,
+                    int64_t n, double tol)
 {
     double allowed = tol * (1 + largest(a, n));
     for (int64_t i = 0; i < n; i++)
-        CHECK_MSG(fabs((double)a[i] - (double)b[i]) <= allowed, "%s[%d]: %s at %lld: %.9g, not %.9g", op->name, number,
-                  what, (long long)i, (double)b[i], (double)a[i]);
+        CHECK_MSG(fabs((double)a[i] - (double)b[i]) <= allowed,
+                  "%s[%d]: %s at %lld: %.9g, not %.9g", op->name, number, what, (long long)i,
+                  (double)b[i], (double)a[i]);
 }
 
 /* Runs the sample as `a` is set up and as `b` is, and compares outputs and gradients. */
-static void compare_runs(bench *a, bench *b, const fab_op *op, const fab_sample *s, int number, const char *what, double tol)
+static void compare_runs(bench *a, bench *b, const fab_op *op, const fab_sample *s, int number,
+                         const char *what, double tol)
 {
     fab_tensor *ya = run_both(a, op, s), *yb = run_both(b, op, s);
     CHECK_MSG(ya, "%s[%d]: %s", op->name, number, a->c.err.text);
     CHECK_MSG(yb, "%s[%d] (%s): %s", op->name, number, what, b->c.err.text);
     compare(what, op, number, fab_f32(ya), fab_f32(yb), fab_count(ya), tol);
     for (int i = 0; i < op->n_in; i++)
-        if (a->in[i] && a->in[i]->grad) compare(what, op, number, a->in[i]->grad, b->in[i]->grad, fab_count(a->in[i]), tol);
+        if (a->in[i] && a->in[i]->grad)
+            compare(what, op, number, a->in[i]->grad, b->in[i]->grad, fab_count(a->in[i]), tol);
 }
 
 static void check_isa(const fab_op *op, const fab_sample *s, int number)
@@ -224,7 +231,8 @@ static void check_threads(const fab_op *op, const fab_sample *s, int number)
     fab_pool *pool = fab_pool_new(3, &err);
     CHECK(pool);
     for (int i = 0; fab_kernels_all()[i]; i++) {
-        if (s->bench && fab_kernels_all()[i] != fab_kernels_best()) continue; /* large samples once */
+        if (s->bench && fab_kernels_all()[i] != fab_kernels_best())
+            continue; /* large samples once */
         bench a, b;
         bench_open(&a, op, s, NULL);
         bench_open(&b, op, s, pool);
@@ -243,12 +251,15 @@ static void check_oom(const fab_op *op, const fab_sample *s, int number)
     for (int64_t n = 0; struck; n++) {
         bench b;
         bench_open(&b, op, s, NULL);
-        CHECK_MSG(run_both(&b, op, s), "%s[%d]: %s", op->name, number, b.c.err.text); /* makes the weights */
+        CHECK_MSG(run_both(&b, op, s), "%s[%d]: %s", op->name, number,
+                  b.c.err.text); /* makes the weights */
         fab_oom_arm(n);
         fab_tensor *y = run_both(&b, op, s);
         struck = fab_oom_arm(-1);
-        if (struck) CHECK_MSG(!y && b.c.err.code == FAB_ENOMEM, "%s[%d]: allocation %lld failed and was not told: %s",
-                              op->name, number, (long long)n, b.c.err.text);
+        if (struck)
+            CHECK_MSG(!y && b.c.err.code == FAB_ENOMEM,
+                      "%s[%d]: allocation %lld failed and was not told: %s", op->name, number,
+                      (long long)n, b.c.err.text);
         else CHECK_MSG(y, "%s[%d]: %s", op->name, number, b.c.err.text);
         bench_close(&b);
     }
@@ -261,7 +272,8 @@ static void check_null(const fab_op *op, const fab_sample *s, int number)
         bench b;
         bench_open(&b, op, s, NULL);
         b.in[i] = NULL;
-        CHECK_MSG(!run_op(&b, op, s) && b.c.err.code, "%s[%d]: no error without input %d", op->name, number, i);
+        CHECK_MSG(!run_op(&b, op, s) && b.c.err.code, "%s[%d]: no error without input %d", op->name,
+                  number, i);
         CHECK_SAYS(b.c.err.text, op->name);
         fab_err first = b.c.err; /* latched: the next op returns NULL and keeps the message */
         CHECK(!fab_scale(&b.c, b.in[0], 1));
@@ -277,7 +289,7 @@ TEST(threads_change_nothing_at_size) { each_sample(check_threads, true); }
 TEST(every_allocation_may_fail) { each_sample(check_oom, false); }
 TEST(missing_inputs_are_errors) { each_sample(check_null, false); }
 
-/* ---- golden values --------------------------------------------------------------------------------------------- */
+/* ---- golden values --------------------------------------------------------------------------- */
 static fab_ctx *golden(void)
 {
     static fab_ctx c;
@@ -306,12 +318,15 @@ static fab_tensor *ids(fab_ctx *c, const int64_t *shape, const int32_t *v)
     memcpy(t->data, v, (size_t)fab_count(t) * sizeof *v);
     return t;
 }
-#define V(...) (const float[]){ __VA_ARGS__ }
-#define I(...) (const int32_t[]){ __VA_ARGS__ }
+#define V(...)                                                                                     \
+    (const float[]) { __VA_ARGS__ }
+#define I(...)                                                                                     \
+    (const int32_t[]) { __VA_ARGS__ }
 
 TEST(gelu_constants)
 {
-    static const float want[3][2] = { { 0.84134475f, -0.15865525f }, { 0.84119199f, -0.15880801f },
+    static const float want[3][2] = { { 0.84134475f, -0.15865525f },
+                                      { 0.84119199f, -0.15880801f },
                                       { 0.84579577f, -0.15420423f } };
     for (int kind = 0; kind < 3; kind++) {
         fab_ctx *c = golden();
@@ -325,9 +340,11 @@ TEST(gelu_far_out_is_finite_and_exact)
 {
     for (int kind = 0; kind < 3; kind++) {
         fab_ctx *c = golden();
-        fab_tensor *y = fab_gelu(c, values(c, FAB_SHAPE(4), V(-200, 200, -1e30f, 1e30f)), (fab_gelu_kind)kind);
+        fab_tensor *y =
+            fab_gelu(c, values(c, FAB_SHAPE(4), V(-200, 200, -1e30f, 1e30f)), (fab_gelu_kind)kind);
         CHECK_MSG(y, "%s", c->err.text);
-        CHECK(fab_f32(y)[0] == 0 && fab_f32(y)[1] == 200 && fab_f32(y)[2] == 0 && fab_f32(y)[3] == 1e30f);
+        CHECK(fab_f32(y)[0] == 0 && fab_f32(y)[1] == 200 && fab_f32(y)[2] == 0 &&
+              fab_f32(y)[3] == 1e30f);
     }
 }
 
@@ -335,7 +352,8 @@ TEST(xent_smoothing_ignored_and_weights)
 {
     fab_ctx *c = golden();
     const float z[] = { 1, 2, 3, 0, 0, 0, 5, -5, 1 };
-    double lse = log(exp(1) + exp(2) + exp(3)), l0 = lse - 2, u0 = lse - 2;  /* target 1; mean of logits is 2 */
+    double lse = log(exp(1) + exp(2) + exp(3)), l0 = lse - 2,
+           u0 = lse - 2; /* target 1; mean of logits is 2 */
     double lse2 = log(exp(5) + exp(-5) + exp(1)), l2 = lse2 - 1, u2 = lse2 - 1.0 / 3;
     fab_tensor *x = values(c, FAB_SHAPE(3, 3), z), *t = ids(c, FAB_SHAPE(3), I(1, -1, 2));
     fab_tensor *y = fab_xent(c, x, t, NULL, (fab_xent_opts){ 0.1f });
@@ -384,9 +402,11 @@ TEST(siglip_value)
 {
     fab_ctx *c = golden();
     fab_tensor *a = values(c, FAB_SHAPE(2, 2), V(1, 0, 0, 1));
-    fab_tensor *y = fab_siglip(c, a, a, values(c, FAB_SHAPE(1), V(2.3025851f)), values(c, FAB_SHAPE(1), V(-10)), NULL);
+    fab_tensor *y = fab_siglip(c, a, a, values(c, FAB_SHAPE(1), V(2.3025851f)),
+                               values(c, FAB_SHAPE(1), V(-10)), NULL);
     CHECK_MSG(y, "%s", c->err.text);
-    CHECK_NEAR(fab_f32(y)[0], log(2) + log1p(exp(-10)), 1e-6); /* 10*1-10 = 0 on the diagonal, -10 off it */
+    CHECK_NEAR(fab_f32(y)[0], log(2) + log1p(exp(-10)),
+               1e-6); /* 10*1-10 = 0 on the diagonal, -10 off it */
 }
 
 TEST(rope_pairs_both_ways)
@@ -408,13 +428,15 @@ TEST(rope_pairs_both_ways)
     CHECK_NEAR(fab_f32(y)[3], 4 * cos(t2) + 3 * sin(t2), 2e-6);
 }
 
-/* Who sees whom is read off by attention over one-hot values with equal scores: out[i,j] = seen / count. */
-static void check_seen(const fab_attention_opts *o, int tq, int tk, const int32_t *prefix, const int32_t *len,
-                       const char *want)
+/* Who sees whom is read off by attention over one-hot values with equal scores: out[i,j] = seen /
+ * count. */
+static void check_seen(const fab_attention_opts *o, int tq, int tk, const int32_t *prefix,
+                       const int32_t *len, const char *want)
 {
     fab_ctx *c = golden();
     int K = 8;
-    fab_tensor *q = fab_tensor_zeros(c, FAB_SHAPE(1, tq, K)), *k = fab_tensor_zeros(c, FAB_SHAPE(1, tk, K));
+    fab_tensor *q = fab_tensor_zeros(c, FAB_SHAPE(1, tq, K)),
+               *k = fab_tensor_zeros(c, FAB_SHAPE(1, tk, K));
     fab_tensor *v = fab_tensor_zeros(c, FAB_SHAPE(1, tk, K));
     for (int j = 0; j < tk; j++) fab_f32(v)[j * K + j] = 1;
     fab_tensor *y = fab_attention(c, q, k, v, prefix ? ids(c, FAB_SHAPE(1), prefix) : NULL,
@@ -433,20 +455,23 @@ TEST(attention_masks)
     fab_attention_opts causal = { 1, 1, true, 0 }, all = { 1, 1, false, 0 };
     check_seen(&all, 2, 3, NULL, NULL, "111111");
     check_seen(&causal, 3, 3, NULL, NULL, "100110111");
-    check_seen(&causal, 2, 4, NULL, NULL, "11101111");          /* queries are the last two positions */
-    check_seen(&causal, 4, 4, I(3), NULL, "1110111011101111");  /* an image of three tokens, then text */
-    check_seen(&causal, 3, 3, I(3), I(2), "110110110");         /* the third key is padding */
-    check_seen(&all, 2, 3, NULL, I(0), "000000");               /* nothing to see: zeros, no NaN */
+    check_seen(&causal, 2, 4, NULL, NULL, "11101111"); /* queries are the last two positions */
+    check_seen(&causal, 4, 4, I(3), NULL,
+               "1110111011101111");                     /* an image of three tokens, then text */
+    check_seen(&causal, 3, 3, I(3), I(2), "110110110"); /* the third key is padding */
+    check_seen(&all, 2, 3, NULL, I(0), "000000");       /* nothing to see: zeros, no NaN */
 }
 
 TEST(attention_row_without_keys_has_no_gradient)
 {
     fab_ctx *c = golden();
     c->record = true;
-    fab_tensor *q = values(c, FAB_SHAPE(1, 1, 4), V(1, 2, 3, 4)), *k = values(c, FAB_SHAPE(1, 2, 4), V(1, 1, 1, 1, 2, 2, 2, 2));
+    fab_tensor *q = values(c, FAB_SHAPE(1, 1, 4), V(1, 2, 3, 4)),
+               *k = values(c, FAB_SHAPE(1, 2, 4), V(1, 1, 1, 1, 2, 2, 2, 2));
     fab_want_grad(q);
     fab_want_grad(k);
-    fab_tensor *y = fab_attention(c, q, k, k, NULL, ids(c, FAB_SHAPE(1), I(0)), (fab_attention_opts){ 2, 2, false, 0 });
+    fab_tensor *y = fab_attention(c, q, k, k, NULL, ids(c, FAB_SHAPE(1), I(0)),
+                                  (fab_attention_opts){ 2, 2, false, 0 });
     fab_tensor *loss = fab_mean(c, fab_reshape(c, y, FAB_SHAPE(4)), 0);
     CHECK_MSG(loss && fab_backward(c, loss, 1), "%s", c->err.text);
     for (int i = 0; i < 4; i++) CHECK(q->grad[i] == 0);
@@ -467,7 +492,8 @@ TEST(pooling_values)
 {
     fab_ctx *c = golden();
     fab_tensor *x = values(c, FAB_SHAPE(1, 2, 4, 1), V(1, 2, 3, 4, 5, 6, -7, 8));
-    fab_tensor *y = fab_pool2d(c, x, (fab_pool_opts){ 2, 2, true }), *z = fab_pool2d(c, x, (fab_pool_opts){ 2, 1, false });
+    fab_tensor *y = fab_pool2d(c, x, (fab_pool_opts){ 2, 2, true }),
+               *z = fab_pool2d(c, x, (fab_pool_opts){ 2, 1, false });
     CHECK_MSG(y && z, "%s", c->err.text);
     CHECK(fab_f32(y)[0] == 6 && fab_f32(y)[1] == 8 && z->shape[2] == 3);
     CHECK(fab_f32(z)[0] == 3.5f && fab_f32(z)[1] == 1 && fab_f32(z)[2] == 2);
@@ -476,7 +502,8 @@ TEST(pooling_values)
 TEST(bce_ignores_negative_targets)
 {
     fab_ctx *c = golden();
-    fab_tensor *y = fab_bce(c, values(c, FAB_SHAPE(1, 3), V(0, 100, -100)), values(c, FAB_SHAPE(1, 3), V(1, -1, 0)));
+    fab_tensor *y = fab_bce(c, values(c, FAB_SHAPE(1, 3), V(0, 100, -100)),
+                            values(c, FAB_SHAPE(1, 3), V(1, -1, 0)));
     CHECK_MSG(y, "%s", c->err.text);
     CHECK_NEAR(fab_f32(y)[0], log(2) / 2, 1e-6);
 }
@@ -484,7 +511,8 @@ TEST(bce_ignores_negative_targets)
 TEST(gather_row_minus_one_is_zero)
 {
     fab_ctx *c = golden();
-    fab_tensor *y = fab_gather(c, values(c, FAB_SHAPE(2, 2), V(1, 2, 3, 4)), ids(c, FAB_SHAPE(3), I(1, -1, 0)));
+    fab_tensor *y =
+        fab_gather(c, values(c, FAB_SHAPE(2, 2), V(1, 2, 3, 4)), ids(c, FAB_SHAPE(3), I(1, -1, 0)));
     CHECK_MSG(y, "%s", c->err.text);
     const float want[] = { 3, 4, 0, 0, 1, 2 };
     CHECK(memcmp(y->data, want, sizeof want) == 0);
@@ -505,17 +533,20 @@ TEST(dropout_keeps_the_mean_and_only_in_training)
     CHECK_NEAR(kept / 1e5, 0.7, 0.01);
 }
 
-/* ---- weights of other types, packed weights -------------------------------------------------------------------- */
+/* ---- weights of other types, packed weights -------------------------------------------------- */
 TEST(linear_reads_every_weight_type)
 {
-    static const struct { fab_dtype dtype; double tol; } cases[] = {
-        { FAB_F32, 1e-5 }, { FAB_BF16, 0.05 }, { FAB_F16, 0.01 }, { FAB_Q8_0, 0.08 } };
+    static const struct {
+        fab_dtype dtype;
+        double tol;
+    } cases[] = { { FAB_F32, 1e-5 }, { FAB_BF16, 0.05 }, { FAB_F16, 0.01 }, { FAB_Q8_0, 0.08 } };
     for (int k = 0; fab_kernels_all()[k]; k++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
             for (int packed = 0; packed < 3; packed++) {
                 fab_ctx *c = golden();
                 c->k = fab_kernels_all()[k];
-                fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(5, 64)), *w = fab_tensor_new(c, FAB_F32, FAB_SHAPE(7, 64));
+                fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(5, 64)),
+                           *w = fab_tensor_new(c, FAB_F32, FAB_SHAPE(7, 64));
                 for (int j = 0; j < 5 * 64; j++) fab_f32(x)[j] = fab_rng_normal(&c->rng);
                 for (int j = 0; j < 7 * 64; j++) fab_f32(w)[j] = fab_rng_normal(&c->rng);
                 fab_tensor *small = fab_tensor_new(c, cases[i].dtype, FAB_SHAPE(7, 64));
@@ -523,7 +554,9 @@ TEST(linear_reads_every_weight_type)
                 fab_packed p = { 0 };
                 if (packed) {
                     c->bf16 = packed == 2;
-                    CHECK_MSG(c->k->pack(&p, c->arena, small->data, small->dtype, 7, 64, c->bf16, &c->err), "%s", c->err.text);
+                    CHECK_MSG(c->k->pack(&p, c->arena, small->data, small->dtype, 7, 64, c->bf16,
+                                         &c->err),
+                              "%s", c->err.text);
                     small->packed = &p;
                 }
                 fab_tensor *y = fab_linear(c, x, small, NULL);
@@ -532,9 +565,12 @@ TEST(linear_reads_every_weight_type)
                 for (int r = 0; r < 5; r++)
                     for (int o = 0; o < 7; o++) {
                         double want = 0;
-                        for (int j = 0; j < 64; j++) want += (double)fab_f32(x)[r * 64 + j] * (double)fab_f32(w)[o * 64 + j];
-                        CHECK_MSG(fabs((double)fab_f32(y)[r * 7 + o] - want) <= tol * (1 + fabs(want)),
-                                  "%s, %s, packed %d: %g, not %g", c->k->name, fab_dtype_name(cases[i].dtype), packed,
+                        for (int j = 0; j < 64; j++)
+                            want += (double)fab_f32(x)[r * 64 + j] * (double)fab_f32(w)[o * 64 + j];
+                        CHECK_MSG(fabs((double)fab_f32(y)[r * 7 + o] - want) <=
+                                      tol * (1 + fabs(want)),
+                                  "%s, %s, packed %d: %g, not %g", c->k->name,
+                                  fab_dtype_name(cases[i].dtype), packed,
                                   (double)fab_f32(y)[r * 7 + o], want);
                     }
             }
@@ -548,7 +584,8 @@ TEST(linear_passes_gradients_through_a_small_weight)
         c->record = true;
         float w[64], back[64];
         for (int j = 0; j < 64; j++) w[j] = fab_rng_normal(&c->rng);
-        fab_tensor *x = fab_tensor_zeros(c, FAB_SHAPE(1, 32)), *small = fab_tensor_new(c, types[i], FAB_SHAPE(2, 32));
+        fab_tensor *x = fab_tensor_zeros(c, FAB_SHAPE(1, 32)),
+                   *small = fab_tensor_new(c, types[i], FAB_SHAPE(2, 32));
         CHECK(small && c->k->from_f32(NULL, types[i], w, small->data, 64));
         c->k->to_f32(NULL, types[i], small->data, back, 64);
         fab_want_grad(x);
@@ -558,11 +595,12 @@ TEST(linear_passes_gradients_through_a_small_weight)
     }
 }
 
-/* ---- errors name what disagrees -------------------------------------------------------------------------------- */
+/* ---- errors name what disagrees -------------------------------------------------------------- */
 TEST(shape_errors_name_both_shapes)
 {
     fab_ctx *c = golden();
-    fab_tensor *x = fab_tensor_zeros(c, FAB_SHAPE(4, 8)), *w = fab_tensor_zeros(c, FAB_SHAPE(16, 9));
+    fab_tensor *x = fab_tensor_zeros(c, FAB_SHAPE(4, 8)),
+               *w = fab_tensor_zeros(c, FAB_SHAPE(16, 9));
     CHECK(!fab_linear(c, x, w, NULL));
     CHECK_STR(c->err.text, "linear: x [4,8], w [16,9]: inner sizes 8 and 9 differ");
     c->err = (fab_err)FAB_ERR_INIT;
@@ -602,13 +640,14 @@ TEST(tape_adds_up_branches)
     c->record = true;
     fab_tensor *x = values(c, FAB_SHAPE(3), V(1, 2, 3));
     fab_want_grad(x);
-    fab_tensor *aside = fab_scale(c, x, 9), *y = fab_mean(c, fab_add(c, fab_mul(c, x, x), fab_scale(c, x, 4)), 0);
+    fab_tensor *aside = fab_scale(c, x, 9),
+               *y = fab_mean(c, fab_add(c, fab_mul(c, x, x), fab_scale(c, x, 4)), 0);
     CHECK_MSG(y && fab_backward(c, y, 3), "%s", c->err.text);
     for (int i = 0; i < 3; i++) CHECK_NEAR(x->grad[i], 2 * fab_f32(x)[i] + 4, 1e-6);
     CHECK(aside && !aside->grad);
 }
 
-/* ---- sampling -------------------------------------------------------------------------------------------------- */
+/* ---- sampling -------------------------------------------------------------------------------- */
 static int drawn(const float *logits, int n, fab_sample_opts o, int times, int *counts)
 {
     fab_rng r;
@@ -621,18 +660,25 @@ static int drawn(const float *logits, int n, fab_sample_opts o, int times, int *
 
 TEST(sampling_rules)
 {
-    const float p[] = { -2, 1, 3, 2, -INFINITY, NAN }; /* of the four finite: .0045 .0896 .6623 .2436 */
+    const float p[] = {
+        -2, 1, 3, 2, -INFINITY, NAN
+    }; /* of the four finite: .0045 .0896 .6623 .2436 */
     int n[6];
     CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 0 }, 10, n) == 1 && n[2] == 10);
-    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1 }, 20000, n) == 4 && n[4] == 0 && n[5] == 0);
+    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1 }, 20000, n) == 4 && n[4] == 0 &&
+          n[5] == 0);
     CHECK_NEAR(n[2] / 20000.0, 0.6623, 0.012);
     CHECK_NEAR(n[3] / 20000.0, 0.2436, 0.012);
-    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_k = 2 }, 2000, n) == 2 && n[2] + n[3] == 2000);
-    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_p = 0.5f }, 500, n) == 1 && n[2] == 500);
+    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_k = 2 }, 2000, n) == 2 &&
+          n[2] + n[3] == 2000);
+    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_p = 0.5f }, 500, n) == 1 &&
+          n[2] == 500);
     CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_p = 0.7f }, 2000, n) == 2);
     CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_p = 1e-6f }, 500, n) == 1);
     const int32_t seen[] = { 2, 0 }; /* 3/4 falls under 2; -2*4 sinks */
-    CHECK(drawn(p, 6, (fab_sample_opts){ .repetition = 4, .seen = seen, .n_seen = 2 }, 10, n) == 1 && n[3] == 10);
+    CHECK(drawn(p, 6, (fab_sample_opts){ .repetition = 4, .seen = seen, .n_seen = 2 }, 10, n) ==
+              1 &&
+          n[3] == 10);
 }
 
 TEST_MAIN

@@ -1,7 +1,8 @@
 /* dense: linear layers, norms, and the two kinds of feed-forward network. */
 #include "nn/layers.h"
 
-void fab_dense_params(fab_params *p, fab_dense *l, const char *name, int64_t in, int64_t out, bool bias, fab_init init)
+void fab_dense_params(fab_params *p, fab_dense *l, const char *name, int64_t in, int64_t out,
+                      bool bias, fab_init init)
 {
     *l = (fab_dense){ 0 };
     size_t mark = fab_params_enter(p, "%s.", name);
@@ -10,7 +11,10 @@ void fab_dense_params(fab_params *p, fab_dense *l, const char *name, int64_t in,
     fab_params_leave(p, mark);
 }
 
-fab_tensor *fab_dense_forward(fab_ctx *c, const fab_dense *l, fab_tensor *x) { return fab_linear(c, x, l->w, l->b); }
+fab_tensor *fab_dense_forward(fab_ctx *c, const fab_dense *l, fab_tensor *x)
+{
+    return fab_linear(c, x, l->w, l->b);
+}
 
 void fab_norm_params(fab_params *p, fab_norm *n, const char *name, int64_t dim, float eps)
 {
@@ -34,7 +38,8 @@ fab_tensor *fab_norm_forward(fab_ctx *c, const fab_norm *n, fab_tensor *x)
     return n->rms ? fab_rmsnorm(c, x, n->w, n->eps) : fab_layernorm(c, x, n->w, n->b, n->eps);
 }
 
-void fab_mlp_params(fab_params *p, fab_mlp *m, int64_t dim, int64_t ffn, fab_gelu_kind gelu, float init_std)
+void fab_mlp_params(fab_params *p, fab_mlp *m, int64_t dim, int64_t ffn, fab_gelu_kind gelu,
+                    float init_std)
 {
     *m = (fab_mlp){ .gelu = gelu };
     fab_dense_params(p, &m->fc1, "fc1", dim, ffn, true, FAB_INIT_TRUNC(init_std));
@@ -47,7 +52,8 @@ fab_tensor *fab_mlp_forward(fab_ctx *c, const fab_mlp *m, fab_tensor *x)
     return fab_dense_forward(c, &m->fc2, fab_dropout(c, h, m->drop));
 }
 
-void fab_glu_params(fab_params *p, fab_glu *m, int64_t dim, int64_t ffn, float init_std, float out_std)
+void fab_glu_params(fab_params *p, fab_glu *m, int64_t dim, int64_t ffn, float init_std,
+                    float out_std)
 {
     fab_dense_params(p, &m->gate, "gate_proj", dim, ffn, false, FAB_INIT_NORMAL(init_std));
     fab_dense_params(p, &m->up, "up_proj", dim, ffn, false, FAB_INIT_NORMAL(init_std));

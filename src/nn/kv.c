@@ -1,13 +1,15 @@
-/* kv: the key and value cache of a decoder: [batch,cap,width] per layer, each sample with its own length. */
+/* kv: the key and value cache of a decoder: [batch,cap,width] per layer, each sample with its own
+ * length. */
 #include <string.h>
 #include "nn/layers.h"
 
-bool fab_kv_init(fab_kv *kv, fab_arena *a, int layers, int64_t batch, int64_t cap, int64_t width, fab_err *err)
+bool fab_kv_init(fab_kv *kv, fab_arena *a, int layers, int64_t batch, int64_t cap, int64_t width,
+                 fab_err *err)
 {
     *kv = (fab_kv){ .layers = layers, .batch = batch, .cap = cap, .width = width };
     if (layers < 1 || batch < 1 || cap < 1 || width < 1)
-        return fab_fail(err, FAB_EINTERNAL, "a cache of %d layers, %lld samples, %lld tokens", layers, (long long)batch,
-                        (long long)cap);
+        return fab_fail(err, FAB_EINTERNAL, "a cache of %d layers, %lld samples, %lld tokens",
+                        layers, (long long)batch, (long long)cap);
     kv->k = fab_arena_zero(a, (size_t)layers * sizeof *kv->k, err);
     kv->v = fab_arena_zero(a, (size_t)layers * sizeof *kv->v, err);
     kv->len = fab_arena_zero(a, (size_t)batch * sizeof *kv->len, err);
@@ -24,12 +26,15 @@ bool fab_kv_copy(fab_kv *dst, int64_t to, const fab_kv *src, int64_t from, fab_e
 {
     int32_t n = src->len[from];
     if (dst->layers != src->layers || dst->width != src->width || dst->cap < n)
-        return fab_fail(err, FAB_EINTERNAL, "a cache of %d layers x %lld tokens cannot take %d layers x %ld", dst->layers,
-                        (long long)dst->cap, src->layers, (long)n);
+        return fab_fail(err, FAB_EINTERNAL,
+                        "a cache of %d layers x %lld tokens cannot take %d layers x %ld",
+                        dst->layers, (long long)dst->cap, src->layers, (long)n);
     size_t bytes = (size_t)(n * src->width) * sizeof(float);
     for (int l = 0; l < src->layers; l++) {
-        memmove(dst->k[l] + to * dst->cap * dst->width, src->k[l] + from * src->cap * src->width, bytes);
-        memmove(dst->v[l] + to * dst->cap * dst->width, src->v[l] + from * src->cap * src->width, bytes);
+        memmove(dst->k[l] + to * dst->cap * dst->width, src->k[l] + from * src->cap * src->width,
+                bytes);
+        memmove(dst->v[l] + to * dst->cap * dst->width, src->v[l] + from * src->cap * src->width,
+                bytes);
     }
     dst->len[to] = n;
     return true;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- names ----------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 size_t fab_params_enter(fab_params *p, const char *fmt, ...)
 {
     size_t mark = p->prefix_len;
@@ -41,25 +41,34 @@ static void complain(fab_params *p, const char *fmt, ...)
     va_end(ap);
     size_t left = sizeof p->bad - p->bad_len;
     if (strlen(line) + 3 < left)
-        p->bad_len += (size_t)snprintf(p->bad + p->bad_len, left, "%s%s", p->n_bad ? ", " : "", line);
+        p->bad_len +=
+            (size_t)snprintf(p->bad + p->bad_len, left, "%s%s", p->n_bad ? ", " : "", line);
     p->n_bad++;
 }
 
-/* ---- beginning and end ----------------------------------------------------------------------------------------- */
+/* ---- beginning and end ----------------------------------------------------------------------- */
 fab_params fab_params_init(fab_arena *arena, fab_param_list *list, uint64_t seed)
 {
-    fab_params p = { .visit = FAB_VISIT_INIT, .arena = arena, .list = list, .k = fab_kernels_best() };
+    fab_params p = {
+        .visit = FAB_VISIT_INIT, .arena = arena, .list = list, .k = fab_kernels_best()
+    };
     fab_rng_init(&p.rng, seed);
     return p;
 }
 
 fab_params fab_params_load(fab_arena *arena, fab_param_list *list, const fab_param_source *source)
 {
-    return (fab_params){ .visit = FAB_VISIT_LOAD, .arena = arena, .list = list, .k = fab_kernels_best(),
+    return (fab_params){ .visit = FAB_VISIT_LOAD,
+                         .arena = arena,
+                         .list = list,
+                         .k = fab_kernels_best(),
                          .source = *source };
 }
 
-fab_params fab_params_count(void) { return (fab_params){ .visit = FAB_VISIT_COUNT, .k = fab_kernels_best() }; }
+fab_params fab_params_count(void)
+{
+    return (fab_params){ .visit = FAB_VISIT_COUNT, .k = fab_kernels_best() };
+}
 
 static bool ignored(const fab_params *p, const char *name)
 {
@@ -68,7 +77,10 @@ static bool ignored(const fab_params *p, const char *name)
     return false;
 }
 
-static bool visited(const fab_params *p, const char *name) { return fab_param_named(p->list, name) != NULL; }
+static bool visited(const fab_params *p, const char *name)
+{
+    return fab_param_named(p->list, name) != NULL;
+}
 
 static void find_left_over(fab_params *p)
 {
@@ -87,7 +99,7 @@ bool fab_params_end(fab_params *p, fab_err *err)
     return fab_fail(err, FAB_EFORMAT, "%d parameters do not fit: %s", p->n_bad, p->bad);
 }
 
-/* ---- fresh values ---------------------------------------------------------------------------------------------- */
+/* ---- fresh values ---------------------------------------------------------------------------- */
 static float uniform(fab_rng *r, float bound) { return (2.0f * fab_rng_uniform(r) - 1.0f) * bound; }
 
 static float draw(fab_rng *r, fab_init init, float fan_in, float fan_out)
@@ -109,11 +121,12 @@ static void fill(fab_params *p, fab_tensor *t, fab_init init)
 {
     float *w = t->data;
     int64_t n = fab_count(t);
-    float fan_out = t->ndim > 1 ? (float)t->shape[0] : (float)n, fan_in = t->ndim > 1 ? (float)n / fan_out : (float)n;
+    float fan_out = t->ndim > 1 ? (float)t->shape[0] : (float)n,
+          fan_in = t->ndim > 1 ? (float)n / fan_out : (float)n;
     for (int64_t i = 0; i < n; i++) w[i] = draw(&p->rng, init, fan_in, fan_out);
 }
 
-/* ---- values of a file ------------------------------------------------------------------------------------------ */
+/* ---- values of a file ------------------------------------------------------------------------ */
 static void shape_text(char *out, size_t size, int ndim, const int64_t *shape)
 {
     size_t n = (size_t)snprintf(out, size, "[");
@@ -122,7 +135,8 @@ static void shape_text(char *out, size_t size, int ndim, const int64_t *shape)
     if (n < size) snprintf(out + n, size - n, "]");
 }
 
-/* Sizes agree when equal after dropping ones in front: a file's scalar [] fits [1], GGUF may keep or drop them. */
+/* Sizes agree when equal after dropping ones in front: a file's scalar [] fits [1], GGUF may keep
+ * or drop them. */
 static bool shapes_agree(const fab_tensor *t, int ndim, const int64_t *shape)
 {
     int i = 0, j = 0;
@@ -155,9 +169,13 @@ static bool finite(const fab_params *p, fab_dtype dtype, const void *data, int64
 }
 
 /* Files promise no alignment; kernels read whole elements. */
-static bool aligned(fab_dtype dtype, const void *data) { return (uintptr_t)data % (dtype == FAB_F32 ? 4 : 2) == 0; }
+static bool aligned(fab_dtype dtype, const void *data)
+{
+    return (uintptr_t)data % (dtype == FAB_F32 ? 4 : 2) == 0;
+}
 
-/* Training needs f32 of its own; inference borrows what the file maps. Only tables and matrices keep a smaller type. */
+/* Training needs f32 of its own; inference borrows what the file maps. Only tables and matrices
+ * keep a smaller type. */
 static bool take_values(fab_params *p, fab_tensor *t, fab_dtype dtype, const void *data, bool small)
 {
     int64_t n = fab_count(t);
@@ -165,8 +183,8 @@ static bool take_values(fab_params *p, fab_tensor *t, fab_dtype dtype, const voi
     bool widen = dtype != FAB_F32 && (p->train || !small);
     t->dtype = widen ? FAB_F32 : dtype;
     if (!fab_dtype_size(t->dtype, t->ndim, t->shape, NULL, &bytes)) {
-        complain(p, "%s: rows of %lld values do not fill blocks of %s", t->name, (long long)t->shape[t->ndim - 1],
-                 fab_dtype_name(dtype));
+        complain(p, "%s: rows of %lld values do not fill blocks of %s", t->name,
+                 (long long)t->shape[t->ndim - 1], fab_dtype_name(dtype));
         return false;
     }
     if (!widen && !p->train && !p->copy) {
@@ -220,7 +238,7 @@ static bool load(fab_params *p, fab_tensor *t, bool small)
     return take_values(p, t, dtype, data, small);
 }
 
-/* ---- one parameter --------------------------------------------------------------------------------------------- */
+/* ---- one parameter --------------------------------------------------------------------------- */
 static bool keep(fab_params *p, fab_tensor *t)
 {
     fab_param_list *l = p->list;
@@ -244,7 +262,8 @@ static bool own_gradient(fab_params *p, fab_tensor *t)
     return t->grad != NULL;
 }
 
-static fab_tensor *make(fab_params *p, const char *name, const int64_t *shape, fab_init init, bool small)
+static fab_tensor *make(fab_params *p, const char *name, const int64_t *shape, fab_init init,
+                        bool small)
 {
     fab_tensor *t = fab_arena_zero(p->arena, sizeof *t, &p->err);
     if (!t) return NULL;
@@ -264,7 +283,8 @@ static fab_tensor *make(fab_params *p, const char *name, const int64_t *shape, f
     return !p->train || own_gradient(p, t) ? t : NULL;
 }
 
-static void visit(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init, bool small)
+static void visit(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape,
+                  fab_init init, bool small)
 {
     *slot = NULL;
     int64_t n = 1;
@@ -276,28 +296,32 @@ static void visit(fab_params *p, fab_tensor **slot, const char *name, const int6
     if (t && keep(p, t)) *slot = t;
 }
 
-void fab_param(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init)
+void fab_param(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape,
+               fab_init init)
 {
     visit(p, slot, name, shape, init, false);
 }
 
-void fab_param_table(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init)
+void fab_param_table(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape,
+                     fab_init init)
 {
     visit(p, slot, name, shape, init, true);
 }
 
-void fab_param_matrix(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape, fab_init init)
+void fab_param_matrix(fab_params *p, fab_tensor **slot, const char *name, const int64_t *shape,
+                      fab_init init)
 {
     visit(p, slot, name, shape, init, true);
     fab_tensor *t = *slot;
     if (!t || p->train || p->visit != FAB_VISIT_LOAD || t->ndim != 2) return;
     if (t->dtype == FAB_Q8_0 && !p->bf16) return; /* stays small; the products read its blocks */
     t->packed = fab_arena_zero(p->arena, sizeof *t->packed, &p->err);
-    if (t->packed && !p->k->pack(t->packed, p->arena, t->data, t->dtype, t->shape[0], t->shape[1], p->bf16, &p->err))
+    if (t->packed && !p->k->pack(t->packed, p->arena, t->data, t->dtype, t->shape[0], t->shape[1],
+                                 p->bf16, &p->err))
         t->packed = NULL;
 }
 
-/* ---- lists ----------------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 fab_tensor *fab_param_named(const fab_param_list *l, const char *name)
 {
     for (int64_t i = 0; i < l->n; i++)
@@ -307,7 +331,8 @@ fab_tensor *fab_param_named(const fab_param_list *l, const char *name)
 
 bool fab_param_no_decay(const fab_tensor *t)
 {
-    static const char *const parts[] = { "norm", "ln_", "bias", "scale", "position", "pos_embed", "class_embed", "gamma" };
+    static const char *const parts[] = { "norm",     "ln_",       "bias",        "scale",
+                                         "position", "pos_embed", "class_embed", "gamma" };
     if (t->ndim < 2) return true;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strstr(t->name, parts[i])) return true;
@@ -317,7 +342,8 @@ bool fab_param_no_decay(const fab_tensor *t)
 void fab_params_zero_grad(const fab_param_list *l)
 {
     for (int64_t i = 0; i < l->n; i++)
-        if (l->items[i]->grad) memset(l->items[i]->grad, 0, (size_t)fab_count(l->items[i]) * sizeof(float));
+        if (l->items[i]->grad)
+            memset(l->items[i]->grad, 0, (size_t)fab_count(l->items[i]) * sizeof(float));
 }
 
 int64_t fab_params_freeze(const fab_param_list *l, const char *prefix, bool frozen)

@@ -6,18 +6,22 @@
 #include <string.h>
 #include "tensor/tensor.h"
 
-#define FAB_SAMPLES_END { .in = { { .shape = { 0 } } } }
+#define FAB_SAMPLES_END                                                                            \
+    {                                                                                              \
+        .in = { { .shape = { 0 } } }                                                               \
+    }
 
 typedef struct {
     char text[64];
 } fab_shape_text;
 fab_shape_text fab_shape_str(const fab_tensor *t); /* "[4,8]" */
 
-int64_t fab_last(const fab_tensor *t);             /* size of the last dimension */
-int64_t fab_rows(const fab_tensor *t);             /* product of the others */
+int64_t fab_last(const fab_tensor *t); /* size of the last dimension */
+int64_t fab_rows(const fab_tensor *t); /* product of the others */
 bool fab_same_shape(const fab_tensor *a, const fab_tensor *b);
 void fab_shape_copy(fab_tensor *y, const fab_tensor *like);
-float *fab_grad_of(const fab_tensor *y, int i);    /* where the gradient of input i goes; NULL: nobody asked */
+float *fab_grad_of(const fab_tensor *y,
+                   int i); /* where the gradient of input i goes; NULL: nobody asked */
 /* Shape rules that several ops need; false with the error "NAME: ...". */
 bool fab_need_f32(fab_ctx *c, const fab_tensor *y, int i);
 bool fab_need_i32(fab_ctx *c, const fab_tensor *y, int i);
@@ -30,7 +34,8 @@ float *fab_take_f32(fab_ctx *c, int64_t n);
 float *fab_zero_f32(fab_ctx *c, int64_t n);
 /* Axis -1 counts from the end; false when there is no such axis. */
 bool fab_axis(const fab_tensor *t, int axis, int *out);
-void fab_around(const fab_tensor *t, int axis, int64_t *outer, int64_t *inner); /* products of the sizes on both sides */
+void fab_around(const fab_tensor *t, int axis, int64_t *outer,
+                int64_t *inner); /* products of the sizes on both sides */
 /* da += s ds b, db += s ds' a for inputs a, b [B,D] and ds [B,B] (the contrastive losses) */
 bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float s);
 

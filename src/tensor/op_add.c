@@ -26,8 +26,10 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_add = {
-    .name = "add", .n_in = 2, .shape = shape, .forward = forward, .backward = backward,
+    .name = "add", .n_in = 2, .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,7}}, {{3,7}} } },
         { .in = { {{2,3,5}}, {{3,5}} } },
@@ -35,6 +37,7 @@ const fab_op fab_op_add = {
         { .in = { {{577,3072}}, {{577,3072}} }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_add(fab_ctx *c, fab_tensor *a, fab_tensor *b)
 {

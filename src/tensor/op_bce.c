@@ -1,4 +1,5 @@
-/* bce: mean binary cross-entropy of logits x against targets t in [0,1]; a negative target is ignored.
+/* bce: mean binary cross-entropy of logits x against targets t in [0,1]; a negative target is
+ * ignored.
  *
  *   l = max(x,0) - x t + log(1 + exp(-|x|))          dx = (sigmoid(x) - t) / counted
  */
@@ -8,8 +9,8 @@ static bool shape(fab_ctx *c, fab_tensor *y)
 {
     if (!fab_need_f32(c, y, 0) || !fab_need_f32(c, y, 1)) return false;
     if (!fab_same_shape(y->in[0], y->in[1]))
-        return fab_fail(&c->err, FAB_EINTERNAL, "bce: logits %s, targets %s", fab_shape_str(y->in[0]).text,
-                        fab_shape_str(y->in[1]).text);
+        return fab_fail(&c->err, FAB_EINTERNAL, "bce: logits %s, targets %s",
+                        fab_shape_str(y->in[0]).text, fab_shape_str(y->in[1]).text);
     y->ndim = 1;
     y->shape[0] = 1;
     return true;
@@ -45,14 +46,17 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_bce = {
-    .name = "bce", .n_in = 2, .shape = shape, .forward = forward, .backward = backward,
+    .name = "bce", .n_in = 2, .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{4,3}}, {{4,3}, FAB_SAMPLE_POSITIVE, .no_grad = true} } },
         { .in = { {{7,1}}, {{7,1}, FAB_SAMPLE_NORMAL, .no_grad = true} } },
         { .in = { {{256,64}}, {{256,64}, FAB_SAMPLE_POSITIVE, .no_grad = true} }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_bce(fab_ctx *c, fab_tensor *logits, fab_tensor *targets)
 {

@@ -13,8 +13,8 @@ static bool shape(fab_ctx *c, fab_tensor *y)
     bool ok = fab_axis(a, wanted, &axis) && a->ndim == b->ndim;
     for (int i = 0; ok && i < a->ndim; i++) ok = i == axis || a->shape[i] == b->shape[i];
     if (!ok)
-        return fab_fail(&c->err, FAB_EINTERNAL, "concat: %s and %s do not join along axis %d", fab_shape_str(a).text,
-                        fab_shape_str(b).text, wanted);
+        return fab_fail(&c->err, FAB_EINTERNAL, "concat: %s and %s do not join along axis %d",
+                        fab_shape_str(a).text, fab_shape_str(b).text, wanted);
     fab_shape_copy(y, a);
     y->shape[axis] += b->shape[axis];
     return true;
@@ -58,8 +58,10 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_concat = {
-    .name = "concat", .n_in = 2, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "concat", .n_in = 2, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{2,3,5}}, {{2,1,5}} }, .attr = &(const opts){ 1 } },
         { .in = { {{3,4}}, {{2,4}} }, .attr = &(const opts){ 0 } },
@@ -67,6 +69,7 @@ const fab_op fab_op_concat = {
         { .in = { {{16,49,512}}, {{16,64,512}} }, .attr = &(const opts){ 1 }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_concat(fab_ctx *c, fab_tensor *a, fab_tensor *b, int axis)
 {

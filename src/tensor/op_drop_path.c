@@ -1,5 +1,5 @@
-/* drop_path: stochastic depth (Huang et al. 2016): each sample of a residual branch kept whole with probability 1-p and
- * scaled by 1/(1-p), else zeroed. The identity outside training.
+/* drop_path: stochastic depth (Huang et al. 2016): each sample of a residual branch kept whole with
+ * probability 1-p and scaled by 1/(1-p), else zeroed. The identity outside training.
  *
  *   y[b,...] = x[b,...] s[b],  s[b] = 0 or 1/(1-p)          dx = dy s
  */
@@ -12,7 +12,8 @@ typedef struct {
 static bool shape(fab_ctx *c, fab_tensor *y)
 {
     float p = ((const opts *)y->attr)->p;
-    if (!(p >= 0 && p < 1)) return fab_fail(&c->err, FAB_EINTERNAL, "drop_path: p is %g, not in [0,1)", (double)p);
+    if (!(p >= 0 && p < 1))
+        return fab_fail(&c->err, FAB_EINTERNAL, "drop_path: p is %g, not in [0,1)", (double)p);
     if (!fab_need_f32(c, y, 0)) return false;
     fab_shape_copy(y, y->in[0]);
     return true;
@@ -42,14 +43,17 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_drop_path = {
-    .name = "drop_path", .n_in = 1, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "drop_path", .n_in = 1, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{6,7}} }, .attr = &(const opts){ 0.4f } },
         { .in = { {{3,2,5}} }, .attr = &(const opts){ 0.0f } },
         { .in = { {{16,49,768}} }, .attr = &(const opts){ 0.1f }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_drop_path(fab_ctx *c, fab_tensor *x, float p)
 {

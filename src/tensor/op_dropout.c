@@ -1,9 +1,10 @@
-/* dropout: each value kept with probability 1-p and scaled by 1/(1-p), else zero (Srivastava et al. 2014).
+/* dropout: each value kept with probability 1-p and scaled by 1/(1-p), else zero (Srivastava et al.
+ * 2014).
  *
  *   y = x m / (1-p),  m ~ Bernoulli(1-p)          dx = dy m / (1-p)
  *
- * Outside training it is the identity. p is rounded to 1/65536: a 64-bit draw decides four values. The mask is kept as
- * bytes, not redrawn.
+ * Outside training it is the identity. p is rounded to 1/65536: a 64-bit draw decides four values.
+ * The mask is kept as bytes, not redrawn.
  */
 #include "tensor/op.h"
 
@@ -11,13 +12,17 @@ typedef struct {
     float p;
 } opts;
 
-static uint32_t threshold(const fab_tensor *y) { return (uint32_t)(((const opts *)y->attr)->p * 65536.0f); }
+static uint32_t threshold(const fab_tensor *y)
+{
+    return (uint32_t)(((const opts *)y->attr)->p * 65536.0f);
+}
 static float keep_scale(const fab_tensor *y) { return 65536.0f / (float)(65536u - threshold(y)); }
 
 static bool shape(fab_ctx *c, fab_tensor *y)
 {
     float p = ((const opts *)y->attr)->p;
-    if (!(p >= 0 && p < 1)) return fab_fail(&c->err, FAB_EINTERNAL, "dropout: p is %g, not in [0,1)", (double)p);
+    if (!(p >= 0 && p < 1))
+        return fab_fail(&c->err, FAB_EINTERNAL, "dropout: p is %g, not in [0,1)", (double)p);
     if (!fab_need_f32(c, y, 0)) return false;
     fab_shape_copy(y, y->in[0]);
     return true;
@@ -56,13 +61,16 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_dropout = {
-    .name = "dropout", .n_in = 1, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "dropout", .n_in = 1, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,7}} }, .attr = &(const opts){ 0.3f } },
         { .in = { {{577,768}} }, .attr = &(const opts){ 0.1f }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_dropout(fab_ctx *c, fab_tensor *x, float p)
 {

@@ -9,7 +9,8 @@ static bool shape(fab_ctx *c, fab_tensor *y)
     const fab_tensor *rows = y->in[1];
     if (!fab_need_f32(c, y, 0) || !fab_need_i32(c, y, 1)) return false;
     if (rows->ndim != 1 || y->in[0]->ndim < 2)
-        return fab_fail(&c->err, FAB_EINTERNAL, "gather: x %s, rows %s: rows must be [n] and x have rows",
+        return fab_fail(&c->err, FAB_EINTERNAL,
+                        "gather: x %s, rows %s: rows must be [n] and x have rows",
                         fab_shape_str(y->in[0]).text, fab_shape_str(rows).text);
     y->ndim = 2;
     y->shape[0] = rows->shape[0];
@@ -25,7 +26,8 @@ static bool forward(fab_ctx *c, fab_tensor *y)
     int64_t R = fab_rows(y->in[0]), D = y->shape[1];
     for (int64_t i = 0; i < y->shape[0]; i++) {
         if (row[i] < -1 || row[i] >= R)
-            return fab_fail(&c->err, FAB_EINTERNAL, "gather: row %ld at position %lld, x has %lld rows", (long)row[i],
+            return fab_fail(&c->err, FAB_EINTERNAL,
+                            "gather: row %ld at position %lld, x has %lld rows", (long)row[i],
                             (long long)i, (long long)R);
         if (row[i] < 0) memset(out + i * D, 0, (size_t)D * sizeof *out);
         else memcpy(out + i * D, x + row[i] * D, (size_t)D * sizeof *out);
@@ -43,14 +45,17 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_gather = {
-    .name = "gather", .n_in = 2, .shape = shape, .forward = forward, .backward = backward,
+    .name = "gather", .n_in = 2, .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{4,3}}, {{5}, FAB_SAMPLE_IDS, 4} } },
         { .in = { {{2,3,17}}, {{4}, FAB_SAMPLE_IDS, 6} } },
         { .in = { {{2048,512}}, {{512}, FAB_SAMPLE_IDS, 2048} }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_gather(fab_ctx *c, fab_tensor *x, fab_tensor *rows)
 {

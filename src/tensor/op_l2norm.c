@@ -12,7 +12,8 @@ typedef struct {
 
 static bool shape(fab_ctx *c, fab_tensor *y)
 {
-    if (!(((const opts *)y->attr)->eps > 0)) return fab_fail(&c->err, FAB_EINTERNAL, "l2norm: eps must be positive");
+    if (!(((const opts *)y->attr)->eps > 0))
+        return fab_fail(&c->err, FAB_EINTERNAL, "l2norm: eps must be positive");
     if (!fab_need_f32(c, y, 0)) return false;
     fab_shape_copy(y, y->in[0]);
     return true;
@@ -48,8 +49,10 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_l2norm = {
-    .name = "l2norm", .n_in = 1, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "l2norm", .n_in = 1, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{4,8}} }, .attr = &(const opts){ 1e-12f } },
         { .in = { {{3,33}} }, .attr = &(const opts){ 1e-6f } },
@@ -57,6 +60,7 @@ const fab_op fab_op_l2norm = {
         { .in = { {{4096,512}} }, .attr = &(const opts){ 1e-12f }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_l2norm(fab_ctx *c, fab_tensor *x, float eps)
 {

@@ -26,8 +26,8 @@ static bool forward(fab_ctx *c, fab_tensor *y)
     float *stats = fab_take_f32(c, 2 * R); /* mean [R], inv [R] */
     if (!stats) return false;
     y->saved = stats;
-    c->k->layernorm(c->pool, fab_f32(x), fab_f32(y->in[1]), fab_f32(y->in[2]), ((const opts *)y->attr)->eps, y->data,
-                    stats, stats + R, R, D);
+    c->k->layernorm(c->pool, fab_f32(x), fab_f32(y->in[1]), fab_f32(y->in[2]),
+                    ((const opts *)y->attr)->eps, y->data, stats, stats + R, R, D);
     return true;
 }
 
@@ -36,13 +36,15 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     const fab_tensor *x = y->in[0];
     int64_t R = fab_rows(x), D = fab_last(x);
     const float *stats = y->saved;
-    c->k->layernorm_back(c->pool, fab_f32(x), fab_f32(y->in[1]), stats, stats + R, y->grad, fab_grad_of(y, 0),
-                         fab_grad_of(y, 1), fab_grad_of(y, 2), R, D);
+    c->k->layernorm_back(c->pool, fab_f32(x), fab_f32(y->in[1]), stats, stats + R, y->grad,
+                         fab_grad_of(y, 0), fab_grad_of(y, 1), fab_grad_of(y, 2), R, D);
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_layernorm = {
-    .name = "layernorm", .n_in = 3, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "layernorm", .n_in = 3, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{4,8}}, {{8}}, {{8}} }, .attr = &(const opts){ 1e-5f } },
         { .in = { {{2,3,33}}, {{33}}, {{33}} }, .attr = &(const opts){ 1e-2f } },
@@ -50,6 +52,7 @@ const fab_op fab_op_layernorm = {
         { .in = { {{4096,768}}, {{768}}, {{768}} }, .attr = &(const opts){ 1e-5f }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_layernorm(fab_ctx *c, fab_tensor *x, fab_tensor *w, fab_tensor *b, float eps)
 {

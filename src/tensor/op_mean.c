@@ -14,7 +14,8 @@ static bool shape(fab_ctx *c, fab_tensor *y)
     int axis, wanted = ((const opts *)y->attr)->axis;
     if (!fab_need_f32(c, y, 0)) return false;
     if (!fab_axis(x, wanted, &axis))
-        return fab_fail(&c->err, FAB_EINTERNAL, "mean: %s has no axis %d", fab_shape_str(x).text, wanted);
+        return fab_fail(&c->err, FAB_EINTERNAL, "mean: %s has no axis %d", fab_shape_str(x).text,
+                        wanted);
     for (int i = 0; i < x->ndim; i++)
         if (i != axis) y->shape[y->ndim++] = x->shape[i];
     if (y->ndim == 0) y->shape[y->ndim++] = 1;
@@ -52,8 +53,10 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_mean = {
-    .name = "mean", .n_in = 1, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "mean", .n_in = 1, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{2,5,3}} }, .attr = &(const opts){ 1 } },
         { .in = { {{4,9}} }, .attr = &(const opts){ -1 } },
@@ -61,6 +64,7 @@ const fab_op fab_op_mean = {
         { .in = { {{16,49,768}} }, .attr = &(const opts){ 1 }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_mean(fab_ctx *c, fab_tensor *x, int axis)
 {

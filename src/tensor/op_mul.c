@@ -1,4 +1,5 @@
-/* mul: y = a b element by element; b has a's shape, or a suffix of it and is repeated over the leading dimensions.
+/* mul: y = a b element by element; b has a's shape, or a suffix of it and is repeated over the
+ * leading dimensions.
  *
  *   da = dy b          db = dy a, summed over the repetitions
  */
@@ -47,8 +48,10 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_mul = {
-    .name = "mul", .n_in = 2, .shape = shape, .forward = forward, .backward = backward,
+    .name = "mul", .n_in = 2, .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,7}}, {{3,7}} } },
         { .in = { {{2,3,5}}, {{3,5}} } },
@@ -56,6 +59,7 @@ const fab_op fab_op_mul = {
         { .in = { {{577,3072}}, {{577,3072}} }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_mul(fab_ctx *c, fab_tensor *a, fab_tensor *b)
 {

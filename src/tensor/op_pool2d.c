@@ -9,9 +9,10 @@ static bool shape(fab_ctx *c, fab_tensor *y)
     const fab_tensor *x = y->in[0];
     const fab_pool_opts *o = y->attr;
     if (!fab_need_f32(c, y, 0)) return false;
-    if (x->ndim != 4 || o->size < 1 || o->stride < 1 || x->shape[1] < o->size || x->shape[2] < o->size)
-        return fab_fail(&c->err, FAB_EINTERNAL, "pool2d: windows of %d, stride %d do not fit %s", o->size, o->stride,
-                        fab_shape_str(x).text);
+    if (x->ndim != 4 || o->size < 1 || o->stride < 1 || x->shape[1] < o->size ||
+        x->shape[2] < o->size)
+        return fab_fail(&c->err, FAB_EINTERNAL, "pool2d: windows of %d, stride %d do not fit %s",
+                        o->size, o->stride, fab_shape_str(x).text);
     y->ndim = 4;
     y->shape[0] = x->shape[0];
     y->shape[1] = (x->shape[1] - o->size) / o->stride + 1;
@@ -25,7 +26,8 @@ static int64_t corner(const fab_tensor *y, int64_t cell)
 {
     const int64_t *s = y->in[0]->shape;
     int stride = ((const fab_pool_opts *)y->attr)->stride;
-    int64_t j = cell % y->shape[2], i = cell / y->shape[2] % y->shape[1], b = cell / y->shape[2] / y->shape[1];
+    int64_t j = cell % y->shape[2], i = cell / y->shape[2] % y->shape[1],
+            b = cell / y->shape[2] / y->shape[1];
     return ((b * s[1] + i * stride) * s[2] + j * stride) * s[3];
 }
 
@@ -60,7 +62,8 @@ static bool forward(fab_ctx *c, fab_tensor *y)
     const fab_pool_opts *o = y->attr;
     int64_t C = y->shape[3], cells = fab_rows(y), row = y->in[0]->shape[2] * C;
     int32_t *at = NULL; /* max: offset of the chosen value from the window's corner */
-    if (o->max && !(at = fab_arena_take(c->arena, (size_t)(cells * C) * sizeof *at, &c->err))) return false;
+    if (o->max && !(at = fab_arena_take(c->arena, (size_t)(cells * C) * sizeof *at, &c->err)))
+        return false;
     y->saved = at;
     for (int64_t i = 0; i < cells; i++) {
         const float *x = fab_f32(y->in[0]) + corner(y, i);
@@ -89,8 +92,10 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_pool2d = {
-    .name = "pool2d", .n_in = 1, .attr_size = sizeof(fab_pool_opts), .shape = shape, .forward = forward,
+    .name = "pool2d", .n_in = 1, .attr_size = sizeof(fab_pool_opts), .shape = shape,
+    .forward = forward,
     .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{2,5,6,3}} }, .attr = &(const fab_pool_opts){ 2, 2, false } },
@@ -99,6 +104,7 @@ const fab_op fab_op_pool2d = {
         { .in = { {{16,56,56,64}} }, .attr = &(const fab_pool_opts){ 2, 2, true }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_pool2d(fab_ctx *c, fab_tensor *x, fab_pool_opts o)
 {

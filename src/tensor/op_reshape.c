@@ -13,8 +13,9 @@ static bool shape(fab_ctx *c, fab_tensor *y)
         y->ndim++;
     }
     if (fab_count(y) != fab_count(y->in[0]))
-        return fab_fail(&c->err, FAB_EINTERNAL, "reshape: %s has %lld values, %s has %lld", fab_shape_str(y->in[0]).text,
-                        (long long)fab_count(y->in[0]), fab_shape_str(y).text, (long long)fab_count(y));
+        return fab_fail(&c->err, FAB_EINTERNAL, "reshape: %s has %lld values, %s has %lld",
+                        fab_shape_str(y->in[0]).text, (long long)fab_count(y->in[0]),
+                        fab_shape_str(y).text, (long long)fab_count(y));
     y->dtype = y->in[0]->dtype;
     y->data = y->in[0]->data;
     return true;
@@ -33,13 +34,16 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_reshape = {
-    .name = "reshape", .n_in = 1, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "reshape", .n_in = 1, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,4}} }, .attr = &(const opts){ { 2, 3, 2 } } },
         { .in = { {{512,768}} }, .attr = &(const opts){ { 768, 512 } }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_reshape(fab_ctx *c, fab_tensor *x, const int64_t *to)
 {

@@ -1,11 +1,13 @@
-/* rope: rotary positions (Su et al. 2021). Each head's pairs of values turn by an angle that grows with the position.
+/* rope: rotary positions (Su et al. 2021). Each head's pairs of values turn by an angle that grows
+ * with the position.
  *
  *   pair i < K/2 at position t:  angle = t theta^(-2i/K)
  *   y1 = x1 cos - x2 sin         y2 = x1 sin + x2 cos
  *
- * Pairs are (i, i + K/2), as Hugging Face checkpoints have it, or interleaved (2i, 2i+1), as Meta's and GGUF's do.
- * A rotation's inverse is its transpose: dx is dy turned by the negative angle. Frequencies and angles are f32, as in
- * the reference implementations; sine and cosine are taken in f64.
+ * Pairs are (i, i + K/2), as Hugging Face checkpoints have it, or interleaved (2i, 2i+1), as Meta's
+ * and GGUF's do. A rotation's inverse is its transpose: dx is dy turned by the negative angle.
+ * Frequencies and angles are f32, as in the reference implementations; sine and cosine are taken in
+ * f64.
  */
 #include "tensor/op.h"
 
@@ -15,16 +17,22 @@ static bool shape(fab_ctx *c, fab_tensor *y)
     const fab_rope_opts *o = y->attr;
     if (!fab_need_f32(c, y, 0) || (pos && !fab_need_i32(c, y, 1))) return false;
     if (x->ndim != 3 || o->heads < 1 || x->shape[2] % (2 * o->heads))
-        return fab_fail(&c->err, FAB_EINTERNAL, "rope: x %s is not [B,T,H*K] of %d heads of even width",
+        return fab_fail(&c->err, FAB_EINTERNAL,
+                        "rope: x %s is not [B,T,H*K] of %d heads of even width",
                         fab_shape_str(x).text, o->heads);
     if (pos && (pos->ndim != 2 || pos->shape[0] != x->shape[0] || pos->shape[1] != x->shape[1]))
-        return fab_fail(&c->err, FAB_EINTERNAL, "rope: x %s, positions %s", fab_shape_str(x).text, fab_shape_str(pos).text);
-    if (!(o->theta > 0)) return fab_fail(&c->err, FAB_EINTERNAL, "rope: theta is %g", (double)o->theta);
+        return fab_fail(&c->err, FAB_EINTERNAL, "rope: x %s, positions %s", fab_shape_str(x).text,
+                        fab_shape_str(pos).text);
+    if (!(o->theta > 0))
+        return fab_fail(&c->err, FAB_EINTERNAL, "rope: theta is %g", (double)o->theta);
     fab_shape_copy(y, x);
     return true;
 }
 
-static int64_t table_tokens(const fab_tensor *y) { return y->in[1] ? y->shape[0] * y->shape[1] : y->shape[1]; }
+static int64_t table_tokens(const fab_tensor *y)
+{
+    return y->in[1] ? y->shape[0] * y->shape[1] : y->shape[1];
+}
 
 /* cos, sin of every token and pair: [T or B*T, K/2, 2] */
 static float *angles(fab_ctx *c, const fab_tensor *y)
@@ -34,7 +42,8 @@ static float *angles(fab_ctx *c, const fab_tensor *y)
     int64_t n = table_tokens(y), half = y->shape[2] / o->heads / 2;
     float *cs = fab_take_f32(c, n * half * 2), *freq = fab_take_f32(c, half);
     if (!cs || !freq) return NULL;
-    for (int64_t i = 0; i < half; i++) freq[i] = (float)pow((double)o->theta, -(double)i / (double)half);
+    for (int64_t i = 0; i < half; i++)
+        freq[i] = (float)pow((double)o->theta, -(double)i / (double)half);
     for (int64_t t = 0; t < n; t++) {
         float at = (float)(pos ? pos[t] : t + o->start);
         for (int64_t i = 0; i < half; i++) {
@@ -46,11 +55,12 @@ static float *angles(fab_ctx *c, const fab_tensor *y)
     return cs;
 }
 
-static void turn(fab_ctx *c, const fab_tensor *y, const float *from, float sign, bool add, float *to)
+static void turn(fab_ctx *c, const fab_tensor *y, const float *from, float sign, bool add,
+                 float *to)
 {
     const fab_rope_opts *o = y->attr;
-    c->k->rope(c->pool, from, y->saved, sign, o->interleaved, add, to, y->shape[0] * y->shape[1], o->heads,
-               y->shape[2] / o->heads, table_tokens(y));
+    c->k->rope(c->pool, from, y->saved, sign, o->interleaved, add, to, y->shape[0] * y->shape[1],
+               o->heads, y->shape[2] / o->heads, table_tokens(y));
 }
 
 static bool forward(fab_ctx *c, fab_tensor *y)
@@ -68,17 +78,23 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_rope = {
-    .name = "rope", .n_in = 2, .optional_from = 1, .attr_size = sizeof(fab_rope_opts), .shape = shape,
+    .name = "rope", .n_in = 2, .optional_from = 1, .attr_size = sizeof(fab_rope_opts),
+    .shape = shape,
     .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{2,3,12}} }, .attr = &(const fab_rope_opts){ 2, 1e4f, false, 0 } },
         { .in = { {{2,3,12}} }, .attr = &(const fab_rope_opts){ 3, 1e4f, true, 5 } },
-        { .in = { {{2,3,32}}, {{2,3}, FAB_SAMPLE_IDS, 50} }, .attr = &(const fab_rope_opts){ 2, 1e2f, false, 0 } },
-        { .in = { {{2,3,36}}, {{2,3}, FAB_SAMPLE_IDS, 50} }, .attr = &(const fab_rope_opts){ 1, 1e2f, true, 0 } },
-        { .in = { {{4,256,1024}} }, .attr = &(const fab_rope_opts){ 16, 1e4f, false, 0 }, .bench = true },
+        { .in = { {{2,3,32}}, {{2,3}, FAB_SAMPLE_IDS, 50} },
+          .attr = &(const fab_rope_opts){ 2, 1e2f, false, 0 } },
+        { .in = { {{2,3,36}}, {{2,3}, FAB_SAMPLE_IDS, 50} },
+          .attr = &(const fab_rope_opts){ 1, 1e2f, true, 0 } },
+        { .in = { {{4,256,1024}} },
+          .attr = &(const fab_rope_opts){ 16, 1e4f, false, 0 }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_rope(fab_ctx *c, fab_tensor *x, fab_tensor *pos, fab_rope_opts o)
 {

@@ -25,13 +25,16 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_scale = {
-    .name = "scale", .n_in = 1, .attr_size = sizeof(opts), .shape = shape, .forward = forward, .backward = backward,
+    .name = "scale", .n_in = 1, .attr_size = sizeof(opts), .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,7}} }, .attr = &(const opts){ -1.75f } },
         { .in = { {{577,3072}} }, .attr = &(const opts){ 0.5f }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
 fab_tensor *fab_scale(fab_ctx *c, fab_tensor *x, float s)
 {

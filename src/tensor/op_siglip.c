@@ -1,9 +1,11 @@
-/* siglip: sigmoid contrastive loss of unit rows a, b [B,D] with learnt s = exp(log_scale) and bias (Zhai et al. 2023).
+/* siglip: sigmoid contrastive loss of unit rows a, b [B,D] with learnt s = exp(log_scale) and bias
+ * (Zhai et al. 2023).
  *
  *   l[i,j] = s a_i.b_j + bias,   z = +1 on the diagonal and where same[i] = same[j] >= 0, else -1
  *   L = -1/B sum_ij log sigmoid(z l)
  *
- *   dl = -1/B z sigmoid(-z l)      da = s dl b      db = s dl' a      dlog_scale = sum dl s a.b      dbias = sum dl
+ *   dl = -1/B z sigmoid(-z l)      da = s dl b      db = s dl' a
+ *   dlog_scale = sum dl s a.b      dbias = sum dl
  *
  * Kept for backward: dl for a unit gradient [B,B], and the last two sums.
  */
@@ -15,10 +17,11 @@ static bool shape(fab_ctx *c, fab_tensor *y)
     for (int i = 0; i < 4; i++)
         if (!fab_need_f32(c, y, i)) return false;
     if (a->ndim != 2 || !fab_same_shape(a, b))
-        return fab_fail(&c->err, FAB_EINTERNAL, "siglip: a %s, b %s are not both [B,D]", fab_shape_str(a).text,
-                        fab_shape_str(b).text);
+        return fab_fail(&c->err, FAB_EINTERNAL, "siglip: a %s, b %s are not both [B,D]",
+                        fab_shape_str(a).text, fab_shape_str(b).text);
     if (!fab_need_vector(c, y, 2, 1) || !fab_need_vector(c, y, 3, 1)) return false;
-    if (y->in[4] && (!fab_need_i32(c, y, 4) || !fab_need_vector(c, y, 4, a->shape[0]))) return false;
+    if (y->in[4] && (!fab_need_i32(c, y, 4) || !fab_need_vector(c, y, 4, a->shape[0])))
+        return false;
     y->ndim = 1;
     y->shape[0] = 1;
     return true;
@@ -31,8 +34,20 @@ static bool forward(fab_ctx *c, fab_tensor *y)
     const int32_t *same = y->in[4] ? fab_i32(y->in[4]) : NULL;
     float *kept = fab_take_f32(c, B * B + 2); /* a.b, then dl in its place */
     if (!kept) return false;
-    if (!c->k->gemm(c->pool, &(fab_gemm){ .m = B, .n = B, .k = D, .a = fab_f32(a), .a_row = D, .a_col = 1,
-            .b = b->data, .b_dtype = FAB_F32, .b_row = 1, .b_col = D, .c = kept, .c_row = B }, &c->err))
+    if (!c->k->gemm(c->pool,
+                    &(fab_gemm){ .m = B,
+                                 .n = B,
+                                 .k = D,
+                                 .a = fab_f32(a),
+                                 .a_row = D,
+                                 .a_col = 1,
+                                 .b = b->data,
+                                 .b_dtype = FAB_F32,
+                                 .b_row = 1,
+                                 .b_col = D,
+                                 .c = kept,
+                                 .c_row = B },
+                    &c->err))
         return false;
     double s = exp((double)fab_f32(y->in[2])[0]), bias = (double)fab_f32(y->in[3])[0];
     double loss = 0, dscale = 0, dbias = 0;
@@ -63,17 +78,21 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return fab_pairs_backward(c, y, kept, y->grad[0] * expf(fab_f32(y->in[2])[0]));
 }
 
+/* clang-format off */
 const fab_op fab_op_siglip = {
-    .name = "siglip", .n_in = 5, .optional_from = 4, .shape = shape, .forward = forward, .backward = backward,
+    .name = "siglip", .n_in = 5, .optional_from = 4, .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,4}}, {{3,4}}, {{1}}, {{1}} } },
         { .in = { {{5,9}}, {{5,9}}, {{1}}, {{1}}, {{5}, FAB_SAMPLE_IDS, 3} } },
-        { .in = { {{256,512}}, {{256,512}}, {{1}}, {{1}} }, .bench = true, .flops = 2.0 * 256 * 256 * 512 },
+        { .in = { {{256,512}}, {{256,512}}, {{1}}, {{1}} },
+          .bench = true, .flops = 2.0 * 256 * 256 * 512 },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
-fab_tensor *fab_siglip(fab_ctx *c, fab_tensor *a, fab_tensor *b, fab_tensor *log_scale, fab_tensor *bias,
-                       fab_tensor *same)
+fab_tensor *fab_siglip(fab_ctx *c, fab_tensor *a, fab_tensor *b, fab_tensor *log_scale,
+                       fab_tensor *bias, fab_tensor *same)
 {
     return fab_apply(c, &fab_op_siglip, NULL, (fab_tensor *[]){ a, b, log_scale, bias, same }, 5);
 }

@@ -1,4 +1,5 @@
-/* silu: y = x s(x) with the logistic s (Elfwing et al. 2017; "swish").      dx = dy (s + x s (1 - s)) */
+/* silu: y = x s(x) with the logistic s (Elfwing et al. 2017; "swish").      dx = dy (s + x s (1 -
+ * s)) */
 #include "tensor/op.h"
 
 static bool shape(fab_ctx *c, fab_tensor *y)
@@ -21,13 +22,19 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
     return true;
 }
 
+/* clang-format off */
 const fab_op fab_op_silu = {
-    .name = "silu", .n_in = 1, .shape = shape, .forward = forward, .backward = backward,
+    .name = "silu", .n_in = 1, .shape = shape,
+    .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,7}} } },
         { .in = { {{65}} } },
         { .in = { {{577,3072}} }, .bench = true },
         FAB_SAMPLES_END },
 };
+/* clang-format on */
 
-fab_tensor *fab_silu(fab_ctx *c, fab_tensor *x) { return fab_apply(c, &fab_op_silu, NULL, (fab_tensor *[]){ x }, 1); }
+fab_tensor *fab_silu(fab_ctx *c, fab_tensor *x)
+{
+    return fab_apply(c, &fab_op_silu, NULL, (fab_tensor *[]){ x }, 1);
+}

@@ -1,4 +1,5 @@
-/* pairs: what the two contrastive losses share: from the gradient of the pair scores to that of the rows. */
+/* pairs: what the two contrastive losses share: from the gradient of the pair scores to that of the
+ * rows. */
 #include "tensor/op.h"
 
 bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float s)
@@ -10,8 +11,19 @@ bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float 
     float *scaled = fab_take_f32(c, B * B);
     if (!scaled) return false;
     c->k->scale(c->pool, s, ds, scaled, B * B);
-    fab_gemm g = { .m = B, .n = D, .k = B, .a = scaled, .a_row = B, .a_col = 1, .b = b->data, .b_dtype = FAB_F32,
-                   .b_row = D, .b_col = 1, .c = da, .c_row = D, .add = true };
+    fab_gemm g = { .m = B,
+                   .n = D,
+                   .k = B,
+                   .a = scaled,
+                   .a_row = B,
+                   .a_col = 1,
+                   .b = b->data,
+                   .b_dtype = FAB_F32,
+                   .b_row = D,
+                   .b_col = 1,
+                   .c = da,
+                   .c_row = D,
+                   .add = true };
     if (da && !c->k->gemm(c->pool, &g, &c->err)) return false;
     g.a_row = 1;
     g.a_col = B;

@@ -1,10 +1,13 @@
-/* sample: one token from a row of logits: repetition penalty, temperature, top-k, top-p (SYSTEMS.md 1.10).
+/* sample: one token from a row of logits: repetition penalty, temperature, top-k, top-p (SYSTEMS.md
+ * 1.10).
  *
- * Penalty: a logit of a token seen before is divided when positive, multiplied when negative (Keskar et al. 2019).
- * top-p keeps the smallest set of likeliest tokens whose probabilities reach p, at least one (Holtzman et al. 2020).
+ * Penalty: a logit of a token seen before is divided when positive, multiplied when negative
+ * (Keskar et al. 2019). top-p keeps the smallest set of likeliest tokens whose probabilities reach
+ * p, at least one (Holtzman et al. 2020).
  *
- * Nothing is allocated: the smallest logit that is kept is found by bisection over the ordered bit patterns of floats
- * (32 passes, exact). Tokens whose logits are equal to that smallest one are kept together, so top-k may keep more.
+ * Nothing is allocated: the smallest logit that is kept is found by bisection over the ordered bit
+ * patterns of floats (32 passes, exact). Tokens whose logits are equal to that smallest one are
+ * kept together, so top-k may keep more.
  */
 #include <math.h>
 #include <string.h>
@@ -88,7 +91,8 @@ int32_t fab_sample_token(const float *logits, int64_t n_vocab, fab_sample_opts o
 {
     row r = { .logits = logits, .n = n_vocab, .o = &o, .top = -INFINITY };
     for (int i = 0; i < o.n_seen; i++)
-        if (o.seen[i] >= 0 && o.seen[i] < SEEN_BITS) r.seen[o.seen[i] / 64] |= UINT64_C(1) << (o.seen[i] % 64);
+        if (o.seen[i] >= 0 && o.seen[i] < SEEN_BITS)
+            r.seen[o.seen[i] / 64] |= UINT64_C(1) << (o.seen[i] % 64);
     int64_t best = 0;
     for (int64_t i = 0; i < n_vocab; i++) {
         float v = value(&r, i);

@@ -7,7 +7,8 @@ fab_shape_text fab_shape_str(const fab_tensor *t)
     fab_shape_text s = { "[" };
     size_t n = 1;
     for (int i = 0; i < t->ndim && n < sizeof s.text - 24; i++)
-        n += (size_t)snprintf(s.text + n, sizeof s.text - n, "%s%lld", i ? "," : "", (long long)t->shape[i]);
+        n += (size_t)snprintf(s.text + n, sizeof s.text - n, "%s%lld", i ? "," : "",
+                              (long long)t->shape[i]);
     snprintf(s.text + n, sizeof s.text - n, "]");
     return s;
 }
@@ -50,8 +51,8 @@ float *fab_grad_of(const fab_tensor *y, int i)
 static bool need_dtype(fab_ctx *c, const fab_tensor *y, int i, fab_dtype want)
 {
     if (y->in[i]->dtype == want) return true;
-    return fab_fail(&c->err, FAB_EINTERNAL, "%s: input %d is %s, not %s", y->op->name, i, fab_dtype_name(y->in[i]->dtype),
-                    fab_dtype_name(want));
+    return fab_fail(&c->err, FAB_EINTERNAL, "%s: input %d is %s, not %s", y->op->name, i,
+                    fab_dtype_name(y->in[i]->dtype), fab_dtype_name(want));
 }
 
 bool fab_need_f32(fab_ctx *c, const fab_tensor *y, int i) { return need_dtype(c, y, i, FAB_F32); }
@@ -61,8 +62,8 @@ bool fab_need_vector(fab_ctx *c, const fab_tensor *y, int i, int64_t n)
 {
     const fab_tensor *t = y->in[i];
     if (t->ndim == 1 && t->shape[0] == n) return true;
-    return fab_fail(&c->err, FAB_EINTERNAL, "%s: input %d is %s, not [%lld]", y->op->name, i, fab_shape_str(t).text,
-                    (long long)n);
+    return fab_fail(&c->err, FAB_EINTERNAL, "%s: input %d is %s, not [%lld]", y->op->name, i,
+                    fab_shape_str(t).text, (long long)n);
 }
 
 bool fab_need_suffix(fab_ctx *c, fab_tensor *y)
@@ -71,14 +72,20 @@ bool fab_need_suffix(fab_ctx *c, fab_tensor *y)
     bool ok = b->ndim <= a->ndim;
     for (int i = 0; ok && i < b->ndim; i++) ok = b->shape[i] == a->shape[a->ndim - b->ndim + i];
     if (!ok)
-        return fab_fail(&c->err, FAB_EINTERNAL, "%s: %s is neither the shape %s nor its end", y->op->name,
-                        fab_shape_str(b).text, fab_shape_str(a).text);
+        return fab_fail(&c->err, FAB_EINTERNAL, "%s: %s is neither the shape %s nor its end",
+                        y->op->name, fab_shape_str(b).text, fab_shape_str(a).text);
     fab_shape_copy(y, a);
     return true;
 }
 
-float *fab_take_f32(fab_ctx *c, int64_t n) { return fab_arena_take(c->arena, (size_t)n * sizeof(float), &c->err); }
-float *fab_zero_f32(fab_ctx *c, int64_t n) { return fab_arena_zero(c->arena, (size_t)n * sizeof(float), &c->err); }
+float *fab_take_f32(fab_ctx *c, int64_t n)
+{
+    return fab_arena_take(c->arena, (size_t)n * sizeof(float), &c->err);
+}
+float *fab_zero_f32(fab_ctx *c, int64_t n)
+{
+    return fab_arena_zero(c->arena, (size_t)n * sizeof(float), &c->err);
+}
 
 bool fab_axis(const fab_tensor *t, int axis, int *out)
 {

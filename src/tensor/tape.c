@@ -1,5 +1,6 @@
-/* tape: reverse mode. Recorded ops in order of execution; backward walks them from the end and lets each add into the
- * gradients of its inputs. A tensor whose gradient nobody touched (it does not lead to the loss) is skipped.
+/* tape: reverse mode. Recorded ops in order of execution; backward walks them from the end and lets
+ * each add into the gradients of its inputs. A tensor whose gradient nobody touched (it does not
+ * lead to the loss) is skipped.
  */
 #include <math.h>
 #include <string.h>
@@ -27,7 +28,8 @@ static bool finite_grads(fab_ctx *c, const fab_tensor *y)
         const float *g = fab_grad_of(y, i);
         for (int64_t j = 0, n = g ? fab_count(y->in[i]) : 0; j < n; j++)
             if (!isfinite(g[j]))
-                return fab_fail(&c->err, FAB_EINTERNAL, "%s: the gradient of input %d %s%sis not finite", y->op->name, i,
+                return fab_fail(&c->err, FAB_EINTERNAL,
+                                "%s: the gradient of input %d %s%sis not finite", y->op->name, i,
                                 y->in[i]->name ? y->in[i]->name : "", y->in[i]->name ? " " : "");
     }
     return true;
@@ -36,7 +38,8 @@ static bool finite_grads(fab_ctx *c, const fab_tensor *y)
 bool fab_backward_from(fab_ctx *c, fab_tensor *y)
 {
     if (c->err.code) return false;
-    if (!y || !y->grad) return fab_fail(&c->err, FAB_EINTERNAL, "backward: the start has no gradient");
+    if (!y || !y->grad)
+        return fab_fail(&c->err, FAB_EINTERNAL, "backward: the start has no gradient");
     int64_t i = c->n_tape - 1;
     while (i >= 0 && c->tape[i] != y) i--;
     if (i < 0) return fab_fail(&c->err, FAB_EINTERNAL, "backward: the start is not on the tape");
@@ -46,7 +49,8 @@ bool fab_backward_from(fab_ctx *c, fab_tensor *y)
         if (!make_grads(c, t)) return false;
         bool ok = t->op->backward(c, t);
         if (!ok || c->err.code)
-            return fab_fail(&c->err, FAB_EINTERNAL, "%s: backward failed without saying why", t->op->name);
+            return fab_fail(&c->err, FAB_EINTERNAL, "%s: backward failed without saying why",
+                            t->op->name);
         if (c->check && !finite_grads(c, t)) return false;
     }
     return true;
@@ -58,7 +62,9 @@ bool fab_backward(fab_ctx *c, fab_tensor *loss, float seed)
     if (!loss || fab_count(loss) != 1)
         return fab_fail(&c->err, FAB_EINTERNAL, "backward: the loss is %s, not one number",
                         loss ? fab_shape_str(loss).text : "missing");
-    if (!loss->needs_grad) return fab_fail(&c->err, FAB_EINTERNAL, "backward: nothing before the loss wants a gradient");
+    if (!loss->needs_grad)
+        return fab_fail(&c->err, FAB_EINTERNAL,
+                        "backward: nothing before the loss wants a gradient");
     if (!loss->grad) loss->grad = fab_zero_f32(c, 1);
     if (!loss->grad) return false;
     loss->grad[0] = seed;

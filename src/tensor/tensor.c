@@ -46,7 +46,8 @@ static void *take_data(fab_ctx *c, const fab_tensor *t)
 {
     uint64_t bytes;
     if (!fab_dtype_size(t->dtype, t->ndim, t->shape, NULL, &bytes) || bytes > SIZE_MAX / 2) {
-        fab_fail(&c->err, FAB_ELIMIT, "a tensor %s of %s is no valid size", fab_shape_str(t).text, fab_dtype_name(t->dtype));
+        fab_fail(&c->err, FAB_ELIMIT, "a tensor %s of %s is no valid size", fab_shape_str(t).text,
+                 fab_dtype_name(t->dtype));
         return NULL;
     }
     return fab_arena_take(c->arena, (size_t)bytes, &c->err);
@@ -96,7 +97,8 @@ bool fab_all_finite(const fab_tensor *t)
     return true;
 }
 
-/* Copies inputs and options into y; false when the row's contract on them is broken or an earlier op failed. */
+/* Copies inputs and options into y; false when the row's contract on them is broken or an earlier
+ * op failed. */
 static bool set_inputs(fab_ctx *c, fab_tensor *y, const void *attr, fab_tensor *const *in, int n_in)
 {
     const fab_op *op = y->op;
@@ -129,14 +131,16 @@ static bool record(fab_ctx *c, fab_tensor *y)
     return true;
 }
 
-/* A step that returns false without a message is the row's bug; say so instead of failing silently. */
+/* A step that returns false without a message is the row's bug; say so instead of failing silently.
+ */
 static bool step(fab_ctx *c, const fab_op *op, const char *what, bool ok)
 {
     if (ok && !c->err.code) return true;
     return fab_fail(&c->err, FAB_EINTERNAL, "%s: %s failed without saying why", op->name, what);
 }
 
-fab_tensor *fab_apply(fab_ctx *c, const fab_op *op, const void *attr, fab_tensor *const *in, int n_in)
+fab_tensor *fab_apply(fab_ctx *c, const fab_op *op, const void *attr, fab_tensor *const *in,
+                      int n_in)
 {
     if (c->err.code) return NULL;
     fab_tensor *y = fab_arena_zero(c->arena, sizeof *y, &c->err);
@@ -148,8 +152,8 @@ fab_tensor *fab_apply(fab_ctx *c, const fab_op *op, const void *attr, fab_tensor
     if (!y->data) y->data = take_data(c, y);
     if (!y->data || !step(c, op, "forward", op->forward(c, y))) return NULL;
     if (c->check && !fab_all_finite(y)) {
-        fab_fail(&c->err, FAB_EINTERNAL, "%s: the result %s holds a value that is not finite", op->name,
-                 fab_shape_str(y).text);
+        fab_fail(&c->err, FAB_EINTERNAL, "%s: the result %s holds a value that is not finite",
+                 op->name, fab_shape_str(y).text);
         return NULL;
     }
     if (y->needs_grad && !record(c, y)) return NULL;

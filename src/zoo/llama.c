@@ -1,11 +1,12 @@
 /* llama: decoder of the LLaMA family (Touvron et al. 2023; Mistral, Qwen2 by configuration).
  *
- *   x += o(attention(rope(q), rope(k), v)),  q,k,v of rmsnorm(x)     grouped queries, causal, optional open prefix
+ *   x += o(attention(rope(q), rope(k), v)),  q,k,v of rmsnorm(x)     causal, grouped, open prefix
  *   x += down(silu(gate h) up h),            h = rmsnorm(x)
  *   logits = head rmsnorm(x)                                         head = the embedding when tied
  *
- * Hugging Face checkpoints pair rotary values (i, i + K/2); GGUF's are permuted to (2i, 2i+1): rope_interleaved must
- * follow the file. Fresh weights: N(0, 0.02), and 0.02 / sqrt(2 layers) where a branch joins the residual (GPT-2).
+ * Hugging Face checkpoints pair rotary values (i, i + K/2); GGUF's are permuted to (2i, 2i+1):
+ * rope_interleaved must follow the file. Fresh weights: N(0, 0.02), and 0.02 / sqrt(2 layers) where
+ * a branch joins the residual (GPT-2).
  */
 #include "zoo/llama.h"
 #include <math.h>
@@ -24,9 +25,15 @@ static fab_llama_config with_defaults(const fab_llama_config *cfg)
 static void layer_params(fab_params *p, fab_llama_layer *l, const fab_llama_config *g)
 {
     float out_std = INIT_STD / sqrtf(2.0f * (float)g->layers);
-    fab_attn_config a = { .dim = g->dim, .heads = g->heads, .kv_heads = g->kv_heads, .qkv_bias = g->qkv_bias,
-                          .causal = true, .rope_theta = g->theta, .rope_interleaved = g->rope_interleaved,
-                          .init_std = INIT_STD, .out_std = out_std };
+    fab_attn_config a = { .dim = g->dim,
+                          .heads = g->heads,
+                          .kv_heads = g->kv_heads,
+                          .qkv_bias = g->qkv_bias,
+                          .causal = true,
+                          .rope_theta = g->theta,
+                          .rope_interleaved = g->rope_interleaved,
+                          .init_std = INIT_STD,
+                          .out_std = out_std };
     fab_rms_params(p, &l->norm1, "input_layernorm", g->dim, g->eps);
     size_t mark = fab_params_enter(p, "self_attn.");
     fab_attn_params(p, &l->attn, &a);
@@ -39,11 +46,12 @@ static void layer_params(fab_params *p, fab_llama_layer *l, const fab_llama_conf
 
 static bool sensible(fab_params *p, const fab_llama_config *g)
 {
-    if (g->dim > 0 && g->ffn > 0 && g->vocab > 0 && g->layers > 0 && g->heads > 0 && g->dim % (2 * g->heads) == 0 &&
-        g->heads % g->kv_heads == 0)
+    if (g->dim > 0 && g->ffn > 0 && g->vocab > 0 && g->layers > 0 && g->heads > 0 &&
+        g->dim % (2 * g->heads) == 0 && g->heads % g->kv_heads == 0)
         return true;
-    return fab_fail(&p->err, FAB_EFORMAT, "no llama has width %lld, %d layers, %d heads (%d for keys)",
-                    (long long)g->dim, g->layers, g->heads, g->kv_heads);
+    return fab_fail(&p->err, FAB_EFORMAT,
+                    "no llama has width %lld, %d layers, %d heads (%d for keys)", (long long)g->dim,
+                    g->layers, g->heads, g->kv_heads);
 }
 
 void fab_llama_params(fab_params *p, fab_llama *m, const fab_llama_config *cfg)
@@ -57,8 +65,12 @@ void fab_llama_params(fab_params *p, fab_llama *m, const fab_llama_config *cfg)
         if (!m->layer) return;
     }
     size_t mark = fab_params_enter(p, "model.");
-    if (g->tied) fab_param_matrix(p, &m->embed, "embed_tokens.weight", FAB_SHAPE(g->vocab, g->dim), FAB_INIT_NORMAL(INIT_STD));
-    else fab_param_table(p, &m->embed, "embed_tokens.weight", FAB_SHAPE(g->vocab, g->dim), FAB_INIT_NORMAL(INIT_STD));
+    if (g->tied)
+        fab_param_matrix(p, &m->embed, "embed_tokens.weight", FAB_SHAPE(g->vocab, g->dim),
+                         FAB_INIT_NORMAL(INIT_STD));
+    else
+        fab_param_table(p, &m->embed, "embed_tokens.weight", FAB_SHAPE(g->vocab, g->dim),
+                        FAB_INIT_NORMAL(INIT_STD));
     for (int i = 0; i < g->layers; i++) {
         size_t at = fab_params_enter(p, "layers.%d.", i);
         layer_params(p, m->layer ? &m->layer[i] : &spare, g);
@@ -67,13 +79,18 @@ void fab_llama_params(fab_params *p, fab_llama *m, const fab_llama_config *cfg)
     fab_rms_params(p, &m->norm, "norm", g->dim, g->eps);
     fab_params_leave(p, mark);
     m->head = m->embed;
-    if (!g->tied) fab_param_matrix(p, &m->head, "lm_head.weight", FAB_SHAPE(g->vocab, g->dim), FAB_INIT_NORMAL(INIT_STD));
+    if (!g->tied)
+        fab_param_matrix(p, &m->head, "lm_head.weight", FAB_SHAPE(g->vocab, g->dim),
+                         FAB_INIT_NORMAL(INIT_STD));
 }
 
-fab_tensor *fab_llama_embed(fab_ctx *c, const fab_llama *m, fab_tensor *ids) { return fab_embedding(c, ids, m->embed); }
+fab_tensor *fab_llama_embed(fab_ctx *c, const fab_llama *m, fab_tensor *ids)
+{
+    return fab_embedding(c, ids, m->embed);
+}
 
-fab_tensor *fab_llama_hidden(fab_ctx *c, const fab_llama *m, fab_tensor *x, fab_tensor *prefix, fab_tensor *kv_len,
-                             fab_kv *kv, float drop)
+fab_tensor *fab_llama_hidden(fab_ctx *c, const fab_llama *m, fab_tensor *x, fab_tensor *prefix,
+                             fab_tensor *kv_len, fab_kv *kv, float drop)
 {
     if (!x) return NULL;
     int64_t T = x->shape[1];
@@ -97,7 +114,9 @@ fab_tensor *fab_llama_logits(fab_ctx *c, const fab_llama *m, fab_tensor *h, fab_
     return fab_linear(c, h, m->head, NULL);
 }
 
-bool fab_llama_kv(const fab_llama *m, fab_kv *kv, fab_arena *a, int64_t batch, int64_t cap, fab_err *err)
+bool fab_llama_kv(const fab_llama *m, fab_kv *kv, fab_arena *a, int64_t batch, int64_t cap,
+                  fab_err *err)
 {
-    return fab_kv_init(kv, a, m->cfg.layers, batch, cap, m->cfg.dim / m->cfg.heads * m->cfg.kv_heads, err);
+    return fab_kv_init(kv, a, m->cfg.layers, batch, cap,
+                       m->cfg.dim / m->cfg.heads * m->cfg.kv_heads, err);
 }

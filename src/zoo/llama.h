@@ -1,8 +1,10 @@
-/* llama: decoders of the LLaMA family (LLaMA 1/2, Mistral, Qwen2, our own mini) over token embeddings.
+/* llama: decoders of the LLaMA family (LLaMA 1/2, Mistral, Qwen2, our own mini) over token
+ * embeddings.
  *
  * Parameters carry Hugging Face names: model.embed_tokens.weight, model.layers.N.{input_layernorm,
- * post_attention_layernorm}.weight, model.layers.N.self_attn.{q,k,v,o}_proj.weight (q,k,v .bias for Qwen2),
- * model.layers.N.mlp.{gate,up,down}_proj.weight, model.norm.weight, lm_head.weight (absent when tied).
+ * post_attention_layernorm}.weight, model.layers.N.self_attn.{q,k,v,o}_proj.weight (q,k,v .bias for
+ * Qwen2), model.layers.N.mlp.{gate,up,down}_proj.weight, model.norm.weight, lm_head.weight (absent
+ * when tied).
  */
 #ifndef FAB_ZOO_LLAMA_H
 #define FAB_ZOO_LLAMA_H
@@ -11,8 +13,8 @@
 
 typedef struct {
     int64_t dim, ffn, vocab;
-    int layers, heads, kv_heads;                      /* kv_heads 0: heads */
-    float eps, theta;                                 /* 0: 1e-5, 1e4 */
+    int layers, heads, kv_heads; /* kv_heads 0: heads */
+    float eps, theta;            /* 0: 1e-5, 1e4 */
     bool tied, rope_interleaved, qkv_bias;
 } fab_llama_config;
 
@@ -24,25 +26,28 @@ typedef struct {
 
 typedef struct {
     fab_llama_config cfg;
-    fab_tensor *embed;                                /* [V,D] */
-    fab_llama_layer *layer;                           /* [layers], in the model's arena */
+    fab_tensor *embed;      /* [V,D] */
+    fab_llama_layer *layer; /* [layers], in the model's arena */
     fab_norm norm;
-    fab_tensor *head;                                 /* [V,D]; the embedding when tied */
+    fab_tensor *head; /* [V,D]; the embedding when tied */
 } fab_llama;
 
 /* Visits all parameters. When only counting, layer is not kept. */
 void fab_llama_params(fab_params *p, fab_llama *m, const fab_llama_config *cfg);
 
-fab_tensor *fab_llama_embed(fab_ctx *c, const fab_llama *m, fab_tensor *ids);                /* i32 [B,T] -> [B,T,D] */
-/* x [B,T,D] embedded (image tokens may stand among them) -> hidden states after the final norm, [B,T,D]. Causal, but
- * the first prefix[b] positions see each other (i32 [B] or NULL). kv_len i32 [B] or NULL: tokens that are real, the
- * rest is padding on the right. kv: NULL, or a cache that the T tokens are appended to (and advanced). drop: dropout on
- * each residual branch in training. */
-fab_tensor *fab_llama_hidden(fab_ctx *c, const fab_llama *m, fab_tensor *x, fab_tensor *prefix, fab_tensor *kv_len,
-                             fab_kv *kv, float drop);
+fab_tensor *fab_llama_embed(fab_ctx *c, const fab_llama *m,
+                            fab_tensor *ids); /* i32 [B,T] -> [B,T,D] */
+/* x [B,T,D] embedded (image tokens may stand among them) -> hidden states after the final norm,
+ * [B,T,D]. Causal, but the first prefix[b] positions see each other (i32 [B] or NULL). kv_len i32
+ * [B] or NULL: tokens that are real, the rest is padding on the right. kv: NULL, or a cache that
+ * the T tokens are appended to (and advanced). drop: dropout on each residual branch in training.
+ */
+fab_tensor *fab_llama_hidden(fab_ctx *c, const fab_llama *m, fab_tensor *x, fab_tensor *prefix,
+                             fab_tensor *kv_len, fab_kv *kv, float drop);
 /* Logits [n,V] of the given rows of h seen as [B*T,D] (i32 [n]; NULL: all rows). */
 fab_tensor *fab_llama_logits(fab_ctx *c, const fab_llama *m, fab_tensor *h, fab_tensor *rows);
 /* An empty cache for this model in arena a. */
-bool fab_llama_kv(const fab_llama *m, fab_kv *kv, fab_arena *a, int64_t batch, int64_t cap, fab_err *err);
+bool fab_llama_kv(const fab_llama *m, fab_kv *kv, fab_arena *a, int64_t batch, int64_t cap,
+                  fab_err *err);
 
 #endif

@@ -2,7 +2,8 @@
 #include "zoo/source.h"
 #include <string.h>
 
-static bool find(void *arg, const char *name, fab_dtype *dtype, int *ndim, int64_t shape[FAB_MAX_DIM], const void **data)
+static bool find(void *arg, const char *name, fab_dtype *dtype, int *ndim,
+                 int64_t shape[FAB_MAX_DIM], const void **data)
 {
     const fab_weight *e = fab_weights_find(arg, name, NULL);
     if (!e) return false;
@@ -18,4 +19,7 @@ static const char *name_at(void *arg, int64_t i)
     return i < fab_weights_count(arg) ? fab_weights_at(arg, i)->name : NULL;
 }
 
-fab_param_source fab_source_weights(const fab_weights *w) { return (fab_param_source){ (void *)w, find, name_at }; }
+fab_param_source fab_source_weights(const fab_weights *w)
+{
+    return (fab_param_source){ (void *)w, find, name_at };
+}

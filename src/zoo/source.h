@@ -5,6 +5,7 @@
 #include "format/weights.h"
 #include "nn/params.h"
 
-fab_param_source fab_source_weights(const fab_weights *w); /* lends w's tensors: w must outlive the model */
+fab_param_source fab_source_weights(
+    const fab_weights *w); /* lends w's tensors: w must outlive the model */
 
 #endif
