@@ -31,6 +31,7 @@ const size_t MOST_ZEROS = 1 << 16;
 void load_all()
 {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    dcmEnableUnknownVRConversion.set(OFTrue); /* elements that lost their VR on the way get it back */
     dcmDataDict.rdlock();
     dcmDataDict.rdunlock();
     DcmRLEDecoderRegistration::registerCodecs();
