@@ -51,23 +51,34 @@ TEST(vqa_scores_and_json)
 }
 
 static const fab_qa lessons[] = {
-    { .question = "Is the liver healthy?", .answer = "Yes", .lang = FAB_EN },
-    { .question = "Is the liver healthy?", .answer = "No", .lang = FAB_EN },
-    { .question = "is the liver healthy? ", .answer = "no.", .lang = FAB_EN },
-    { .question = "Is the lung healthy?", .answer = "No", .lang = FAB_EN },
-    { .question = "What color is the lung?", .answer = "Black", .lang = FAB_EN },
-    { .question = "What color is the liver?", .answer = "Black", .lang = FAB_EN },
-    { .question = "肝脏是健康的吗?", .answer = "是的", .lang = FAB_ZH },
-    { .question = "图中最大的器官是什么?", .answer = "肺", .lang = FAB_ZH },
+    { .question = "Is the liver healthy?", .answer = "Yes", .lang = FAB_EN, .source = "A" },
+    { .question = "Is the liver healthy?", .answer = "No", .lang = FAB_EN, .source = "A" },
+    { .question = "is the liver healthy? ", .answer = "no.", .lang = FAB_EN, .source = "A" },
+    { .question = "Is the lung healthy?", .answer = "No", .lang = FAB_EN, .source = "A" },
+    { .question = "What color is the lung?", .answer = "Black", .lang = FAB_EN, .source = "A" },
+    { .question = "What color is the liver?", .answer = "Black", .lang = FAB_EN, .source = "A" },
+    { .question = "肝脏是健康的吗?", .answer = "是的", .lang = FAB_ZH, .source = "A" },
+    { .question = "图中最大的器官是什么?", .answer = "肺", .lang = FAB_ZH, .source = "A" },
+    { .question = "Is the liver healthy?", .answer = "yes", .lang = FAB_EN, .source = "B" },
+    { .question = "Is the bone healthy?", .answer = "yes", .lang = FAB_EN, .source = "B" },
 };
+
+static const char *reply(const fab_blind *b, const char *question, fab_lang lang, const char *source)
+{
+    fab_qa q = { .question = question, .lang = lang, .source = source };
+    return fab_blind_answer(b, &q);
+}
 
 static void check_blind(const fab_blind *b)
 {
-    CHECK_STR(fab_blind_answer(b, "Is the liver healthy?", FAB_EN), "No");
-    CHECK_STR(fab_blind_answer(b, "Is the spleen healthy?", FAB_EN), "No");
-    CHECK_STR(fab_blind_answer(b, "What color is the spleen?", FAB_EN), "Black");
-    CHECK_STR(fab_blind_answer(b, "图中最大的是什么?", FAB_ZH), "肺");
-    CHECK_STR(fab_blind_answer(b, "脾脏是健康的吗?", FAB_ZH), "是的");
+    CHECK_STR(reply(b, "Is the liver healthy?", FAB_EN, "A"), "No");
+    CHECK_STR(reply(b, "Is the spleen healthy?", FAB_EN, "A"), "No");
+    CHECK_STR(reply(b, "What color is the spleen?", FAB_EN, "A"), "Black");
+    CHECK_STR(reply(b, "Is the liver healthy?", FAB_EN, "B"), "yes");
+    CHECK_STR(reply(b, "Is the spleen healthy?", FAB_EN, "B"), "yes");
+    CHECK_STR(reply(b, "Is the bone healthy?", FAB_EN, "never seen"), "yes");
+    CHECK_STR(reply(b, "图中最大的是什么?", FAB_ZH, "A"), "肺");
+    CHECK_STR(reply(b, "脾脏是健康的吗?", FAB_ZH, "A"), "是的");
 }
 
 TEST(question_only_baseline)
@@ -87,18 +98,20 @@ TEST(question_only_baseline)
     fab_blind_free(again);
     b = fab_blind_train(NULL, 0, &err);
     CHECK(b);
-    CHECK_STR(fab_blind_answer(b, "x", FAB_EN), "");
+    CHECK_STR(reply(b, "x", FAB_EN, "A"), "");
     fab_blind_free(b);
     fab_arena_free(a);
 }
 
+#define PACK(answers, rows) "{\"sources\":[\"S\"],\"answers\":[" answers "],\"rows\":[" rows "]}"
+
 TEST(question_only_bad_pack)
 {
     static const char *const packs[] = {
-        "", "{", "[]", "{}", "{\"answers\":[1],\"rows\":[]}", "{\"answers\":[\"9x\"],\"rows\":[]}",
-        "{\"answers\":[\"0a\",\"0A\"],\"rows\":[]}", "{\"answers\":[\"0a\"],\"rows\":[[\"0q\",1,1]]}",
-        "{\"answers\":[\"0a\"],\"rows\":[[\"0q\",0]]}", "{\"answers\":[\"0a\"],\"rows\":[[\"1q\",0,1]]}",
-        "{\"answers\":[\"0a\"],\"rows\":[[\"0q\",0,-5]]}", "{\"answers\":[\"0a\"],\"rows\":[7]}",
+        "", "{", "[]", "{}", "{\"sources\":[1],\"answers\":[],\"rows\":[]}", "{\"sources\":[\"S\",\"S\"],\"answers\":[],\"rows\":[]}",
+        PACK("1", ""), PACK("\"90x\"", ""), PACK("\"01x\"", ""), PACK("\"0\"", ""), PACK("\"00a\",\"00A\"", ""),
+        PACK("\"00a\"", "[\"00q\",1,1]"), PACK("\"00a\"", "[\"00q\",0]"), PACK("\"00a\"", "[\"10q\",0,1]"),
+        PACK("\"00a\"", "[\"00q\",0,-5]"), PACK("\"00a\"", "7"),
     };
     for (size_t i = 0; i < sizeof packs / sizeof *packs; i++) {
         fab_err err = FAB_ERR_INIT;
@@ -131,6 +144,11 @@ TEST(question_only_on_shared_data)
     CHECK_NEAR(rad.all.overall, 0.41, 0.06);
     fab_blind_free(b);
     fab_blind_free(c);
+    for (int64_t i = 0; i < s[3].n; i++) CHECK(fab_qa_add(&s[0], &s[3].items[i], &err));
+    fab_vqa_scores joint;
+    b = fab_blind_train(s[0].items, s[0].n, &err);
+    CHECK(fab_blind_measure(b, s[4].items, s[4].n, &joint, &err) && joint.all.overall == rad.all.overall);
+    fab_blind_free(b);
     for (int i = 0; i < 5; i++) fab_qa_clear(&s[i]);
     fab_paths_clear(&images);
 }

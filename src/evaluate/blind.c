@@ -4,8 +4,8 @@
  *   unseen question    argmax_a  log (n_a + s) + sum over features f of the question  log (n_af + s) / (n_a + s K)
  *
  * Features: English words and pairs of neighbouring words with a start mark; Chinese characters and pairs. n_a: training
- * questions with answer a; n_af: those with feature f; s = 0.05, K = number of features known. Answers of one language
- * compete among themselves.
+ * questions with answer a; n_af: those with feature f; s = 0.05, K = number of features known. Questions and answers
+ * carry a two-letter tag, language and source; answers with the same tag compete among themselves.
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "evaluate/vqa.h"
 #include "text/utf8.h"
 
-enum { MAX_FEATURES = 256, WORD = 64 };
+enum { MAX_FEATURES = 256, WORD = 64, TAG = 2, MAX_SOURCES = 64 };
 static const double smooth = 0.05;
 
 typedef struct { /* open hash of pairs (a, b) -> count */
@@ -26,7 +26,8 @@ typedef struct { /* open hash of pairs (a, b) -> count */
 } pair_table;
 
 struct fab_blind {
-    fab_path_list questions, answers, features; /* interned texts, first byte = language */
+    fab_path_list questions, answers, features; /* interned texts; questions and answers begin with their tag */
+    fab_path_list sources;                      /* the tag's second letter counts them from '0' */
     pair_table by_question, by_feature;         /* (question, answer), (feature, answer) */
     const char **surface;                       /* [answers.n] as first written */
     int32_t *count;                             /* [answers.n] */
@@ -157,17 +158,32 @@ static bool keep_answer(fab_blind *b, int32_t a, const char *surface, fab_err *e
     return b->surface[a] != NULL;
 }
 
-static bool learn(fab_blind *b, const char *question, const char *answer, fab_lang lang, int32_t count, fab_err *err)
+/* "0" + "1" + text: language 0, source 1. NULL: memory. */
+static char *tagged(fab_arena *a, const char *tag, const char *text, fab_err *err)
 {
-    char *q = fab_vqa_normal(b->arena, question, err), *a = fab_vqa_normal(b->arena, answer, err);
-    if (!q || !a || !(q = fab_arena_printf(b->arena, err, "%d%s", (int)lang, q)) ||
-        !(a = fab_arena_printf(b->arena, err, "%d%s", (int)lang, a)))
-        return false;
-    int32_t qi = fab_paths_add(&b->questions, q, err), ai = fab_paths_add(&b->answers, a, err);
+    char *n = fab_vqa_normal(a, text, err);
+    return n ? fab_arena_printf(a, err, "%.*s%s", TAG, tag, n) : NULL;
+}
+
+static bool learn(fab_blind *b, const char *tag, const char *question, const char *answer, int32_t count, fab_err *err)
+{
+    char *q = tagged(b->arena, tag, question, err), *a = tagged(b->arena, tag, answer, err);
+    int32_t qi = q ? fab_paths_add(&b->questions, q, err) : -1, ai = a ? fab_paths_add(&b->answers, a, err) : -1;
     if (qi < 0 || ai < 0 || !keep_answer(b, ai, answer, err)) return false;
     b->count[ai] += count;
     learner l = { b, ai, count, err };
-    return pair_add(&b->by_question, qi, ai, count, err) && each_feature(question, lang, learn_feature, &l);
+    return pair_add(&b->by_question, qi, ai, count, err) && each_feature(question, (fab_lang)(tag[0] - '0'), learn_feature, &l);
+}
+
+/* The tag of a record; sources beyond the table share its last place. */
+static bool learn_record(fab_blind *b, const fab_qa *q, fab_err *err)
+{
+    const char *name = q->source ? q->source : "";
+    int32_t at = fab_paths_find(&b->sources, name);
+    if (at < 0 && b->sources.n < MAX_SOURCES) at = fab_paths_add(&b->sources, name, err);
+    if (at < 0 && b->sources.n < MAX_SOURCES) return false;
+    const char tag[TAG] = { (char)('0' + (int)q->lang), (char)('0' + (at < 0 ? MAX_SOURCES - 1 : at)) };
+    return learn(b, tag, q->question, q->answer, 1, err);
 }
 
 /* The most frequent answer of every question; of equals the one that was seen first. */
@@ -192,7 +208,7 @@ static fab_blind *start(fab_err *err)
 {
     fab_blind *b = fab_new(sizeof *b, err);
     if (b && (b->arena = fab_arena_new(0, err)) && fab_paths_init(&b->questions, err) && fab_paths_init(&b->answers, err) &&
-        fab_paths_init(&b->features, err) && pair_grow(&b->by_question, err) && pair_grow(&b->by_feature, err))
+        fab_paths_init(&b->features, err) && fab_paths_init(&b->sources, err) && pair_grow(&b->by_question, err) && pair_grow(&b->by_feature, err))
         return b;
     fab_blind_free(b);
     return NULL;
@@ -202,7 +218,7 @@ fab_blind *fab_blind_train(const fab_qa *items, int64_t n, fab_err *err)
 {
     fab_blind *b = start(err);
     bool ok = b != NULL;
-    for (int64_t i = 0; ok && i < n; i++) ok = learn(b, items[i].question, items[i].answer, items[i].lang, 1, err);
+    for (int64_t i = 0; ok && i < n; i++) ok = learn_record(b, &items[i], err);
     if (ok && settle(b, err)) return b;
     fab_blind_free(b);
     return NULL;
@@ -214,6 +230,7 @@ void fab_blind_free(fab_blind *b)
     fab_paths_clear(&b->questions);
     fab_paths_clear(&b->answers);
     fab_paths_clear(&b->features);
+    fab_paths_clear(&b->sources);
     fab_free(b->by_question.keys);
     fab_free(b->by_question.counts);
     fab_free(b->by_feature.keys);
@@ -241,14 +258,20 @@ static bool ask_feature(void *arg, const char *feature)
     return true;
 }
 
-static const char *guess(const fab_blind *b, const char *question, fab_lang lang)
+/* Whether an interned text is of this language and source; source < 0: of any. */
+static bool of_tag(const char *text, fab_lang lang, int32_t source)
+{
+    return text[0] == '0' + (int)lang && (source < 0 || text[1] == '0' + source);
+}
+
+static const char *guess(const fab_blind *b, const char *question, fab_lang lang, int32_t source)
 {
     asker k = { .b = b };
     const char *best = "";
     double top = -INFINITY;
     each_feature(question, lang, ask_feature, &k);
     for (int32_t a = 0; a < b->answers.n; a++) {
-        if (b->answers.paths[a][0] != '0' + (int)lang) continue;
+        if (!of_tag(b->answers.paths[a], lang, source)) continue;
         double n = b->count[a], score = log(n + smooth), base = log(n + smooth * b->features.n);
         for (int i = 0; i < k.n; i++) score += log(pair_count(&b->by_feature, k.found[i], a) + smooth) - base;
         if (score > top) top = score, best = b->surface[a];
@@ -256,40 +279,45 @@ static const char *guess(const fab_blind *b, const char *question, fab_lang lang
     return best;
 }
 
-const char *fab_blind_answer(const fab_blind *b, const char *question, fab_lang lang)
+/* The question as it was seen under one source, or the first source that has it; -1 unseen. */
+static int32_t seen(const fab_blind *b, const char *question, fab_lang lang, int32_t source)
 {
-    char key[1024];
-    size_t n = strlen(question);
-    fab_arena *scratch = NULL;
-    if (!b->questions.n) return "";
-    if (n < sizeof key - 2) { /* longer ones were hardly seen */
-        scratch = fab_arena_new(4096, NULL);
-        char *q = scratch ? fab_vqa_normal(scratch, question, NULL) : NULL;
-        snprintf(key, sizeof key, "%d%s", (int)lang, q ? q : question);
-        fab_arena_free(scratch);
-        int32_t i = fab_paths_find(&b->questions, key);
-        if (i >= 0) return b->surface[b->best[i]];
+    int32_t found = -1;
+    fab_arena *scratch = fab_arena_new(4096, NULL);
+    for (int32_t s = source < 0 ? 0 : source; scratch && found < 0 && s <= (source < 0 ? MAX_SOURCES - 1 : source); s++) {
+        const char tag[TAG] = { (char)('0' + (int)lang), (char)('0' + s) };
+        char *key = tagged(scratch, tag, question, NULL);
+        if (key) found = fab_paths_find(&b->questions, key);
+        if (source < 0 && s + 1 >= b->sources.n) break;
     }
-    return guess(b, question, lang);
+    fab_arena_free(scratch);
+    return found;
+}
+
+const char *fab_blind_answer(const fab_blind *b, const fab_qa *q)
+{
+    int32_t source = q->source ? fab_paths_find(&b->sources, q->source) : -1;
+    int32_t i = seen(b, q->question, q->lang, source);
+    return i >= 0 ? b->surface[b->best[i]] : guess(b, q->question, q->lang, source);
 }
 
 bool fab_blind_measure(const fab_blind *b, const fab_qa *items, int64_t n, fab_vqa_scores *out, fab_err *err)
 {
     const char **answers = fab_new_array((size_t)n + 1, sizeof *answers, err);
     if (!answers) return false;
-    for (int64_t i = 0; i < n; i++) answers[i] = fab_blind_answer(b, items[i].question, items[i].lang);
+    for (int64_t i = 0; i < n; i++) answers[i] = fab_blind_answer(b, &items[i]);
     *out = fab_vqa_measure(items, answers, n);
     fab_free(answers);
     return true;
 }
 
-/* ---- packing: {"answers": [text with language digit], "rows": [[question, answer, count, answer, count ...]]} ---- */
+/* ---- packing: {"sources": [name], "answers": [tagged text], "rows": [[tagged question, answer, count ...]]} ---- */
 
 static json_t *pack_row(const fab_blind *b, int32_t q)
 {
     json_t *row = json_pack("[s]", b->questions.paths[q]);
     for (int32_t a = 0; row && a < b->answers.n; a++) {
-        int32_t n = b->answers.paths[a][0] == b->questions.paths[q][0] ? pair_count(&b->by_question, q, a) : 0;
+        int32_t n = memcmp(b->answers.paths[a], b->questions.paths[q], TAG) ? 0 : pair_count(&b->by_question, q, a);
         if (n && (json_array_append_new(row, json_integer(a)) || json_array_append_new(row, json_integer(n)))) {
             json_decref(row);
             return NULL;
@@ -300,11 +328,13 @@ static json_t *pack_row(const fab_blind *b, int32_t q)
 
 static json_t *pack_all(const fab_blind *b)
 {
-    json_t *o = json_pack("{s:[],s:[]}", "answers", "rows");
+    json_t *o = json_pack("{s:[],s:[],s:[]}", "sources", "answers", "rows");
     bool ok = o != NULL;
+    for (int32_t i = 0; ok && i < b->sources.n; i++)
+        ok = json_array_append_new(json_object_get(o, "sources"), json_string(b->sources.paths[i])) == 0;
     for (int32_t i = 0; ok && i < b->answers.n; i++)
         ok = json_array_append_new(json_object_get(o, "answers"),
-                                   json_sprintf("%c%s", b->answers.paths[i][0], b->surface[i])) == 0;
+                                   json_sprintf("%.*s%s", TAG, b->answers.paths[i], b->surface[i])) == 0;
     for (int32_t q = 0; ok && q < b->questions.n; q++)
         ok = json_array_append_new(json_object_get(o, "rows"), pack_row(b, q)) == 0;
     if (ok) return o;
@@ -323,9 +353,19 @@ char *fab_blind_pack(const fab_blind *b, fab_arena *a, fab_err *err)
     return out;
 }
 
-static bool lang_digit(const char *s)
+static bool has_tag(const fab_blind *b, const char *s)
 {
-    return s && s[0] >= '0' && s[0] < '0' + FAB_LANGS;
+    return s && s[0] >= '0' && s[0] < '0' + FAB_LANGS && s[1] >= '0' && s[1] < '0' + b->sources.n;
+}
+
+static bool intern_sources(fab_blind *b, const json_t *sources, fab_err *err)
+{
+    for (size_t i = 0; i < json_array_size(sources); i++) {
+        const char *s = json_string_value(json_array_get(sources, i));
+        int32_t at = s && i < MAX_SOURCES ? fab_paths_add(&b->sources, s, err) : -1;
+        if ((size_t)at != i) return fab_fail(err, FAB_EFORMAT, "question-only baseline: source %zu is no new name", i);
+    }
+    return true;
 }
 
 /* Answers first, in their order, so that ties fall as they fell. */
@@ -333,11 +373,10 @@ static bool intern_answers(fab_blind *b, const json_t *answers, fab_err *err)
 {
     for (size_t i = 0; i < json_array_size(answers); i++) {
         const char *s = json_string_value(json_array_get(answers, i));
-        if (!lang_digit(s)) return fab_fail(err, FAB_EFORMAT, "question-only baseline: answer %zu is no text with a language", i);
-        char *n = fab_vqa_normal(b->arena, s + 1, err);
-        if (!n || !(n = fab_arena_printf(b->arena, err, "%c%s", s[0], n))) return false;
-        int32_t at = fab_paths_add(&b->answers, n, err);
-        if (at < 0 || !keep_answer(b, at, s + 1, err)) return false;
+        if (!has_tag(b, s)) return fab_fail(err, FAB_EFORMAT, "question-only baseline: answer %zu is no text with a tag", i);
+        char *n = tagged(b->arena, s, s + TAG, err);
+        int32_t at = n ? fab_paths_add(&b->answers, n, err) : -1;
+        if (at < 0 || !keep_answer(b, at, s + TAG, err)) return false;
         if ((size_t)at != i) return fab_fail(err, FAB_EFORMAT, "question-only baseline: answer %zu is there twice", i);
     }
     return true;
@@ -346,13 +385,13 @@ static bool intern_answers(fab_blind *b, const json_t *answers, fab_err *err)
 static bool learn_row(fab_blind *b, const json_t *row, size_t i, fab_err *err)
 {
     const char *q = json_string_value(json_array_get(row, 0));
-    if (!lang_digit(q)) return fab_fail(err, FAB_EFORMAT, "question-only baseline: row %zu has no question", i);
+    if (!has_tag(b, q)) return fab_fail(err, FAB_EFORMAT, "question-only baseline: row %zu has no question", i);
     for (size_t k = 1; k < json_array_size(row); k += 2) {
         const json_t *ja = json_array_get(row, k), *jn = json_array_get(row, k + 1);
         json_int_t a = json_is_integer(ja) ? json_integer_value(ja) : -1, n = jn ? json_integer_value(jn) : 0;
-        if (a < 0 || a >= b->answers.n || n < 1 || n > 1000000 || b->answers.paths[a][0] != q[0])
+        if (a < 0 || a >= b->answers.n || n < 1 || n > 1000000 || memcmp(b->answers.paths[a], q, TAG))
             return fab_fail(err, FAB_EFORMAT, "question-only baseline: row %zu is not [question, answer, count ...]", i);
-        if (!learn(b, q + 1, b->surface[a], (fab_lang)(q[0] - '0'), (int32_t)n, err)) return false;
+        if (!learn(b, q, q + TAG, b->surface[a], (int32_t)n, err)) return false;
     }
     return true;
 }
@@ -361,11 +400,12 @@ fab_blind *fab_blind_parse(const void *json, size_t size, fab_err *err)
 {
     json_t *o = fab_json_parse(json, size, err);
     if (!o) return NULL;
-    const json_t *answers = json_object_get(o, "answers"), *rows = json_object_get(o, "rows");
+    const json_t *sources = json_object_get(o, "sources"), *answers = json_object_get(o, "answers"),
+                 *rows = json_object_get(o, "rows");
     fab_blind *b = start(err);
-    bool ok = b && ((json_is_array(answers) && json_is_array(rows)) ||
-                    fab_fail(err, FAB_EFORMAT, "question-only baseline: lists \"answers\" and \"rows\" expected"));
-    ok = ok && intern_answers(b, answers, err);
+    bool ok = b && ((json_is_array(sources) && json_is_array(answers) && json_is_array(rows)) ||
+                    fab_fail(err, FAB_EFORMAT, "question-only baseline: lists sources, answers and rows expected"));
+    ok = ok && intern_sources(b, sources, err) && intern_answers(b, answers, err);
     for (size_t i = 0; ok && i < json_array_size(rows); i++) ok = learn_row(b, json_array_get(rows, i), i, err);
     ok = ok && settle(b, err);
     json_decref(o);
