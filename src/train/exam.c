@@ -86,13 +86,14 @@ static bool answer_group(fab_session *s, fab_ctx *c, fab_tensor *tokens, const f
 
 static bool source_is(const fab_qa *q, const char *name) { return !strcmp(q->source, name); }
 
+static bool is_made(const fab_qa *q) { return !source_is(q, "SLAKE") && !source_is(q, "VQA-RAD"); }
+
 static double share(const bool *right, const fab_qa *const *q, int64_t n, const char *source, int lang, int closed,
                     const bool *only)
 {
     int64_t hit = 0, all = 0;
     for (int64_t i = 0; i < n; i++) {
-        bool known = source_is(q[i], "SLAKE") || source_is(q[i], "VQA-RAD");
-        if (source ? !source_is(q[i], source) : known) continue;
+        if (source ? !source_is(q[i], source) : !is_made(q[i])) continue;
         if ((lang >= 0 && (int)q[i]->lang != lang) || (closed >= 0 && q[i]->closed != closed) || (only && !only[i])) continue;
         all++;
         hit += right[i];
@@ -102,8 +103,6 @@ static double share(const bool *right, const fab_qa *const *q, int64_t n, const 
 
 static void tell(fab_exam *e, const bool *right, const fab_qa *const *q, const bool *unseen, int64_t n)
 {
-    int64_t hit = 0;
-    for (int64_t i = 0; i < n; i++) hit += right[i];
     *e = (fab_exam){
         .slake_en = share(right, q, n, "SLAKE", FAB_EN, -1, NULL),
         .slake_en_open = share(right, q, n, "SLAKE", FAB_EN, 0, NULL),
@@ -114,17 +113,20 @@ static void tell(fab_exam *e, const bool *right, const fab_qa *const *q, const b
         .rad_open = share(right, q, n, "VQA-RAD", -1, 0, NULL),
         .rad_closed = share(right, q, n, "VQA-RAD", -1, 1, NULL),
         .made = share(right, q, n, NULL, -1, -1, NULL),
-        .all = n ? (double)hit / (double)n : 0,
         .n = n,
     };
+    e->all = (e->slake_en + e->slake_zh + e->rad + e->made) / 4;
 }
 
-/* Every k-th picture's questions when limit asks for fewer than all, so that the sample never changes. */
+/* All questions that people wrote; of the generated ones every k-th picture's, so that there are about `limit` of them
+ * and the sample never changes. */
 static int64_t choose(const fab_session *s, int64_t limit, const fab_qa **q, bool *unseen)
 {
-    int64_t stride = limit > 0 && limit < s->n_val ? (s->n_val + limit - 1) / limit : 1, n = 0;
+    int64_t made = 0, n = 0;
+    for (int64_t i = 0; i < s->n_val; i++) made += is_made(s->val[i]);
+    int64_t stride = limit > 0 && made > limit ? (made + limit - 1) / limit : 1;
     for (int64_t i = 0; i < s->n_val; i++) {
-        if (s->val[i]->image % stride) continue;
+        if (is_made(s->val[i]) && s->val[i]->image % stride) continue;
         unseen[n] = s->val_unseen[i];
         q[n++] = s->val[i];
     }

@@ -76,7 +76,8 @@ typedef struct {
 } fab_loss_parts;
 fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage, fab_loss_parts *parts);
 
-/* exam.c: greedy answers to val records (limit 0: all), with the picture or with a blank one. */
+/* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how many of the generated
+ * questions to take (0: all); those that people wrote are all asked. all: mean of slake_en, slake_zh, rad and made. */
 typedef struct {
     double slake_en, slake_en_open, slake_en_closed, slake_zh, slake_unseen, rad, rad_open, rad_closed, made, all;
     int64_t n;

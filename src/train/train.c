@@ -50,7 +50,7 @@ static bool validate(run_state *r, fab_err *err)
     fab_session *s = &r->s;
     double t = fab_now();
     fab_optim_swap_ema(&s->optim);
-    bool ok = fab_session_exam(s, 800, false, &e, err);
+    bool ok = fab_session_exam(s, 400, false, &e, err);
     fab_optim_swap_ema(&s->optim);
     if (!ok) return false;
     const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en }, { "val/slake_zh", e.slake_zh },
