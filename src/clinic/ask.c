@@ -1,76 +1,25 @@
-/* ask: the protocol's questions put to the model, and their answers as probabilities.
+/* ask: the protocol's questions put to the model, and their answers as findings.
  *
- *   p(choice) is proportional to exp(mean over sources of log p_source(choice)),  sources: the question in English, in
- *   Chinese (temperature-calibrated likelihoods of the allowed answers) and the image-level head when the row's labels
- *   are among its outputs. A geometric mean: one source that is sure of the contrary keeps a claim from being made.
- *
- * Order: modality, region, plane first; the rows that apply to them next; then where, of what is claimed.
+ * Modality, region and plane first; then the rows that apply to them, in the table's order, so that a row that depends
+ * on another (where is it, which kind) finds it decided.
  */
-#include <math.h>
 #include <string.h>
 #include "clinic/report_impl.h"
-
-static const double LEAST = 1e-4; /* a source's smallest probability: none vetoes alone */
-
-static int count_choices(const fab_protocol_row *row)
-{
-    int n = 0;
-    while (n < FAB_ASK_CHOICES && row->choices[FAB_EN][n]) n++;
-    return n;
-}
-
-/* The image-level head's view of a row: p [n]; false: it has none. */
-static bool head_view(const fab_mini_file *m, const fab_look *look, const fab_protocol_row *row, int n, double *p)
-{
-    if (!look->classes || m->model->cfg.classes != FAB_LABELS) return false;
-    if (row->kind == FAB_ASK_PRESENT) {
-        if (row->label < 0) return false;
-        p[0] = 1 / (1 + exp(-(double)look->classes[row->label]));
-        p[1] = 1 - p[0];
-        return true;
-    }
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        int label = row->codes[i] ? fab_label_find(row->codes[i]) : -1;
-        if (label < 0) return false;
-        sum += p[i] = 1 / (1 + exp(-(double)look->classes[label]));
-    }
-    for (int i = 0; i < n; i++) p[i] /= sum;
-    return true;
-}
-
-static void blend(double *log_p, const double *p, int n)
-{
-    for (int i = 0; i < n; i++) log_p[i] += log(p[i] > LEAST ? p[i] : LEAST);
-}
+#include "engine/query.h"
 
 static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_finding *f, fab_err *err)
 {
-    const fab_protocol_row *row = f->row;
-    int n = count_choices(row), sources = 0;
-    double log_p[FAB_ASK_CHOICES] = { 0 }, p[FAB_ASK_CHOICES], sum = 0;
-    double of_lang[FAB_LANGS][FAB_ASK_CHOICES], of_head[FAB_ASK_CHOICES];
-    bool head = head_view(r->model, look, row, n, of_head);
-    for (int lang = 0; lang < FAB_LANGS; lang++, sources++) {
-        fab_score s[FAB_ASK_CHOICES];
-        if (!fab_engine_score(e, look, row->question[lang], row->choices[lang], n, 0, s, err))
-            return fab_while(err, "%s", row->code);
-        for (int i = 0; i < n; i++) of_lang[lang][i] = s[i].p;
-        blend(log_p, of_lang[lang], n);
-    }
-    if (head) blend(log_p, of_head, n), sources++;
-    for (int i = 0; i < n; i++) sum += p[i] = exp(log_p[i] / sources);
-    for (int i = 0; i < n; i++) f->all[i] = p[i] / sum;
-    f->choice = 0;
-    for (int i = 1; i < n; i++)
+    fab_reply reply;
+    bool presence = f->row->kind == FAB_ASK_PRESENT;
+    if (!fab_engine_query(e, look, f->row, &reply, err)) return false;
+    memcpy(f->all, reply.p, sizeof f->all);
+    for (int i = 1; i < reply.n; i++)
         if (f->all[i] > f->all[f->choice]) f->choice = i;
-    int shown = row->kind == FAB_ASK_PRESENT ? 0 : f->choice;
+    int shown = presence ? 0 : f->choice;
     f->p = f->all[shown];
-    for (int lang = 0; lang < FAB_LANGS; lang++) f->part_lang[lang] = of_lang[lang][shown];
-    f->part_head = head ? of_head[shown] : -1;
-    f->state = row->kind != FAB_ASK_PRESENT      ? FAB_STATE_CHOSEN
-               : f->p >= r->opts.threshold ? FAB_STATE_CLAIMED
-                                           : FAB_STATE_UNCLAIMED;
+    for (int lang = 0; lang < FAB_LANGS; lang++) f->part_lang[lang] = reply.lang[lang][shown];
+    f->part_head = reply.has_head ? reply.head[shown] : -1;
+    f->state = !presence ? FAB_STATE_CHOSEN : f->p >= r->opts.threshold ? FAB_STATE_CLAIMED : FAB_STATE_UNCLAIMED;
     return true;
 }
 
@@ -132,35 +81,49 @@ static bool ask_study(fab_report *r, fab_engine *e, const fab_look *look, fab_er
     return true;
 }
 
+static fab_finding *parent_of(fab_report *r, const fab_protocol_row *row)
+{
+    for (int i = 0; row->after && i < r->n_findings; i++)
+        if (!strcmp(r->findings[i].row->code, row->after)) return &r->findings[i];
+    return NULL;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
+/* A free answer: the place of its parent, or a finding of its own; without words there is none. */
+static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look, const fab_protocol_row *row, fab_finding *parent,
+                     fab_err *err)
+{
+    const char *words[FAB_LANGS];
+    double sureness = 0;
+    if (!free_answer(r, e, look, row, words, &sureness, err)) return false;
+    if (!words[FAB_EN] || !words[FAB_ZH]) return true;
+    bool place = parent && ends_with(row->code, ".location");
+    fab_finding *f = place ? parent : add(r, row);
+    memcpy(place ? f->place : f->answer, words, sizeof words);
+    if (place) {
+        f->place_sureness = sureness;
+        return true;
+    }
+    f->state = FAB_STATE_ANSWERED;
+    f->p = f->sureness = sureness;
+    return true;
+}
+
 static bool ask_rest(fab_report *r, fab_engine *e, const fab_look *look, uint8_t modalities, uint8_t regions, fab_err *err)
 {
     for (int i = 0; i < fab_protocol_rows; i++) {
         const fab_protocol_row *row = &fab_protocol[i];
+        fab_finding *parent = parent_of(r, row);
         fab_report_step(r, i, fab_protocol_rows, "asking");
-        if (is_study_row(row) || row->kind == FAB_ASK_LOCATION || !applies(row, modalities, regions)) continue;
-        fab_finding *f = add(r, row);
-        if (row->kind != FAB_ASK_COUNT) {
-            if (!score_row(r, e, look, f, err)) return false;
-            continue;
-        }
-        f->state = FAB_STATE_ANSWERED;
-        if (!free_answer(r, e, look, row, f->answer, &f->sureness, err)) return false;
-        f->p = f->sureness;
-        if (!f->answer[FAB_EN] || !f->answer[FAB_ZH]) r->n_findings--; /* no words, no finding */
-    }
-    return true;
-}
-
-static bool ask_places(fab_report *r, fab_engine *e, const fab_look *look, uint8_t modalities, uint8_t regions, fab_err *err)
-{
-    for (int i = 0; i < fab_protocol_rows; i++) {
-        const fab_protocol_row *row = &fab_protocol[i];
-        if (row->kind != FAB_ASK_LOCATION || !row->after || !applies(row, modalities, regions)) continue;
-        for (int j = 0; j < r->n_findings; j++) {
-            fab_finding *f = &r->findings[j];
-            if (strcmp(f->row->code, row->after) != 0 || f->state != FAB_STATE_CLAIMED) continue;
-            if (!free_answer(r, e, look, row, f->place, &f->place_sureness, err)) return false;
-        }
+        if (is_study_row(row) || !applies(row, modalities, regions)) continue;
+        if (row->after && !(parent && parent->state == FAB_STATE_CLAIMED)) continue;
+        bool closed = row->kind == FAB_ASK_CHOICE || row->kind == FAB_ASK_PRESENT;
+        if (closed ? !score_row(r, e, look, add(r, row), err) : !ask_free(r, e, look, row, parent, err)) return false;
     }
     return true;
 }
@@ -173,7 +136,7 @@ bool fab_report_ask(fab_report *r, fab_engine *e, const fab_look *look, fab_err 
     uint8_t modalities = bits_of(fab_report_find(r, "modality"), fab_modality_bit, FAB_MOD_ANY);
     uint8_t regions = bits_of(fab_report_find(r, "region"), fab_region_bit, 0xff);
     if (r->header_modality) modalities = fab_modality_bit(r->header_modality);
-    return ask_rest(r, e, look, modalities, regions, err) && ask_places(r, e, look, modalities, regions, err);
+    return ask_rest(r, e, look, modalities, regions, err);
 }
 
 /* ---- heat maps ----------------------------------------------------------------------------------------------- */

@@ -17,17 +17,16 @@ const fab_finding *fab_report_find(const fab_report *r, const char *code)
 
 fab_label_kind fab_finding_kind(const fab_finding *f, bool *known)
 {
-    *known = f->row->label >= 0 && f->row->label < FAB_LABELS;
-    return *known ? fab_labels[f->row->label].kind : FAB_KIND_ATTRIBUTE;
+    int label = f->row->label ? fab_label_find(f->row->label) : -1;
+    *known = label >= 0;
+    return *known ? fab_labels[label].kind : FAB_KIND_ATTRIBUTE;
 }
 
 bool fab_finding_abnormal(const fab_finding *f)
 {
     bool known;
     fab_label_kind k = fab_finding_kind(f, &known);
-    if (f->row->kind != FAB_ASK_PRESENT) return false;
-    if (!known) return !strncmp(f->row->code, "finding.", 8);
-    return k == FAB_KIND_ABNORMALITY || k == FAB_KIND_DIAGNOSIS;
+    return f->row->kind == FAB_ASK_PRESENT && known && (k == FAB_KIND_ABNORMALITY || k == FAB_KIND_DIAGNOSIS);
 }
 
 const char *fab_finding_value(const fab_finding *f, int lang)
@@ -106,13 +105,10 @@ static bool identify(fab_report *r, fab_engine *e, const void *bytes, size_t siz
 
 static bool look_and_write(fab_report *r, fab_engine *e, fab_err *err)
 {
-    const fab_image *im = r->image;
-    const fab_look *look = fab_engine_look(e, im, err);
+    const fab_look *look = fab_engine_admit(e, r->image, r->opts.force, &r->gate, err);
     if (!look) return false;
     memcpy(r->pixels_sha256, look->key, sizeof r->pixels_sha256);
-    r->gate = fab_engine_gate(e, im->rgb, im->width, im->height, look);
-    bool ok = (r->opts.force || fab_gate_check(&r->gate, err)) && fab_report_ask(r, e, look, err) &&
-              fab_report_explain(r, e, look, err) && fab_report_word(r, err);
+    bool ok = fab_report_ask(r, e, look, err) && fab_report_explain(r, e, look, err) && fab_report_word(r, err);
     fab_look_unref(look);
     return ok;
 }

@@ -11,13 +11,12 @@
 #define FAB_CLINIC_REPORT_H
 
 #include <jansson.h>
+#include "clinic/mark.h"
 #include "data/protocol.h"
 #include "engine/gate.h"
 #include "explain/gradcam.h"
 
 #define FAB_REPORT_SCHEMA "fabrica.report/1"
-#define FAB_MARK_EN "For research use only. Not for diagnostic use."
-#define FAB_MARK_ZH "仅供科研使用,不得用于诊断。"
 
 typedef struct {
     bool lang[FAB_LANGS];    /* which languages are rendered; codes and findings carry both always */

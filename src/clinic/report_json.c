@@ -62,7 +62,8 @@ static const char *kind_code(const fab_finding *f)
     bool known;
     fab_label_kind k = fab_finding_kind(f, &known);
     if (known) return codes[k];
-    return f->row->kind == FAB_ASK_CHOICE ? "choice" : f->row->kind == FAB_ASK_COUNT ? "count" : "presence";
+    static const char *const asked[] = { "choice", "presence", "answer", "count" }; /* fab_ask */
+    return asked[f->row->kind];
 }
 
 static json_t *finding_json(const fab_finding *f)

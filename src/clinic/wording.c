@@ -60,7 +60,7 @@ static bool put_study_part(const fab_report *r, fab_sentence *s, fab_words w[FAB
     const fab_finding *f = fab_report_find(r, code);
     if (!f) return false;
     refer(s, f);
-    fab_words_printf(&w[FAB_EN], "%s%s %s (p = %.2f)", first ? "" : "; ", f->row->name[FAB_EN],
+    fab_words_printf(&w[FAB_EN], "%s%s: %s (p = %.2f)", first ? "" : "; ", f->row->name[FAB_EN],
                      fab_finding_value(f, FAB_EN), f->p);
     fab_words_printf(&w[FAB_ZH], "%s%s:%s(概率 %.2f)", first ? "" : ";", f->row->name[FAB_ZH],
                      fab_finding_value(f, FAB_ZH), f->p);
@@ -184,7 +184,7 @@ static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
 
 static bool is_overall(const fab_finding *f)
 {
-    return f->row->label >= 0 && !strcmp(fab_labels[f->row->label].code, "abnormal");
+    return f->row->label && !strcmp(f->row->label, "abnormal");
 }
 
 static bool word_findings(fab_report *r, fab_err *err)

@@ -251,3 +251,14 @@ bool fab_gate_check(const fab_gate_verdict *v, fab_err *err)
     return fab_fail(err, FAB_EREFUSED, "refused (%s): %s Distance %.2f, the limit is %.2f.", fab_gate_code(v->reason),
                     fab_gate_words(v->reason, false), (double)v->distance, (double)v->limit);
 }
+
+const fab_look *fab_engine_admit(fab_engine *e, const fab_image *im, bool force, fab_gate_verdict *v, fab_err *err)
+{
+    const fab_look *look = fab_engine_look(e, im, err);
+    *v = (fab_gate_verdict){ .distance = -1, .cluster = -1 };
+    if (!look) return NULL;
+    *v = fab_engine_gate(e, im->rgb, im->width, im->height, look);
+    if (force || fab_gate_check(v, err)) return look;
+    fab_look_unref(look);
+    return NULL;
+}

@@ -42,6 +42,10 @@ fab_gate_verdict fab_engine_gate(const fab_engine *e, const uint8_t *rgb, int wi
 /* The same as an error: FAB_EREFUSED "blank: ..." and false when refused. */
 bool fab_gate_check(const fab_gate_verdict *v, fab_err *err);
 
+/* A look at a picture that the gate lets pass, or that the caller insists on (force); NULL with err set otherwise. The
+ * verdict is filled either way. */
+const fab_look *fab_engine_admit(fab_engine *e, const fab_image *im, bool force, fab_gate_verdict *v, fab_err *err);
+
 /* Part 1 alone. */
 fab_gate_reason fab_gate_pixels(const uint8_t *rgb, int width, int height);
 

@@ -1,0 +1,117 @@
+/* fabrica classify: which of the given labels fits an image, by prompts alone (zero-shot) or by what the model learnt. */
+#include <math.h>
+#include <string.h>
+#include "cli/picture.h"
+#include "engine/classify.h"
+
+typedef struct {
+    const char *image, *labels, *model, *how;
+    bool force;
+} opts;
+
+/* Bytes of the separator at s: comma, its Chinese forms, semicolon, line end; 0: none. */
+static size_t separator(const char *s)
+{
+    static const char *const marks[] = { ",", "，", "、", ";", "；", "\n" };
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (!strncmp(s, marks[i], strlen(marks[i]))) return strlen(marks[i]);
+    return 0;
+}
+
+/* "a, b, c" -> names; blanks around each go. The count, or -1. */
+static int split(char *s, const char **names, int max, fab_err *err)
+{
+    int n = 0;
+    while (*s) {
+        while (*s == ' ' || *s == '\t') s++;
+        char *end = s;
+        size_t cut = 0;
+        while (*end && !(cut = separator(end))) end++;
+        char *last = end;
+        while (last > s && (last[-1] == ' ' || last[-1] == '\t')) last--;
+        bool more = *end != 0;
+        *last = 0;
+        if (*s && n >= max) return fab_fail(err, FAB_EUSAGE, "more than %d labels", max), -1;
+        if (*s) names[n++] = s;
+        if (!more) break;
+        s = end + cut;
+    }
+    if (n < 2) return fab_fail(err, FAB_EUSAGE, "--labels: %d label%s, at least 2 are needed", n, n == 1 ? "" : "s"), -1;
+    return n;
+}
+
+static void sort_by(const float *p, int *order, int n)
+{
+    for (int i = 0; i < n; i++) {
+        int j = i;
+        for (; j > 0 && p[order[j - 1]] < p[i]; j--) order[j] = order[j - 1];
+        order[j] = i;
+    }
+}
+
+static bool print(fab_run *r, const fab_classifier *c, const fab_engine *e, const fab_input *in, const char **names, int n,
+                  const float *p, const float *cosine, fab_err *err)
+{
+    static const char *const ways[] = { "question", "presence", "zero-shot" };
+    fab_classify_way way = fab_classifier_way(c);
+    json_t *list = json_array();
+    int order[FAB_CLASSES_MAX];
+    sort_by(p, order, n);
+    for (int i = 0; i < n; i++) {
+        int k = order[i];
+        if (!r->json && way == FAB_BY_PROMPTS) fprintf(r->out, "%.4f  %+.4f  %s\n", (double)p[k], (double)cosine[k], names[k]);
+        else if (!r->json) fprintf(r->out, "%.4f  %s\n", (double)p[k], names[k]);
+        json_t *one = json_pack("{s:s,s:f}", "label", names[k], "probability", round((double)p[k] * 1e6) / 1e6);
+        if (way == FAB_BY_PROMPTS) json_object_set_new(one, "cosine", json_real(round((double)cosine[k] * 1e6) / 1e6));
+        json_array_append_new(list, one);
+    }
+    if (!r->json) {
+        json_decref(list);
+        return true;
+    }
+    json_t *v = json_pack("{s:s,s:s,s:s?,s:o}", "schema", "fabrica.classify/1", "method", ways[way], "row",
+                          fab_classifier_row(c), "labels", list);
+    return fab_run_result(r, v, e, in, err);
+}
+
+static bool classify(fab_run *r, const void *vo, fab_engine *e, const fab_input *in, fab_err *err)
+{
+    const opts *o = vo;
+    const char *names[FAB_CLASSES_MAX];
+    float p[FAB_CLASSES_MAX], cosine[FAB_CLASSES_MAX];
+    fab_gate_verdict v;
+    char *labels = fab_arena_strdup(r->arena, o->labels, err);
+    int n = labels ? split(labels, names, FAB_CLASSES_MAX, err) : -1;
+    fab_classifier *c = n > 0 ? fab_classifier_new(e, names, n, strcmp(o->how, "prompts") == 0, err) : NULL;
+    if (!c) return false;
+    const fab_look *look = fab_engine_admit(e, in->image, o->force, &v, err);
+    bool ok = (look || fab_while(err, "%s", o->image)) && fab_classifier_run(c, look, p, cosine, err) &&
+              print(r, c, e, in, names, n, p, cosine, err);
+    fab_look_unref(look);
+    fab_classifier_free(c);
+    return ok;
+}
+
+static bool run(fab_run *r, const void *vo, fab_err *err)
+{
+    const opts *o = vo;
+    return fab_run_picture(r, o->image, NULL, o->model, classify, o, err);
+}
+
+/* clang-format off */
+const fab_verb fab_verb_classify = {
+    .name = "classify", .summary = "say which of the given labels fits an image",
+    .about = "Zero-shot: each label becomes the mean embedding of several sentences about it; the softmax of the scaled "
+             "cosines and the raw cosines are printed. With --by questions, labels that the report's protocol knows are "
+             "asked for instead.",
+    .example = "fabrica classify chest.png --labels \"normal, pneumonia\"", .opts_size = sizeof(opts), .run = run,
+    .opts = (const fab_opt[]){
+        FAB_OPT_IMAGE(opts),
+        { "labels", FAB_STR, offsetof(opts, labels), NULL, "two or more, separated by commas; English or Chinese", .required = true,
+          .meta = "\"A, B\"", .letter = 'l' },
+        { "by", FAB_CHOICE, offsetof(opts, how), "prompts", "zero-shot, or by the questions the model was trained on", .choices = "prompts|questions" },
+        FAB_OPT_FORCE(opts),
+        FAB_OPT_MODEL(opts),
+        { 0 } },
+};
+/* clang-format on */

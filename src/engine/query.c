@@ -1,0 +1,62 @@
+/* query: see query.h. */
+#include "engine/query.h"
+
+#include <math.h>
+
+static const double LEAST = 1e-4;
+
+static int count_choices(const fab_protocol_row *row)
+{
+    int n = 0;
+    while (n < FAB_ASK_CHOICES && row->choices[FAB_EN][n]) n++;
+    return n;
+}
+
+static double sigmoid(float z) { return 1 / (1 + exp(-(double)z)); }
+
+/* A choice without a label of its own ("normal") is the absence of the row's label. */
+static bool head_view(const fab_mini_file *m, const fab_look *look, const fab_protocol_row *row, int n, double *p)
+{
+    int about = row->label ? fab_label_find(row->label) : -1;
+    double sum = 0;
+    if (!look || !look->classes || m->model->cfg.classes != FAB_LABELS) return false;
+    if (row->kind == FAB_ASK_PRESENT) {
+        if (about < 0 || n != 2) return false;
+        p[0] = sigmoid(look->classes[about]);
+        p[1] = 1 - p[0];
+        return true;
+    }
+    for (int i = 0; i < n; i++) {
+        int label = row->codes[i] ? fab_label_find(row->codes[i]) : -1;
+        if (label < 0 && about < 0) return false;
+        p[i] = label >= 0 ? sigmoid(look->classes[label]) : 1 - sigmoid(look->classes[about]);
+        sum += p[i];
+    }
+    for (int i = 0; i < n; i++) p[i] = sum > 0 ? p[i] / sum : 1.0 / n;
+    return true;
+}
+
+static void blend(double *log_p, const double *p, int n)
+{
+    for (int i = 0; i < n; i++) log_p[i] += log(p[i] > LEAST ? p[i] : LEAST);
+}
+
+bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row, fab_reply *out, fab_err *err)
+{
+    int n = count_choices(row), sources = FAB_LANGS;
+    double log_p[FAB_ASK_CHOICES] = { 0 }, sum = 0;
+    *out = (fab_reply){ .n = n };
+    if (n < 2) return fab_fail(err, FAB_EINTERNAL, "%s: %d choices", row->code, n);
+    for (int lang = 0; lang < FAB_LANGS; lang++) {
+        fab_score s[FAB_ASK_CHOICES];
+        if (!fab_engine_score(e, look, row->question[lang], row->choices[lang], n, 0, s, err))
+            return fab_while(err, "%s", row->code);
+        for (int i = 0; i < n; i++) out->lang[lang][i] = s[i].p;
+        blend(log_p, out->lang[lang], n);
+    }
+    out->has_head = head_view(fab_engine_model(e), look, row, n, out->head);
+    if (out->has_head) blend(log_p, out->head, n), sources++;
+    for (int i = 0; i < n; i++) sum += out->p[i] = exp(log_p[i] / sources);
+    for (int i = 0; i < n; i++) out->p[i] /= sum;
+    return true;
+}
