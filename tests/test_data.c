@@ -17,14 +17,17 @@
 
 static bool parse(const char *text, size_t n, fab_path_list *images, fab_qa_set *s, fab_err *err)
 {
-    return fab_paths_init(images, err) && fab_qa_init(s, images, err) && fab_qa_parse(s, text, n, "x.jsonl", "pics", err);
+    return fab_paths_init(images, err) && fab_qa_init(s, images, err) &&
+           fab_qa_parse(s, text, n, "x.jsonl", "pics", err);
 }
 
 TEST(record_fields)
 {
     static const char text[] =
-        "{\"id\":\"a\",\"image\":\"1.jpg\",\"question\":\"Which lung is ill?\",\"answer\":\"Left\",\"answer_type\":\"OPEN\","
-        "\"lang\":\"en\",\"source\":\"S\",\"content_type\":\"Organ\",\"organ\":\"Lung\",\"modality\":\"CT\"}\n\n"
+        "{\"id\":\"a\",\"image\":\"1.jpg\",\"question\":\"Which lung is "
+        "ill?\",\"answer\":\"Left\",\"answer_type\":\"OPEN\","
+        "\"lang\":\"en\",\"source\":\"S\",\"content_type\":\"Organ\",\"organ\":\"Lung\","
+        "\"modality\":\"CT\"}\n\n"
         "{\"id\":7,\"image\":\"1.jpg\",\"question\":\"图片中包含肝脏吗?\",\"answer\":\"不包含\"}\n"
         "{\"question\":\"Is it big?\",\"answer\":[\"Yes\",2],\"image\":null,\"weight\":0.5}\n"
         "{\"question\":\"CT or MRI?\",\"answer\":\"CT\",\"image\":\"/abs/2.jpg\"}";
@@ -36,7 +39,8 @@ TEST(record_fields)
     CHECK_STR(images.paths[0], "pics/1.jpg");
     CHECK_STR(images.paths[1], "/abs/2.jpg");
     CHECK(s.items[0].image == 0 && s.items[1].image == 0 && s.items[2].image == -1);
-    CHECK(!s.items[0].flip_ok && s.items[1].flip_ok && !s.items[0].closed && s.items[1].closed && s.items[3].closed);
+    CHECK(!s.items[0].flip_ok && s.items[1].flip_ok && !s.items[0].closed && s.items[1].closed &&
+          s.items[3].closed);
     CHECK(s.items[1].lang == FAB_ZH && s.items[2].lang == FAB_EN);
     CHECK_STR(s.items[1].id, "7");
     CHECK_STR(s.items[2].answer, "Yes, 2");
@@ -56,20 +60,32 @@ static const struct {
     { "not-object", "[1]", 0, "an object expected, found a list" },
     { "no-question", "{\"answer\":\"a\"}", 0, "question: missing or empty" },
     { "blank-question", "{\"question\":\"  \",\"answer\":\"a\"}", 0, "question: missing or empty" },
-    { "question-number", "{\"question\":3,\"answer\":\"a\"}", 0, "question: text expected, found an integer" },
-    { "no-answer", "{\"question\":\"q\",\"answer\":\"a\"}\n{\"question\":\"q\"}", 0, "line 2: answer: missing" },
-    { "answer-object", "{\"question\":\"q\",\"answer\":{}}", 0, "answer: text expected, found an object" },
-    { "answer-nested", "{\"question\":\"q\",\"answer\":[[1]]}", 0, "answer: text expected, found a list" },
-    { "lang", "{\"question\":\"q\",\"answer\":\"a\",\"lang\":\"fr\"}", 0, "lang: \"fr\", known are en and zh" },
-    { "type", "{\"question\":\"q\",\"answer\":\"a\",\"answer_type\":\"X\"}", 0, "answer_type: \"X\"" },
-    { "image-number", "{\"question\":\"q\",\"answer\":\"a\",\"image\":1}", 0, "image: text expected" },
-    { "weight", "{\"question\":\"q\",\"answer\":\"a\",\"weight\":-1}", 0, "weight: -1 is not in 0..1e6" },
-    { "weight-text", "{\"question\":\"q\",\"answer\":\"a\",\"weight\":\"1\"}", 0, "weight: a number expected, found text" },
+    { "question-number", "{\"question\":3,\"answer\":\"a\"}", 0,
+      "question: text expected, found an integer" },
+    { "no-answer", "{\"question\":\"q\",\"answer\":\"a\"}\n{\"question\":\"q\"}", 0,
+      "line 2: answer: missing" },
+    { "answer-object", "{\"question\":\"q\",\"answer\":{}}", 0,
+      "answer: text expected, found an object" },
+    { "answer-nested", "{\"question\":\"q\",\"answer\":[[1]]}", 0,
+      "answer: text expected, found a list" },
+    { "lang", "{\"question\":\"q\",\"answer\":\"a\",\"lang\":\"fr\"}", 0,
+      "lang: \"fr\", known are en and zh" },
+    { "type", "{\"question\":\"q\",\"answer\":\"a\",\"answer_type\":\"X\"}", 0,
+      "answer_type: \"X\"" },
+    { "image-number", "{\"question\":\"q\",\"answer\":\"a\",\"image\":1}", 0,
+      "image: text expected" },
+    { "weight", "{\"question\":\"q\",\"answer\":\"a\",\"weight\":-1}", 0,
+      "weight: -1 is not in 0..1e6" },
+    { "weight-text", "{\"question\":\"q\",\"answer\":\"a\",\"weight\":\"1\"}", 0,
+      "weight: a number expected, found text" },
     { "not-utf8", "{\"question\":\"\xff\xfe\",\"answer\":\"a\"}", 0, "line 1" },
     { "nul-byte", "{\"question\":\"a\0b\",\"answer\":\"a\"}", 31, "line 1" },
     { "nul-escape", "{\"question\":\"a\\u0000\",\"answer\":\"a\"}", 0, "line 1" },
     { "twice", "{\"question\":\"q\",\"question\":\"r\",\"answer\":\"a\"}", 0, "line 1" },
-    { "deep", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 0, "line 1" },
+    { "deep",
+      "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+      "[[[[[[",
+      0, "line 1" },
 };
 
 TEST(record_errors)
@@ -78,8 +94,10 @@ TEST(record_errors)
         fab_err err = FAB_ERR_INIT;
         fab_path_list images;
         fab_qa_set s;
-        bool ok = parse(bad[i].bytes, bad[i].size ? bad[i].size : strlen(bad[i].bytes), &images, &s, &err);
-        CHECK_MSG(!ok && strstr(err.text, bad[i].says), "%s: '%s' does not say '%s'", bad[i].name, err.text, bad[i].says);
+        bool ok = parse(bad[i].bytes, bad[i].size ? bad[i].size : strlen(bad[i].bytes), &images, &s,
+                        &err);
+        CHECK_MSG(!ok && strstr(err.text, bad[i].says), "%s: '%s' does not say '%s'", bad[i].name,
+                  err.text, bad[i].says);
         CHECK_SAYS(err.text, "x.jsonl");
         fab_qa_clear(&s);
         fab_paths_clear(&images);
@@ -100,7 +118,8 @@ TEST(record_missing_file)
 
 TEST(record_out_of_memory)
 {
-    static const char text[] = "{\"image\":\"a\",\"question\":\"q\",\"answer\":[1,2]}\n{\"image\":\"b\",\"question\":\"q\",\"answer\":\"2\"}";
+    static const char text[] = "{\"image\":\"a\",\"question\":\"q\",\"answer\":[1,2]}\n{\"image\":"
+                               "\"b\",\"question\":\"q\",\"answer\":\"2\"}";
     int64_t n = 0;
     for (bool struck = true; struck; n++) {
         fab_err err = FAB_ERR_INIT;
@@ -119,9 +138,12 @@ TEST(record_out_of_memory)
 
 TEST(sides)
 {
-    CHECK(fab_asks_side("What is the rightmost organ?", FAB_EN) && fab_asks_side("Left-sided", FAB_EN));
-    CHECK(fab_asks_side("Which side is it?", FAB_EN) && fab_asks_side("图中左肺显示什么颜色?", FAB_ZH));
-    CHECK(!fab_asks_side("Is the copyright bright? A cleft, inside.", FAB_EN) && !fab_asks_side("肝脏在哪?", FAB_ZH));
+    CHECK(fab_asks_side("What is the rightmost organ?", FAB_EN) &&
+          fab_asks_side("Left-sided", FAB_EN));
+    CHECK(fab_asks_side("Which side is it?", FAB_EN) &&
+          fab_asks_side("图中左肺显示什么颜色?", FAB_ZH));
+    CHECK(!fab_asks_side("Is the copyright bright? A cleft, inside.", FAB_EN) &&
+          !fab_asks_side("肝脏在哪?", FAB_ZH));
 }
 
 /* ---- splits ---- */
@@ -147,9 +169,11 @@ TEST(label_table)
 {
     for (int i = 0; i < FAB_LABELS; i++) {
         const fab_label *l = &fab_labels[i];
-        CHECK_MSG(fab_label_find(l->code) == i && fab_label_find(l->en) == i, "%s is found elsewhere", l->code);
+        CHECK_MSG(fab_label_find(l->code) == i && fab_label_find(l->en) == i,
+                  "%s is found elsewhere", l->code);
         CHECK_MSG(fab_labels[l->mirror].mirror == i, "%s: mirror is not mutual", l->code);
-        CHECK_MSG(!l->mask_value || fab_label_of_mask(l->mask_value) == i, "%s: mask value %d", l->code, l->mask_value);
+        CHECK_MSG(!l->mask_value || fab_label_of_mask(l->mask_value) == i, "%s: mask value %d",
+                  l->code, l->mask_value);
         CHECK(l->regions && l->zh[0] && l->noun_zh[0]);
     }
     CHECK(fab_label_of_mask(0) == -1 && fab_label_of_mask(33) == -1 && fab_label_find("cat") == -1);
@@ -194,16 +218,25 @@ TEST(fact_round_trip)
     int tried = 0;
     for (int t = 0; t < fab_template_count; t++) {
         for (int yes = 0; yes < 2 && fab_templates[t].yes; yes++) {
-            bool modality = fab_templates[t].kind == FAB_FACT_IS_MODALITY, plane = fab_templates[t].kind == FAB_FACT_IS_PLANE;
-            const char *noun = modality ? "CT" : plane ? "coronal plane" : fab_templates[t].kind == FAB_FACT_STUDY_OF ? "neck" : "liver";
+            bool modality = fab_templates[t].kind == FAB_FACT_IS_MODALITY,
+                 plane = fab_templates[t].kind == FAB_FACT_IS_PLANE;
+            const char *noun = modality                                     ? "CT"
+                               : plane                                      ? "coronal plane"
+                               : fab_templates[t].kind == FAB_FACT_STUDY_OF ? "neck"
+                                                                            : "liver";
             bool hole = strstr(fab_templates[t].text, "{}") != NULL;
-            fab_fact f = { .kind = fab_templates[t].kind, .noun = hole ? fab_noun_find(noun) : -1, .yes = yes }, back;
+            fab_fact f = { .kind = fab_templates[t].kind,
+                           .noun = hole ? fab_noun_find(noun) : -1,
+                           .yes = yes },
+                     back;
             const char *q, *answer;
             CHECK(fab_fact_word(&f, &fab_templates[t], a, &q, &answer, &err));
             if (!q) continue; /* "an liver" */
             fab_qa record = ask(fab_templates[t].lang, q, answer);
-            CHECK_MSG(fab_fact_parse(&record, a, &back), "'%s' -> '%s' is not understood", q, answer);
-            CHECK_MSG(back.kind == f.kind && back.noun == f.noun && back.yes == f.yes, "'%s' -> '%s' reads as another fact", q, answer);
+            CHECK_MSG(fab_fact_parse(&record, a, &back), "'%s' -> '%s' is not understood", q,
+                      answer);
+            CHECK_MSG(back.kind == f.kind && back.noun == f.noun && back.yes == f.yes,
+                      "'%s' -> '%s' reads as another fact", q, answer);
             tried++;
         }
     }
@@ -225,11 +258,14 @@ TEST(view_without_options_is_the_picture)
     for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)fab_rng_below(&r, 256);
     fab_augment(&r, &none, rgb, S, S, a, &w);
     fab_to_float(rgb, S, b);
-    for (int i = 0; i < S * S * 3; i++) CHECK_MSG(fabsf(a[i] - b[i]) < 2e-5f, "place %d: %g, not %g", i, (double)a[i], (double)b[i]);
+    for (int i = 0; i < S * S * 3; i++)
+        CHECK_MSG(fabsf(a[i] - b[i]) < 2e-5f, "place %d: %g, not %g", i, (double)a[i],
+                  (double)b[i]);
     CHECK(!w.mirrored && b[0] >= -1 && b[0] <= 1);
 }
 
-/* Red is x, green is y: every place of the view tells where it came from, and the warp must agree. */
+/* Red is x, green is y: every place of the view tells where it came from, and the warp must
+ * agree. */
 TEST(view_follows_its_warp)
 {
     enum { S = 64 };
@@ -237,9 +273,15 @@ TEST(view_follows_its_warp)
     static float out[S * S * 3];
     fab_rng r;
     for (int y = 0; y < S; y++)
-        for (int x = 0; x < S; x++) rgb[(y * S + x) * 3] = (uint8_t)(x * 4), rgb[(y * S + x) * 3 + 1] = (uint8_t)(y * 4);
-    fab_augment_opts o = { .scale_min = 0.6f, .scale_max = 0.9f, .aspect = 0.2f, .rotate_deg = 20, .flip = true,
-                           .flip_vertical = true, .quarter_turns = true };
+        for (int x = 0; x < S; x++)
+            rgb[(y * S + x) * 3] = (uint8_t)(x * 4), rgb[(y * S + x) * 3 + 1] = (uint8_t)(y * 4);
+    fab_augment_opts o = { .scale_min = 0.6f,
+                           .scale_max = 0.9f,
+                           .aspect = 0.2f,
+                           .rotate_deg = 20,
+                           .flip = true,
+                           .flip_vertical = true,
+                           .quarter_turns = true };
     fab_rng_init(&r, 9);
     int mirrored = 0;
     for (int n = 0; n < 40; n++) {
@@ -250,9 +292,11 @@ TEST(view_follows_its_warp)
         for (int y = 4; y < S; y += 11)
             for (int x = 4; x < S; x += 11) {
                 float px = (x + 0.5f) / S, py = (y + 0.5f) / S;
-                float u = w.m[0] * px + w.m[1] * py + w.m[2], v = w.m[3] * px + w.m[4] * py + w.m[5];
+                float u = w.m[0] * px + w.m[1] * py + w.m[2],
+                      v = w.m[3] * px + w.m[4] * py + w.m[5];
                 if (u < 0.05f || v < 0.05f || u > 0.95f || v > 0.95f) continue;
-                float red = (out[(y * S + x) * 3] + 1) / 2 * 255, green = (out[(y * S + x) * 3 + 1] + 1) / 2 * 255;
+                float red = (out[(y * S + x) * 3] + 1) / 2 * 255,
+                      green = (out[(y * S + x) * 3 + 1] + 1) / 2 * 255;
                 CHECK_NEAR(red, (u * S - 0.5f) * 4, 0.1);
                 CHECK_NEAR(green, (v * S - 0.5f) * 4, 0.1);
             }
@@ -290,7 +334,9 @@ TEST(dense_boxes)
     static float t[G * G * FAB_LABELS_SPATIAL];
     int kidney = fab_label_find("left_kidney");
     fab_box box = { kidney, 0, 0, 0.375f, 0.25f };
-    fab_case c = { .boxes = &box, .n_boxes = 1, .dense_known = (uint64_t)1 << kidney | (uint64_t)1 << fab_label_find("liver") };
+    fab_case c = { .boxes = &box,
+                   .n_boxes = 1,
+                   .dense_known = (uint64_t)1 << kidney | (uint64_t)1 << fab_label_find("liver") };
     fab_dense_target(&c, NULL, G, t);
     CHECK_NEAR(at(t, G, 0, 0, "left_kidney"), 1, 1e-6);
     CHECK_NEAR(at(t, G, 0, 1, "left_kidney"), 0.5, 1e-6);
@@ -317,7 +363,8 @@ TEST(dense_mask)
     static float t[G * G * FAB_LABELS_SPATIAL];
     int liver = fab_label_find("liver");
     for (int y = 0; y < FAB_MAP_SIDE; y++)
-        for (int x = FAB_MAP_SIDE / 2; x < FAB_MAP_SIDE * 3 / 4; x++) map[y * FAB_MAP_SIDE + x] = (uint8_t)(liver + 1);
+        for (int x = FAB_MAP_SIDE / 2; x < FAB_MAP_SIDE * 3 / 4; x++)
+            map[y * FAB_MAP_SIDE + x] = (uint8_t)(liver + 1);
     fab_case c = { .map = map, .dense_known = (uint64_t)1 << liver };
     fab_dense_target(&c, NULL, G, t);
     CHECK_NEAR(at(t, G, 0, 0, "liver"), 0, 0);
@@ -379,20 +426,28 @@ TEST(captions)
     fab_err err = FAB_ERR_INIT;
     fab_arena *a = fab_arena_new(0, &err);
     fab_case c = { .id = "x", .set = FAB_SET_SLAKE, .diagnosis = "" };
-    only(&c, (const char *const[]){ "ct", "transverse", "abdomen", "liver", "left_kidney", "spleen", NULL });
+    only(&c, (const char *const[]){ "ct", "transverse", "abdomen", "liver", "left_kidney", "spleen",
+                                    NULL });
     c.area[fab_label_find("spleen")] = 0.1f;
     c.area[fab_label_find("liver")] = 0.3f;
-    CHECK_STR(fab_caption(&c, FAB_EN, 7, false, a, &err), "Axial CT image of the abdomen showing liver, spleen and left kidney.");
-    CHECK_STR(fab_caption(&c, FAB_ZH, 3, false, a, &err), "腹部横断面CT图像，可见肝脏、脾脏和左肾。");
-    CHECK_STR(fab_caption(&c, FAB_EN, 7, true, a, &err), "Axial CT image of the abdomen showing liver, spleen and right kidney.");
-    only(&c, (const char *const[]){ "mri", "t2", "transverse", "head", "brain", "brain_edema", NULL });
-    CHECK_STR(fab_caption(&c, FAB_EN, 6, false, a, &err), "Transverse T2-weighted MRI image of the head showing brain. There is brain edema.");
+    CHECK_STR(fab_caption(&c, FAB_EN, 7, false, a, &err),
+              "Axial CT image of the abdomen showing liver, spleen and left kidney.");
+    CHECK_STR(fab_caption(&c, FAB_ZH, 3, false, a, &err),
+              "腹部横断面CT图像，可见肝脏、脾脏和左肾。");
+    CHECK_STR(fab_caption(&c, FAB_EN, 7, true, a, &err),
+              "Axial CT image of the abdomen showing liver, spleen and right kidney.");
+    only(&c,
+         (const char *const[]){ "mri", "t2", "transverse", "head", "brain", "brain_edema", NULL });
+    CHECK_STR(fab_caption(&c, FAB_EN, 6, false, a, &err),
+              "Transverse T2-weighted MRI image of the head showing brain. There is brain edema.");
     c.set = FAB_SET_KERMANY;
     c.diagnosis = "normal";
     CHECK_STR(fab_caption(&c, FAB_EN, 0, false, a, &err), "Normal chest X-ray of a child.");
     c.set = FAB_SET_BCCD;
     c.counts[0] = 1, c.counts[1] = 12, c.counts[2] = 0;
-    CHECK_STR(fab_caption(&c, FAB_EN, 1, false, a, &err), "Microscopy image of a blood smear showing 1 white blood cell and 12 red blood cells.");
+    CHECK_STR(
+        fab_caption(&c, FAB_EN, 1, false, a, &err),
+        "Microscopy image of a blood smear showing 1 white blood cell and 12 red blood cells.");
     fab_arena_free(a);
 }
 
@@ -400,8 +455,10 @@ TEST(paraphrases_keep_meaning)
 {
     fab_err err = FAB_ERR_INIT;
     fab_arena *a = fab_arena_new(0, &err);
-    CHECK_STR(fab_paraphrase("Is there no mass in this image?", FAB_EN, 0, a, &err), "Is there no mass in the image?");
-    CHECK_STR(fab_paraphrase("图中左肺显示什么颜色?", FAB_ZH, 0, a, &err), "图片中左肺显示什么颜色?");
+    CHECK_STR(fab_paraphrase("Is there no mass in this image?", FAB_EN, 0, a, &err),
+              "Is there no mass in the image?");
+    CHECK_STR(fab_paraphrase("图中左肺显示什么颜色?", FAB_ZH, 0, a, &err),
+              "图片中左肺显示什么颜色?");
     CHECK_STR(fab_paraphrase("Why?", FAB_EN, 3, a, &err), "Why?");
     fab_arena_free(a);
 }
@@ -436,17 +493,41 @@ TEST(protocol_is_worded_as_training)
         for (int lang = 0; lang < FAB_LANGS; lang++) {
             bool free_answer = r->kind == FAB_ASK_LOCATION || r->kind == FAB_ASK_COUNT;
             CHECK((r->choices[lang][0] == NULL) == free_answer);
-            for (int k = 0; k < FAB_ASK_CHOICES && (k == 0 || (!free_answer && r->choices[lang][k])); k++) {
-                fab_qa q = ask((fab_lang)lang, r->question[lang], free_answer ? "1" : r->choices[lang][k]);
+            for (int k = 0;
+                 k < FAB_ASK_CHOICES && (k == 0 || (!free_answer && r->choices[lang][k])); k++) {
+                fab_qa q =
+                    ask((fab_lang)lang, r->question[lang], free_answer ? "1" : r->choices[lang][k]);
                 fab_fact f;
-                CHECK_MSG(fab_fact_parse(&q, a, &f), "%s: '%s' -> '%s' is no wording of training", r->code, q.question, q.answer);
+                CHECK_MSG(fab_fact_parse(&q, a, &f), "%s: '%s' -> '%s' is no wording of training",
+                          r->code, q.question, q.answer);
                 CHECK_MSG((f.yes >= 0) == (r->kind == FAB_ASK_PRESENT), "%s: kind", r->code);
-                CHECK_MSG(f.yes < 0 || f.yes == (k == 0), "%s: '%s' means the other", r->code, q.answer);
-                CHECK_MSG(r->kind != FAB_ASK_CHOICE || r->codes[k], "%s: no code for '%s'", r->code, q.answer);
+                CHECK_MSG(f.yes < 0 || f.yes == (k == 0), "%s: '%s' means the other", r->code,
+                          q.answer);
+                CHECK_MSG(r->kind != FAB_ASK_CHOICE || r->codes[k], "%s: no code for '%s'", r->code,
+                          q.answer);
             }
         }
     }
     fab_arena_free(a);
+}
+
+/* docs/data.md lists every wording, noun and label. */
+TEST(documented)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_file f;
+    CHECK_MSG(fab_file_map(&f, "docs/data.md", 0, &err), "%s", err.text);
+    fab_arena *a = fab_arena_new(0, &err);
+    char *text = fab_arena_take(a, f.size + 1, &err);
+    memcpy(text, f.data, f.size);
+    text[f.size] = 0;
+    for (int i = 0; i < fab_template_count; i++)
+        CHECK_MSG(strstr(text, fab_templates[i].text), "docs/data.md lacks '%s'",
+                  fab_templates[i].text);
+    for (int i = 0; i < fab_noun_count; i++) CHECK_SAYS(text, fab_nouns[i].en);
+    for (int i = 0; i < FAB_LABELS; i++) CHECK_SAYS(text, fab_labels[i].code);
+    fab_arena_free(a);
+    fab_file_unmap(&f);
 }
 
 /* ---- on the shared data ---- */
@@ -464,7 +545,8 @@ static bool touches_val(const fab_bundle *b, const fab_qa_set *s)
 {
     for (int64_t i = 0; i < s->n; i++) {
         int32_t image = s->items[i].image;
-        if (image >= 0 && b->case_of[image] >= 0 && b->cases.items[b->case_of[image]].val) return true;
+        if (image >= 0 && b->case_of[image] >= 0 && b->cases.items[b->case_of[image]].val)
+            return true;
     }
     return false;
 }
@@ -476,14 +558,17 @@ TEST(bundle_of_shared_data)
     fab_err err = FAB_ERR_INIT;
     fab_bundle b;
     CHECK_MSG(fab_bundle_open(&b, root, NULL, &err), "%s", err.text);
-    CHECK_MSG(b.slake.n == 9043 - 1425 && b.slake_val.n == 1969, "SLAKE %lld, %lld", (long long)b.slake.n, (long long)b.slake_val.n);
+    CHECK_MSG(b.slake.n == 9043 - 1425 && b.slake_val.n == 1969, "SLAKE %lld, %lld",
+              (long long)b.slake.n, (long long)b.slake_val.n);
     CHECK(b.rad.n + b.rad_val.n == 1797 && b.rad_val.n > 150 && b.rad_val.n < 300);
     CHECK(b.cases.n == 546 + 1400 + 1300 + 292 && b.images.n == b.cases.n + 313);
     CHECK(!touches_val(&b, &b.slake) && !touches_val(&b, &b.made) && !touches_val(&b, &b.captions));
     CHECK(touches_val(&b, &b.slake_val) && touches_val(&b, &b.made_val));
     for (int64_t i = 0; i < b.rad_val.n; i++)
-        for (int64_t k = 0; k < b.rad.n; k++) CHECK(b.rad.items[k].image != b.rad_val.items[i].image);
-    for (int64_t i = 0; i < b.made.n; i++) CHECK(b.made.items[i].question[0] && b.made.items[i].answer[0]);
+        for (int64_t k = 0; k < b.rad.n; k++)
+            CHECK(b.rad.items[k].image != b.rad_val.items[i].image);
+    for (int64_t i = 0; i < b.made.n; i++)
+        CHECK(b.made.items[i].question[0] && b.made.items[i].answer[0]);
     CHECK(b.facts.n > 5000 && b.facts.items[0].image == -1);
     fab_bundle_clear(&b);
 }
@@ -499,15 +584,19 @@ TEST(generator_is_deterministic)
     fab_path_list images[2];
     fab_generate_opts o = FAB_GENERATE_DEFAULTS;
     for (int i = 0; i < 2; i++)
-        CHECK_MSG(fab_paths_init(&images[i], &err) && fab_cases_init(&c[i], &err) && fab_qa_init(&s[i], &images[i], &err) &&
-                      fab_cases_bccd(&c[i], &images[i], root, &err) && fab_generate_qa(&c[i], &o, &s[i], &err) &&
-                      fab_generate_captions(&c[i], &o, &s[i], &err), "%s", err.text);
+        CHECK_MSG(fab_paths_init(&images[i], &err) && fab_cases_init(&c[i], &err) &&
+                      fab_qa_init(&s[i], &images[i], &err) &&
+                      fab_cases_bccd(&c[i], &images[i], root, &err) &&
+                      fab_generate_qa(&c[i], &o, &s[i], &err) &&
+                      fab_generate_captions(&c[i], &o, &s[i], &err),
+                  "%s", err.text);
     CHECK(s[0].n == s[1].n && s[0].n > 2000);
     for (int64_t i = 0; i < s[0].n; i++) {
         CHECK_STR(s[0].items[i].question, s[1].items[i].question);
         CHECK_STR(s[0].items[i].answer, s[1].items[i].answer);
     }
-    for (int i = 0; i < 2; i++) fab_qa_clear(&s[i]), fab_cases_clear(&c[i]), fab_paths_clear(&images[i]);
+    for (int i = 0; i < 2; i++)
+        fab_qa_clear(&s[i]), fab_cases_clear(&c[i]), fab_paths_clear(&images[i]);
 }
 
 TEST(corpus_of_shared_data)

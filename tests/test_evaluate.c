@@ -10,9 +10,11 @@
 
 TEST(exact_match)
 {
-    CHECK(fab_vqa_match("Yes", "yes") && fab_vqa_match(" yes. ", "Yes") && fab_vqa_match("肝脏。", "肝脏"));
+    CHECK(fab_vqa_match("Yes", "yes") && fab_vqa_match(" yes. ", "Yes") &&
+          fab_vqa_match("肝脏。", "肝脏"));
     CHECK(fab_vqa_match("X-Ray", "x-ray.") && fab_vqa_match("", "."));
-    CHECK(!fab_vqa_match("yes..", "yes") && !fab_vqa_match("left lung", "leftlung") && !fab_vqa_match("no", "none"));
+    CHECK(!fab_vqa_match("yes..", "yes") && !fab_vqa_match("left lung", "leftlung") &&
+          !fab_vqa_match("no", "none"));
     CHECK(!fab_vqa_match("3.5", "35") && fab_vqa_match("3.5", "3.5"));
 }
 
@@ -36,17 +38,21 @@ TEST(vqa_scores_and_json)
     CHECK(o);
     CHECK(json_integer_value(json_object_get(o, "n")) == 4);
     CHECK_NEAR(json_real_value(json_object_get(o, "overall")), 0.5, 0);
-    CHECK_NEAR(json_real_value(json_object_get(json_object_get(json_object_get(o, "by_lang"), "zh"), "open")), 1, 0);
+    CHECK_NEAR(json_real_value(
+                   json_object_get(json_object_get(json_object_get(o, "by_lang"), "zh"), "open")),
+               1, 0);
     static const char *const parts[] = { "question_only", "blank_image" };
     for (int i = 0; i < 2; i++) {
         const json_t *p = json_object_get(o, parts[i]);
-        CHECK(json_is_real(json_object_get(p, "closed")) && json_object_get(json_object_get(p, "by_lang"), "en"));
+        CHECK(json_is_real(json_object_get(p, "closed")) &&
+              json_object_get(json_object_get(p, "by_lang"), "en"));
     }
     CHECK_NEAR(json_real_value(json_object_get(o, "seconds_per_question")), 0.25, 0);
     json_decref(o);
     s = fab_vqa_measure(four, answers, 2);
     o = fab_vqa_report(&s, NULL, NULL, -1);
-    CHECK(!json_object_get(o, "question_only") && !json_object_get(json_object_get(o, "by_lang"), "zh"));
+    CHECK(!json_object_get(o, "question_only") &&
+          !json_object_get(json_object_get(o, "by_lang"), "zh"));
     json_decref(o);
 }
 
@@ -63,7 +69,8 @@ static const fab_qa lessons[] = {
     { .question = "Is the bone healthy?", .answer = "yes", .lang = FAB_EN, .source = "B" },
 };
 
-static const char *reply(const fab_blind *b, const char *question, fab_lang lang, const char *source)
+static const char *reply(const fab_blind *b, const char *question, fab_lang lang,
+                         const char *source)
 {
     fab_qa q = { .question = question, .lang = lang, .source = source };
     return fab_blind_answer(b, &q);
@@ -108,14 +115,27 @@ TEST(question_only_baseline)
 TEST(question_only_bad_pack)
 {
     static const char *const packs[] = {
-        "", "{", "[]", "{}", "{\"sources\":[1],\"answers\":[],\"rows\":[]}", "{\"sources\":[\"S\",\"S\"],\"answers\":[],\"rows\":[]}",
-        PACK("1", ""), PACK("\"90x\"", ""), PACK("\"01x\"", ""), PACK("\"0\"", ""), PACK("\"00a\",\"00A\"", ""),
-        PACK("\"00a\"", "[\"00q\",1,1]"), PACK("\"00a\"", "[\"00q\",0]"), PACK("\"00a\"", "[\"10q\",0,1]"),
-        PACK("\"00a\"", "[\"00q\",0,-5]"), PACK("\"00a\"", "7"),
+        "",
+        "{",
+        "[]",
+        "{}",
+        "{\"sources\":[1],\"answers\":[],\"rows\":[]}",
+        "{\"sources\":[\"S\",\"S\"],\"answers\":[],\"rows\":[]}",
+        PACK("1", ""),
+        PACK("\"90x\"", ""),
+        PACK("\"01x\"", ""),
+        PACK("\"0\"", ""),
+        PACK("\"00a\",\"00A\"", ""),
+        PACK("\"00a\"", "[\"00q\",1,1]"),
+        PACK("\"00a\"", "[\"00q\",0]"),
+        PACK("\"00a\"", "[\"10q\",0,1]"),
+        PACK("\"00a\"", "[\"00q\",0,-5]"),
+        PACK("\"00a\"", "7"),
     };
     for (size_t i = 0; i < sizeof packs / sizeof *packs; i++) {
         fab_err err = FAB_ERR_INIT;
-        CHECK_MSG(!fab_blind_parse(packs[i], strlen(packs[i]), &err) && err.text[0], "pack %zu was accepted", i);
+        CHECK_MSG(!fab_blind_parse(packs[i], strlen(packs[i]), &err) && err.text[0],
+                  "pack %zu was accepted", i);
     }
 }
 
@@ -124,7 +144,8 @@ TEST(question_only_on_shared_data)
 {
     const char *shared = test_shared();
     if (!shared) SKIP("no shared data");
-    static const char *const files[] = { "slake/train.jsonl", "slake/val.jsonl", "vqa_rad/train.jsonl" };
+    static const char *const files[] = { "slake/train.jsonl", "slake/val.jsonl",
+                                         "vqa_rad/train.jsonl" };
     fab_err err = FAB_ERR_INIT;
     fab_path_list images;
     fab_qa_set s[5];
@@ -137,8 +158,10 @@ TEST(question_only_on_shared_data)
     }
     CHECK(fab_split_vqa_rad(&s[2], &s[3], &s[4], &err));
     fab_vqa_scores slake, rad;
-    fab_blind *b = fab_blind_train(s[0].items, s[0].n, &err), *c = fab_blind_train(s[3].items, s[3].n, &err);
-    CHECK(fab_blind_measure(b, s[1].items, s[1].n, &slake, &err) && fab_blind_measure(c, s[4].items, s[4].n, &rad, &err));
+    fab_blind *b = fab_blind_train(s[0].items, s[0].n, &err),
+              *c = fab_blind_train(s[3].items, s[3].n, &err);
+    CHECK(fab_blind_measure(b, s[1].items, s[1].n, &slake, &err) &&
+          fab_blind_measure(c, s[4].items, s[4].n, &rad, &err));
     CHECK_NEAR(slake.by_lang[FAB_EN].overall, 0.57, 0.03);
     CHECK_NEAR(slake.by_lang[FAB_ZH].overall, 0.55, 0.03);
     CHECK_NEAR(rad.all.overall, 0.41, 0.06);
@@ -147,7 +170,8 @@ TEST(question_only_on_shared_data)
     for (int64_t i = 0; i < s[3].n; i++) CHECK(fab_qa_add(&s[0], &s[3].items[i], &err));
     fab_vqa_scores joint;
     b = fab_blind_train(s[0].items, s[0].n, &err);
-    CHECK(fab_blind_measure(b, s[4].items, s[4].n, &joint, &err) && joint.all.overall == rad.all.overall);
+    CHECK(fab_blind_measure(b, s[4].items, s[4].n, &joint, &err) &&
+          joint.all.overall == rad.all.overall);
     fab_blind_free(b);
     for (int i = 0; i < 5; i++) fab_qa_clear(&s[i]);
     fab_paths_clear(&images);
@@ -160,7 +184,8 @@ TEST(auc_with_ties)
     const float s[] = { 0.1f, 0.4f, 0.35f, 0.8f, 0.4f, 0.4f };
     const uint8_t y[] = { 0, 0, 1, 1, 1, 0 };
     CHECK(fab_auc(s, y, 6, &auc, &err));
-    CHECK_NEAR(auc, 6.0 / 9, 1e-12); /* .35 beats 1; .8 beats 3; .4 beats 1 and ties 2: 1 + 3 + 2 = 6 of 9 */
+    CHECK_NEAR(auc, 6.0 / 9,
+               1e-12); /* .35 beats 1; .8 beats 3; .4 beats 1 and ties 2: 1 + 3 + 2 = 6 of 9 */
     const uint8_t one[] = { 1, 1, 1, 1, 1, 1 };
     CHECK(fab_auc(s, one, 6, &auc, &err) && isnan(auc));
     const float bad[] = { 0.1f, NAN };
@@ -178,18 +203,23 @@ TEST(classification)
     fab_classify_scores r;
     CHECK_MSG(fab_classify_measure(s, truth, 6, 3, a, &r, &err), "%s", err.text);
     CHECK_NEAR(r.accuracy, 4.0 / 6, 1e-12);
-    CHECK_NEAR(r.per_class[0].f1, 0.5, 1e-12);       /* tp 1, called 3, n 1 */
-    CHECK_NEAR(r.per_class[1].f1, 0.8, 1e-12);       /* tp 2, called 2, n 3 */
-    CHECK_NEAR(r.per_class[2].f1, 2.0 / 3, 1e-12);   /* tp 1, called 1, n 2 */
+    CHECK_NEAR(r.per_class[0].f1, 0.5, 1e-12);     /* tp 1, called 3, n 1 */
+    CHECK_NEAR(r.per_class[1].f1, 0.8, 1e-12);     /* tp 2, called 2, n 3 */
+    CHECK_NEAR(r.per_class[2].f1, 2.0 / 3, 1e-12); /* tp 1, called 1, n 2 */
     CHECK_NEAR(r.macro_f1, (0.5 + 0.8 + 2.0 / 3) / 3, 1e-12);
-    CHECK(r.confusion[1 * 3 + 0] == 1 && r.confusion[2 * 3 + 0] == 1 && r.confusion[1 * 3 + 1] == 2);
+    CHECK(r.confusion[1 * 3 + 0] == 1 && r.confusion[2 * 3 + 0] == 1 &&
+          r.confusion[1 * 3 + 1] == 2);
     CHECK_NEAR(r.per_class[0].auc, 1, 1e-12);
     CHECK_NEAR(r.per_class[2].auc, 1, 1e-12);
     CHECK_NEAR(r.per_class[1].auc, 1, 1e-12); /* .2, .9, 1 against .1, 0, .1 */
     static const char *const names[] = { "a", "b", "c" };
     json_t *o = fab_classify_json(&r, names);
-    CHECK_NEAR(json_real_value(json_object_get(json_object_get(json_object_get(o, "per_class"), "b"), "recall")), 2.0 / 3, 1e-12);
-    CHECK(json_integer_value(json_object_get(o, "n")) == 6 && json_is_real(json_object_get(o, "macro_f1")));
+    CHECK_NEAR(json_real_value(
+                   json_object_get(json_object_get(json_object_get(o, "per_class"), "b"),
+                                   "recall")),
+               2.0 / 3, 1e-12);
+    CHECK(json_integer_value(json_object_get(o, "n")) == 6 &&
+          json_is_real(json_object_get(o, "macro_f1")));
     json_decref(o);
     const int all_zero[] = { 0, 0 };
     CHECK(fab_classify_measure(s, all_zero, 2, 3, a, &r, &err) && isnan(r.auc));

@@ -1,7 +1,8 @@
 /* augment: one view of a picture. See augment.h.
  *
- * Contrast, brightness and gamma are one table of 256 entries applied to the source bytes, so the loop over pixels only
- * interpolates. Every random number is drawn in a fixed order whatever the options are.
+ * Contrast, brightness and gamma are one table of 256 entries applied to the source bytes, so
+ * the loop over pixels only interpolates. Every random number is drawn in a fixed order whatever
+ * the options are.
  */
 #include "data/augment.h"
 
@@ -20,7 +21,8 @@ static void draw_geometry(fab_rng *r, const fab_augment_opts *o, fab_warp *w)
     float angle = spread(r, o->rotate_deg) * 0.01745329252f;
     float free = fabsf(1 - scale) / 2;
     float tx = spread(r, free) + spread(r, o->shift), ty = spread(r, free) + spread(r, o->shift);
-    bool flip = fab_rng_uniform(r) < 0.5f && o->flip, flop = fab_rng_uniform(r) < 0.5f && o->flip_vertical;
+    bool flip = fab_rng_uniform(r) < 0.5f && o->flip,
+         flop = fab_rng_uniform(r) < 0.5f && o->flip_vertical;
     uint32_t turns = fab_rng_below(r, 4);
 
     float c = cosf(angle), s = sinf(angle), sx = scale * stretch, sy = scale / stretch;
@@ -42,12 +44,14 @@ static void draw_table(fab_rng *r, const fab_augment_opts *o, float table[256])
     for (int i = 0; i < 256; i++) {
         float v = ((float)i / 255 - 0.5f) * contrast + 0.5f + bright;
         v = v < 0 ? 0 : v > 1 ? 1 : v;
-        table[i] = gamma == 1.0f ? v : powf(v, gamma); /* gamma 1 exactly: no round trip through powf */
+        table[i] =
+            gamma == 1.0f ? v : powf(v, gamma); /* gamma 1 exactly: no round trip through powf */
     }
 }
 
 /* Four source pixels and their weights; those outside the picture are black. */
-static void sample(const uint8_t *rgb, int in, float u, float v, const float table[256], float out[3])
+static void sample(const uint8_t *rgb, int in, float u, float v, const float table[256],
+                   float out[3])
 {
     float x = u * (float)in - 0.5f, y = v * (float)in - 0.5f;
     out[0] = out[1] = out[2] = table[0];
@@ -56,9 +60,11 @@ static void sample(const uint8_t *rgb, int in, float u, float v, const float tab
     float fx = x - (float)x0, fy = y - (float)y0;
     float w[4] = { (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy };
     if (x0 >= 0 && y0 >= 0 && x0 + 1 < in && y0 + 1 < in) {
-        const uint8_t *p = rgb + ((size_t)y0 * (size_t)in + (size_t)x0) * 3, *q = p + (size_t)in * 3;
+        const uint8_t *p = rgb + ((size_t)y0 * (size_t)in + (size_t)x0) * 3,
+                      *q = p + (size_t)in * 3;
         for (int c = 0; c < 3; c++)
-            out[c] = w[0] * table[p[c]] + w[1] * table[p[c + 3]] + w[2] * table[q[c]] + w[3] * table[q[c + 3]];
+            out[c] = w[0] * table[p[c]] + w[1] * table[p[c + 3]] + w[2] * table[q[c]] +
+                     w[3] * table[q[c + 3]];
         return;
     }
     for (int c = 0; c < 3; c++) out[c] = 0;
@@ -80,7 +86,8 @@ static void saturate(float *rgb, float factor)
 static float rough_normal(fab_rng *r)
 {
     uint64_t u = fab_rng_u64(r);
-    float s = (float)(u & 0xffff) + (float)(u >> 16 & 0xffff) + (float)(u >> 32 & 0xffff) + (float)(u >> 48);
+    float s = (float)(u & 0xffff) + (float)(u >> 16 & 0xffff) + (float)(u >> 32 & 0xffff) +
+              (float)(u >> 48);
     return (s / 65536 - 2) * 1.7320508f;
 }
 
@@ -106,9 +113,11 @@ static void blur(float *out, int side)
 static void cut_out(fab_rng *r, float *out, int side)
 {
     int n = side / 8 + (int)fab_rng_below(r, (uint32_t)(side / 8 + 1));
-    int x0 = (int)fab_rng_below(r, (uint32_t)(side - n + 1)), y0 = (int)fab_rng_below(r, (uint32_t)(side - n + 1));
+    int x0 = (int)fab_rng_below(r, (uint32_t)(side - n + 1)),
+        y0 = (int)fab_rng_below(r, (uint32_t)(side - n + 1));
     for (int y = y0; y < y0 + n; y++)
-        for (int x = x0 * 3; x < (x0 + n) * 3; x++) out[(size_t)y * (size_t)side * 3 + (size_t)x] = 0.5f;
+        for (int x = x0 * 3; x < (x0 + n) * 3; x++)
+            out[(size_t)y * (size_t)side * 3 + (size_t)x] = 0.5f;
 }
 
 static void finish(fab_rng *r, float *out, int side, float noise)
@@ -124,7 +133,8 @@ static void finish(fab_rng *r, float *out, int side, float noise)
     }
 }
 
-void fab_augment(fab_rng *rng, const fab_augment_opts *o, const uint8_t *rgb, int in, int side, float *out, fab_warp *warp)
+void fab_augment(fab_rng *rng, const fab_augment_opts *o, const uint8_t *rgb, int in, int side,
+                 float *out, fab_warp *warp)
 {
     fab_warp w;
     float table[256];
@@ -138,7 +148,8 @@ void fab_augment(fab_rng *rng, const fab_augment_opts *o, const uint8_t *rgb, in
         for (int x = 0; x < side; x++) {
             float px = ((float)x + 0.5f) * step, py = ((float)y + 0.5f) * step;
             float *p = out + ((size_t)y * (size_t)side + (size_t)x) * 3;
-            sample(rgb, in, w.m[0] * px + w.m[1] * py + w.m[2], w.m[3] * px + w.m[4] * py + w.m[5], table, p);
+            sample(rgb, in, w.m[0] * px + w.m[1] * py + w.m[2], w.m[3] * px + w.m[4] * py + w.m[5],
+                   table, p);
             if (colour != 1.0f) saturate(p, colour);
         }
     if (soft) blur(out, side);

@@ -3,7 +3,8 @@
  *   out pixel p (0..1)  ->  source  A (p - 1/2) + t,   A = scale * rotation * shear-free * mirror
  *   value = ((u8 / 255 - 1/2) / 1/2) after contrast, brightness, gamma, blur, noise, cut-out
  *
- * Places outside the picture are black (-1). The same rng state gives the same view. About 1 ms at 160 x 160.
+ * Places outside the picture are black (-1). The same rng state gives the same view. About 1 ms
+ * at 160 x 160.
  */
 #ifndef FAB_DATA_AUGMENT_H
 #define FAB_DATA_AUGMENT_H
@@ -12,7 +13,8 @@
 #include "base/err.h"
 #include "base/rng.h"
 
-/* Where an output place lies in the source, both in fractions of the side: x' = m[0] x + m[1] y + m[2], y' = m[3] x + .. */
+/* Where an output place lies in the source, both in fractions of the side: x' = m[0] x + m[1] y
+ * + m[2], y' = m[3] x + .. */
 typedef struct {
     float m[6];
     bool mirrored;
@@ -22,7 +24,7 @@ typedef struct {
     float scale_min, scale_max; /* side of the crop as a fraction of the picture; 1, 1: none */
     float aspect;               /* log-uniform stretch up to this factor; 0 none */
     float rotate_deg;           /* uniform in +-; 0 none */
-    float shift;                /* uniform in +-, fraction of the side, besides what the crop leaves free */
+    float shift; /* uniform in +-, fraction of the side, besides what the crop leaves free */
     bool flip, flip_vertical;   /* each with probability 1/2 */
     bool quarter_turns;         /* skin and blood have no up */
     float brightness, contrast; /* +- in [0,1] units; factor in 1 +- */
@@ -33,14 +35,21 @@ typedef struct {
     float cutout;               /* probability of one grey square of 1/8 to 1/4 of the side */
 } fab_augment_opts;
 
-#define FAB_AUGMENT_NONE { .scale_min = 1, .scale_max = 1 }
-#define FAB_AUGMENT_DEFAULTS                                                                                             \
-    { .scale_min = 0.7f, .scale_max = 1.05f, .aspect = 0.1f, .rotate_deg = 10, .shift = 0.05f, .brightness = 0.1f,         \
-      .contrast = 0.2f, .saturation = 0.1f, .gamma = 0.2f, .noise = 0.03f, .blur = 0.1f, .cutout = 0.2f }
+#define FAB_AUGMENT_NONE                                                                           \
+    {                                                                                              \
+        .scale_min = 1, .scale_max = 1                                                             \
+    }
+#define FAB_AUGMENT_DEFAULTS                                                                       \
+    {                                                                                              \
+        .scale_min = 0.7f, .scale_max = 1.05f, .aspect = 0.1f, .rotate_deg = 10, .shift = 0.05f,   \
+        .brightness = 0.1f, .contrast = 0.2f, .saturation = 0.1f, .gamma = 0.2f, .noise = 0.03f,   \
+        .blur = 0.1f, .cutout = 0.2f                                                               \
+    }
 
-/* rgb: [in, in, 3] u8; out: [side, side, 3] f32 in -1..1. in and side at least 8. warp (may be NULL) receives the
- * geometry for dense.h. */
-void fab_augment(fab_rng *rng, const fab_augment_opts *o, const uint8_t *rgb, int in, int side, float *out, fab_warp *warp);
+/* rgb: [in, in, 3] u8; out: [side, side, 3] f32 in -1..1. in and side at least 8. warp (may be
+ * NULL) receives the geometry for dense.h. */
+void fab_augment(fab_rng *rng, const fab_augment_opts *o, const uint8_t *rgb, int in, int side,
+                 float *out, fab_warp *warp);
 
 /* The plain evaluation transform, in == side: (u8 / 255 - 1/2) / 1/2. */
 void fab_to_float(const uint8_t *rgb, int side, float *out);

@@ -6,7 +6,8 @@
 #include "base/file.h"
 #include "data/split.h"
 
-static bool read_file(fab_qa_set *s, fab_bundle *b, const char *root, const char *file, fab_err *err)
+static bool read_file(fab_qa_set *s, fab_bundle *b, const char *root, const char *file,
+                      fab_err *err)
 {
     char *path = fab_path_join(b->cases.arena, root, file, err);
     return path && fab_qa_read(s, path, NULL, err);
@@ -15,7 +16,8 @@ static bool read_file(fab_qa_set *s, fab_bundle *b, const char *root, const char
 static bool read_rad(fab_bundle *b, const char *root, fab_err *err)
 {
     fab_qa_set all;
-    bool ok = fab_qa_init(&all, &b->images, err) && read_file(&all, b, root, "vqa_rad/train.jsonl", err) &&
+    bool ok = fab_qa_init(&all, &b->images, err) &&
+              read_file(&all, b, root, "vqa_rad/train.jsonl", err) &&
               fab_split_vqa_rad(&all, &b->rad, &b->rad_val, err);
     fab_qa_clear(&all);
     return ok;
@@ -34,7 +36,8 @@ static bool index_cases(fab_bundle *b, fab_err *err)
 static bool read_slake(fab_bundle *b, const char *root, const fab_bundle_opts *o, fab_err *err)
 {
     fab_qa_set all;
-    bool ok = fab_qa_init(&all, &b->images, err) && read_file(&all, b, root, "slake/train.jsonl", err) &&
+    bool ok = fab_qa_init(&all, &b->images, err) &&
+              read_file(&all, b, root, "slake/train.jsonl", err) &&
               read_file(&b->slake_val, b, root, "slake/val.jsonl", err);
     for (int32_t i = 0; ok && o->share_val && i < b->cases.n; i++)
         if (b->cases.items[i].set == FAB_SET_SLAKE) b->cases.items[i].val = false;
@@ -50,20 +53,24 @@ static bool read_slake(fab_bundle *b, const char *root, const fab_bundle_opts *o
 
 static bool read_cases(fab_bundle *b, const char *root, fab_err *err)
 {
-    return fab_cases_slake(&b->cases, &b->images, root, err) && fab_cases_isic(&b->cases, &b->images, root, err) &&
-           fab_cases_kermany(&b->cases, &b->images, root, err) && fab_cases_bccd(&b->cases, &b->images, root, err);
+    return fab_cases_slake(&b->cases, &b->images, root, err) &&
+           fab_cases_isic(&b->cases, &b->images, root, err) &&
+           fab_cases_kermany(&b->cases, &b->images, root, err) &&
+           fab_cases_bccd(&b->cases, &b->images, root, err);
 }
 
 static bool generate(fab_bundle *b, const char *root, fab_err *err)
 {
-    fab_generate_opts train = FAB_GENERATE_DEFAULTS, val = FAB_GENERATE_DEFAULTS, captions = FAB_GENERATE_DEFAULTS;
+    fab_generate_opts train = FAB_GENERATE_DEFAULTS, val = FAB_GENERATE_DEFAULTS,
+                      captions = FAB_GENERATE_DEFAULTS;
     val.train = false;
     val.val = true;
     captions.per_fact = 4;
     char *kg = fab_path_join(b->cases.arena, root, "slake/kg.jsonl", err);
     return kg && fab_generate_qa(&b->cases, &train, &b->made, err) &&
            fab_generate_exam(&b->cases, &val, &b->made_val, err) &&
-           fab_generate_captions(&b->cases, &captions, &b->captions, err) && fab_generate_kg(kg, 1, &b->facts, err);
+           fab_generate_captions(&b->cases, &captions, &b->captions, err) &&
+           fab_generate_kg(kg, 1, &b->facts, err);
 }
 
 bool fab_bundle_open(fab_bundle *b, const char *root, const fab_bundle_opts *opts, fab_err *err)
@@ -72,17 +79,21 @@ bool fab_bundle_open(fab_bundle *b, const char *root, const fab_bundle_opts *opt
     const fab_bundle_opts *o = opts ? opts : &none;
     memset(b, 0, sizeof *b);
     bool ok = fab_paths_init(&b->images, err) && fab_cases_init(&b->cases, err);
-    fab_qa_set *sets[] = { &b->slake, &b->slake_val, &b->rad, &b->rad_val, &b->made, &b->made_val, &b->facts, &b->captions };
-    for (size_t i = 0; ok && i < sizeof sets / sizeof *sets; i++) ok = fab_qa_init(sets[i], &b->images, err);
-    ok = ok && read_cases(b, root, err) && read_slake(b, root, o, err) && read_rad(b, root, err) && index_cases(b, err) &&
-         generate(b, root, err) && (!o->corpus || fab_corpus_open(&b->corpus, root, 600, err));
+    fab_qa_set *sets[] = { &b->slake, &b->slake_val, &b->rad,   &b->rad_val,
+                           &b->made,  &b->made_val,  &b->facts, &b->captions };
+    for (size_t i = 0; ok && i < sizeof sets / sizeof *sets; i++)
+        ok = fab_qa_init(sets[i], &b->images, err);
+    ok = ok && read_cases(b, root, err) && read_slake(b, root, o, err) && read_rad(b, root, err) &&
+         index_cases(b, err) && generate(b, root, err) &&
+         (!o->corpus || fab_corpus_open(&b->corpus, root, 600, err));
     if (!ok) fab_bundle_clear(b);
     return ok;
 }
 
 void fab_bundle_clear(fab_bundle *b)
 {
-    fab_qa_set *sets[] = { &b->slake, &b->slake_val, &b->rad, &b->rad_val, &b->made, &b->made_val, &b->facts, &b->captions };
+    fab_qa_set *sets[] = { &b->slake, &b->slake_val, &b->rad,   &b->rad_val,
+                           &b->made,  &b->made_val,  &b->facts, &b->captions };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) fab_qa_clear(sets[i]);
     fab_corpus_clear(&b->corpus);
     fab_cases_clear(&b->cases);

@@ -1,4 +1,5 @@
-/* bundle: all of the training data under one root, read, generated and split; what a recipe starts from. */
+/* bundle: all of the training data under one root, read, generated and split; what a recipe
+ * starts from. */
 #ifndef FAB_DATA_BUNDLE_H
 #define FAB_DATA_BUNDLE_H
 
@@ -8,20 +9,23 @@
 typedef struct {
     fab_path_list images;
     fab_case_list cases;
-    int32_t *case_of;          /* [images.n]: the case of an image, -1 none (VQA-RAD) */
+    int32_t *case_of; /* [images.n]: the case of an image, -1 none (VQA-RAD) */
     fab_qa_set slake, slake_val, rad, rad_val; /* as the files have them */
-    fab_qa_set made, made_val; /* generated; made_val is the exam of the held-out classification cases */
-    fab_qa_set facts;          /* knowledge graph, text only */
-    fab_qa_set captions;       /* of training cases */
-    fab_corpus corpus;         /* empty unless asked for */
+    fab_qa_set made,
+        made_val;        /* generated; made_val is the exam of the held-out classification cases */
+    fab_qa_set facts;    /* knowledge graph, text only */
+    fab_qa_set captions; /* of training cases */
+    fab_corpus corpus;   /* empty unless asked for */
 } fab_bundle;
 
-/* SLAKE is split by image within each language only: 64 of the 96 pictures of its English val questions have Chinese
- * training questions (704 records), and 66 of 84 the other way round. By default every training record about a picture
- * of any val question is left out (1,425 of 9,043), so that a val figure tells about pictures never seen. */
+/* SLAKE is split by image within each language only: 64 of the 96 pictures of its English val
+ * questions have Chinese training questions (704 records), and 66 of 84 the other way round. By
+ * default every training record about a picture of any val question is left out (1,425 of
+ * 9,043), so that a val figure tells about pictures never seen. */
 typedef struct {
-    bool corpus;          /* read the text corpus too */
-    bool share_val;       /* keep SLAKE's training records and masks of pictures that val questions ask about */
+    bool corpus; /* read the text corpus too */
+    bool
+        share_val; /* keep SLAKE's training records and masks of val pictures */
 } fab_bundle_opts;
 
 /* root: ".../open". opts may be NULL. Errors name the file. */

@@ -1,4 +1,5 @@
-/* case: lists of cases, masks and boxes, and the classification sets. SLAKE's reader is case_slake.c. */
+/* case: lists of cases, masks and boxes, and the classification sets. SLAKE's reader is
+ * case_slake.c. */
 #include "data/case.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ void fab_cases_clear(fab_case_list *c)
     *c = (fab_case_list){ 0 };
 }
 
-fab_case *fab_case_new(fab_case_list *c, fab_set set, const char *id, const char *path, fab_path_list *images, fab_err *err)
+fab_case *fab_case_new(fab_case_list *c, fab_set set, const char *id, const char *path,
+                       fab_path_list *images, fab_err *err)
 {
     if (c->n == c->cap) {
         int32_t cap = c->cap ? c->cap * 2 : 1024;
@@ -58,11 +60,14 @@ bool fab_case_fact(fab_case_list *c, fab_case *x, const fab_fact *f, fab_err *er
     return true;
 }
 
-bool fab_case_say(fab_case_list *c, fab_case *x, fab_fact_kind kind, const char *noun, int yes, const char *en,
-                  const char *zh, fab_err *err)
+bool fab_case_say(fab_case_list *c, fab_case *x, fab_fact_kind kind, const char *noun, int yes,
+                  const char *en, const char *zh, fab_err *err)
 {
-    fab_fact f = { .kind = kind, .noun = noun ? fab_noun_find(noun) : -1, .yes = yes, .value = { en, zh } };
-    if (noun && f.noun < 0) return fab_fail(err, FAB_EINTERNAL, "no noun \"%s\" in fact_tables.c", noun);
+    fab_fact f = {
+        .kind = kind, .noun = noun ? fab_noun_find(noun) : -1, .yes = yes, .value = { en, zh }
+    };
+    if (noun && f.noun < 0)
+        return fab_fail(err, FAB_EINTERNAL, "no noun \"%s\" in fact_tables.c", noun);
     return fab_case_fact(c, x, &f, err);
 }
 
@@ -90,7 +95,8 @@ static void measure_mask(fab_case *x, const uint8_t *px, int w, int h, const int
     }
 }
 
-bool fab_case_mask(fab_case_list *c, fab_case *x, const char *path, const int8_t label_of[256], fab_err *err)
+bool fab_case_mask(fab_case_list *c, fab_case *x, const char *path, const int8_t label_of[256],
+                   fab_err *err)
 {
     fab_image_opts o = FAB_IMAGE_OPTS_DEFAULTS;
     o.trusted = true;
@@ -105,12 +111,13 @@ bool fab_case_mask(fab_case_list *c, fab_case *x, const char *path, const int8_t
             for (int i = 0; i < FAB_MAP_SIDE; i++) {
                 size_t sy = (size_t)((2 * y + 1) * im->height / (2 * FAB_MAP_SIDE));
                 size_t sx = (size_t)((2 * i + 1) * im->width / (2 * FAB_MAP_SIDE));
-                map[y * FAB_MAP_SIDE + i] = (uint8_t)(label_of[im->raw[sy * (size_t)im->width + sx]] + 1);
+                map[y * FAB_MAP_SIDE + i] =
+                    (uint8_t)(label_of[im->raw[sy * (size_t)im->width + sx]] + 1);
             }
         x->map = map;
     } else {
-        fab_fail(err, FAB_EUNSUPPORTED, "%s: a mask is 8-bit grey, this has %d samples of %d bits", path, im->samples,
-                 im->bits_allocated);
+        fab_fail(err, FAB_EUNSUPPORTED, "%s: a mask is 8-bit grey, this has %d samples of %d bits",
+                 path, im->samples, im->bits_allocated);
     }
     fab_image_free(im);
     return ok;
@@ -119,7 +126,8 @@ bool fab_case_mask(fab_case_list *c, fab_case *x, const char *path, const int8_t
 static int box_label(const char *name)
 {
     static const char *const other[][2] = {
-        { "Effusion", "effusion" }, { "Infiltrate", "infiltration" }, { "WBC", "wbc" }, { "RBC", "rbc" }, { "Platelets", "platelet" },
+        { "Effusion", "effusion" }, { "Infiltrate", "infiltration" }, { "WBC", "wbc" },
+        { "RBC", "rbc" },           { "Platelets", "platelet" },
     };
     int l = fab_label_find(name);
     for (size_t i = 0; l < 0 && i < sizeof other / sizeof *other; i++)
@@ -136,21 +144,26 @@ static bool read_box(const json_t *b, double width, double height, fab_box *out,
         return fab_fail(err, FAB_EFORMAT, "box_xywh: a list of 4 numbers expected");
     double v[4];
     for (size_t i = 0; i < 4; i++) {
-        if (!json_is_number(json_array_get(xywh, i))) return fab_fail(err, FAB_EFORMAT, "box_xywh: not a number");
+        if (!json_is_number(json_array_get(xywh, i)))
+            return fab_fail(err, FAB_EFORMAT, "box_xywh: not a number");
         v[i] = json_number_value(json_array_get(xywh, i));
-        if (!(v[i] >= -1e6 && v[i] <= 1e6)) return fab_fail(err, FAB_EFORMAT, "box_xywh: %g is out of range", v[i]);
+        if (!(v[i] >= -1e6 && v[i] <= 1e6))
+            return fab_fail(err, FAB_EFORMAT, "box_xywh: %g is out of range", v[i]);
     }
-    *out = (fab_box){ box_label(label), (float)(v[0] / width), (float)(v[1] / height), (float)(v[2] / width),
-                      (float)(v[3] / height) };
-    if (out->label < 0) return fab_fail(err, FAB_EFORMAT, "label: \"%.40s\" is not in the label table", label);
+    *out = (fab_box){ box_label(label), (float)(v[0] / width), (float)(v[1] / height),
+                      (float)(v[2] / width), (float)(v[3] / height) };
+    if (out->label < 0)
+        return fab_fail(err, FAB_EFORMAT, "label: \"%.40s\" is not in the label table", label);
     return true;
 }
 
-bool fab_case_boxes(fab_case_list *c, fab_case *x, const json_t *record, double width, double height, fab_err *err)
+bool fab_case_boxes(fab_case_list *c, fab_case *x, const json_t *record, double width,
+                    double height, fab_err *err)
 {
     const json_t *list = json_object_get(record, "boxes");
     if (!json_is_array(list)) return fab_fail(err, FAB_EFORMAT, "boxes: a list expected");
-    if (!(width >= 1 && height >= 1)) return fab_fail(err, FAB_EFORMAT, "width or height: %g x %g", width, height);
+    if (!(width >= 1 && height >= 1))
+        return fab_fail(err, FAB_EFORMAT, "width or height: %g x %g", width, height);
     size_t n = json_array_size(list);
     fab_box *boxes = fab_arena_take(c->arena, n * sizeof *boxes, err);
     if (!boxes) return false;
@@ -184,7 +197,9 @@ static bool read_set(reader *r, const char *root, const char *file, record_fn fn
     fab_jsonl j;
     fab_err mine = FAB_ERR_INIT;
     char *path = fab_path_join(r->cases->arena, root, file, err);
-    if (!path || !(r->dir = fab_path_dir(r->cases->arena, path, err)) || !fab_jsonl_open(&j, path, err)) return false;
+    if (!path || !(r->dir = fab_path_dir(r->cases->arena, path, err)) ||
+        !fab_jsonl_open(&j, path, err))
+        return false;
     for (json_t *o; (o = fab_jsonl_next(&j, &mine));) {
         bool ok = fn(r, o, &mine);
         json_decref(o);
@@ -231,8 +246,10 @@ static bool isic_facts(fab_case_list *c, fab_case *x, fab_err *err)
 {
     static const char *const lesions[][3] = { { "melanoma", "Melanoma", "黑色素瘤" },
                                               { "nevus", "Nevus", "痣" },
-                                              { "seborrheic keratosis", "Seborrheic Keratosis", "脂溢性角化病" } };
-    static const char *const signs[] = { "pigment network", "milia-like cyst", "globules", "negative network", "streaks" };
+                                              { "seborrheic keratosis", "Seborrheic Keratosis",
+                                                "脂溢性角化病" } };
+    static const char *const signs[] = { "pigment network", "milia-like cyst", "globules",
+                                         "negative network", "streaks" };
     bool ok = fab_case_say(c, x, FAB_FACT_MODALITY, NULL, -1, "Dermoscopy", "皮肤镜", err) &&
               fab_case_say(c, x, FAB_FACT_IS_MODALITY, "dermoscopy", 1, NULL, NULL, err) &&
               fab_case_say(c, x, FAB_FACT_IS_MODALITY, "CT", 0, NULL, NULL, err) &&
@@ -241,18 +258,23 @@ static bool isic_facts(fab_case_list *c, fab_case *x, fab_err *err)
     for (size_t i = 0; ok && i < 3; i++) {
         int yes = x->presence[fab_label_find(lesions[i][1])];
         ok = fab_case_say(c, x, FAB_FACT_HAS, lesions[i][0], yes, NULL, NULL, err) &&
-             (yes != 1 || fab_case_say(c, x, FAB_FACT_DIAGNOSIS, NULL, -1, lesions[i][1], lesions[i][2], err));
+             (yes != 1 ||
+              fab_case_say(c, x, FAB_FACT_DIAGNOSIS, NULL, -1, lesions[i][1], lesions[i][2], err));
     }
     for (size_t i = 0; ok && i < sizeof signs / sizeof *signs; i++)
-        ok = fab_case_say(c, x, FAB_FACT_ATTRIBUTE, signs[i], x->presence[fab_label_find(fab_nouns[fab_noun_find(signs[i])].answer_en)], NULL, NULL, err);
+        ok = fab_case_say(c, x, FAB_FACT_ATTRIBUTE, signs[i],
+                          x->presence[fab_label_find(fab_nouns[fab_noun_find(signs[i])].answer_en)],
+                          NULL, NULL, err);
     return ok;
 }
 
 static bool isic_record(reader *r, const json_t *o, fab_err *err)
 {
     fab_case *x = start(r, FAB_SET_ISIC, o, err);
-    const char *diagnosis = x ? fab_json_str(o, "diagnosis", err) : NULL, *mask = fab_json_str(o, "mask", NULL);
-    if (!diagnosis || !(x->diagnosis = fab_arena_strdup(r->cases->arena, diagnosis, err))) return false;
+    const char *diagnosis = x ? fab_json_str(o, "diagnosis", err) : NULL,
+               *mask = fab_json_str(o, "mask", NULL);
+    if (!diagnosis || !(x->diagnosis = fab_arena_strdup(r->cases->arena, diagnosis, err)))
+        return false;
     x->val = fab_split_val(FAB_SET_ISIC, x->group);
     rule_out(x, FAB_REGION_SKIN);
     absent_kind(x, FAB_KIND_MODALITY);
@@ -262,7 +284,8 @@ static bool isic_record(reader *r, const json_t *o, fab_err *err)
     mark(x, "skin_lesion", 1);
     mark(x, "abnormal", -1);
     int d = fab_label_find(diagnosis);
-    if (d < FAB_LABELS_SPATIAL) return fab_fail(err, FAB_EFORMAT, "diagnosis: \"%.40s\" is unknown", diagnosis);
+    if (d < FAB_LABELS_SPATIAL)
+        return fab_fail(err, FAB_EFORMAT, "diagnosis: \"%.40s\" is unknown", diagnosis);
     x->presence[d] = 1;
     const json_t *signs = json_object_get(o, "attributes");
     for (size_t i = 0; i < json_array_size(signs); i++) {
@@ -312,11 +335,15 @@ static bool kermany_facts(fab_case_list *c, fab_case *x, int cause, fab_err *err
 static bool kermany_record(reader *r, const json_t *o, fab_err *err)
 {
     fab_case *x = start(r, FAB_SET_KERMANY, o, err);
-    const char *label = x ? fab_json_str(o, "label", err) : NULL, *patient = label ? fab_json_str(o, "patient", err) : NULL;
+    const char *label = x ? fab_json_str(o, "label", err) : NULL,
+               *patient = label ? fab_json_str(o, "patient", err) : NULL;
     if (!patient || !(x->group = fab_arena_strdup(r->cases->arena, patient, err)) ||
         !(x->diagnosis = fab_arena_strdup(r->cases->arena, label, err)))
         return false;
-    int cause = !strcmp(label, "normal") ? 0 : !strcmp(label, "bacterial pneumonia") ? 1 : !strcmp(label, "viral pneumonia") ? 2 : -1;
+    int cause = !strcmp(label, "normal")                ? 0
+                : !strcmp(label, "bacterial pneumonia") ? 1
+                : !strcmp(label, "viral pneumonia")     ? 2
+                                                        : -1;
     if (cause < 0) return fab_fail(err, FAB_EFORMAT, "label: \"%.40s\" is unknown", label);
     x->val = fab_split_val(FAB_SET_KERMANY, patient);
     rule_out(x, FAB_REGION_CHEST);

@@ -1,8 +1,10 @@
-/* case_slake: SLAKE's cases, from masks, boxes and what its own training questions say about the same picture.
+/* case_slake: SLAKE's cases, from masks, boxes and what its own training questions say about the
+ * same picture.
  *
- * Which labels a mask lists completely depends on where SLAKE took the picture from: heads, necks, pelves and chests
- * from sets with all organs at risk drawn, abdomens partly (a mask of 5 labels or more is taken as complete), brain MRI
- * with tumour parts only, X-rays with boxes of diseases only.
+ * Which labels a mask lists completely depends on where SLAKE took the picture from: heads,
+ * necks, pelves and chests from sets with all organs at risk drawn, abdomens partly (a mask of 5
+ * labels or more is taken as complete), brain MRI with tumour parts only, X-rays with boxes of
+ * diseases only.
  */
 #include <string.h>
 #include <strings.h>
@@ -26,13 +28,17 @@ static void know(fab_case *x, int label, int present)
 
 /* ---- files ---- */
 
-static bool detection_record(slake *s, const json_t *o, const char *dir, const int8_t label_of[256], fab_err *err)
+static bool detection_record(slake *s, const json_t *o, const char *dir, const int8_t label_of[256],
+                             fab_err *err)
 {
     const char *image = fab_json_str(o, "image", err), *mask = fab_json_str(o, "mask", NULL);
     double w, h;
-    if (!image || !fab_json_num(o, "width", &w, err) || !fab_json_num(o, "height", &h, err)) return false;
+    if (!image || !fab_json_num(o, "width", &w, err) || !fab_json_num(o, "height", &h, err))
+        return false;
     char *path = fab_path_join(s->cases->arena, dir, image, err);
-    fab_case *x = path ? fab_case_new(s->cases, FAB_SET_SLAKE, fab_path_base(image), path, s->images, err) : NULL;
+    fab_case *x =
+        path ? fab_case_new(s->cases, FAB_SET_SLAKE, fab_path_base(image), path, s->images, err)
+             : NULL;
     if (!x || !fab_case_boxes(s->cases, x, o, w, h, err)) return false;
     if (!mask) return true;
     memset(x->area, 0, sizeof x->area); /* the mask measures better */
@@ -68,9 +74,9 @@ static uint8_t region_of(const char *organ, const char **code)
         const char *organ, *code;
         uint8_t bit;
     } rows[] = {
-        { "Brain", "head", FAB_REGION_HEAD },       { "Lung", "chest", FAB_REGION_CHEST },
-        { "Chest", "chest", FAB_REGION_CHEST },     { "Abdomen", "abdomen", FAB_REGION_ABDOMEN },
-        { "Pelvic", "pelvis", FAB_REGION_PELVIS },  { "Neck", "neck", FAB_REGION_NECK },
+        { "Brain", "head", FAB_REGION_HEAD },      { "Lung", "chest", FAB_REGION_CHEST },
+        { "Chest", "chest", FAB_REGION_CHEST },    { "Abdomen", "abdomen", FAB_REGION_ABDOMEN },
+        { "Pelvic", "pelvis", FAB_REGION_PELVIS }, { "Neck", "neck", FAB_REGION_NECK },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!strncmp(organ, rows[i].organ, strlen(rows[i].organ))) {
@@ -98,40 +104,50 @@ static bool organs_complete(const fab_case *x, const char *organ, bool ct)
 {
     int n = present_labels(x, FAB_KIND_ORGAN);
     if (!ct || !x->map) return false;
-    if (!strncmp(organ, "Brain_", 6) || !strncmp(organ, "Neck", 4) || !strncmp(organ, "Pelvic", 6)) return n > 0;
+    if (!strncmp(organ, "Brain_", 6) || !strncmp(organ, "Neck", 4) || !strncmp(organ, "Pelvic", 6))
+        return n > 0;
     return n >= (strncmp(organ, "Chest", 5) ? 5 : 4);
 }
 
 /* Modality, plane and region of the picture, and what they rule out. */
 static void place(fab_case *x, const fab_qa *q)
 {
-    const char *region = "", *modality = !strcmp(q->modality, "CT") ? "ct" : !strcmp(q->modality, "MRI") ? "mri" : "xray";
+    const char *region = "", *modality = !strcmp(q->modality, "CT")    ? "ct"
+                                         : !strcmp(q->modality, "MRI") ? "mri"
+                                                                       : "xray";
     uint8_t bit = region_of(q->organ, &region);
-    bool ct = !strcmp(modality, "ct"), xray = !strcmp(modality, "xray"), complete = organs_complete(x, q->organ, ct);
+    bool ct = !strcmp(modality, "ct"), xray = !strcmp(modality, "xray"),
+         complete = organs_complete(x, q->organ, ct);
     one_of(x, FAB_KIND_MODALITY, modality);
     for (int l = 0; l < FAB_LABELS; l++) {
-        if (!strcmp(fab_labels[l].code, "t1") || !strcmp(fab_labels[l].code, "t2")) x->presence[l] = strcmp(modality, "mri") ? 0 : -1;
+        if (!strcmp(fab_labels[l].code, "t1") || !strcmp(fab_labels[l].code, "t2"))
+            x->presence[l] = strcmp(modality, "mri") ? 0 : -1;
     }
     one_of(x, FAB_KIND_PLANE, xray ? "coronal" : "transverse"); /* no exception in the set */
     if (bit) one_of(x, FAB_KIND_REGION, region);
     bool tumours = !strcmp(modality, "mri") && !strncmp(q->organ, "Brain", 5);
     for (int l = 0; l < FAB_LABELS; l++) {
         const fab_label *row = &fab_labels[l];
-        if (x->presence[l] == 1 || row->kind == FAB_KIND_MODALITY || row->kind == FAB_KIND_PLANE || row->kind == FAB_KIND_REGION)
+        if (x->presence[l] == 1 || row->kind == FAB_KIND_MODALITY || row->kind == FAB_KIND_PLANE ||
+            row->kind == FAB_KIND_REGION)
             continue;
         bool elsewhere = bit && !(row->regions & bit);
         bool undrawn = l < FAB_LABELS_SPATIAL && row->mask_value &&
-                       ((complete && row->kind == FAB_KIND_ORGAN) || (tumours && row->kind == FAB_KIND_ABNORMALITY && x->map));
-        bool chest_film = !xray && row->kind == FAB_KIND_ABNORMALITY && l < FAB_LABELS_SPATIAL && !row->mask_value;
+                       ((complete && row->kind == FAB_KIND_ORGAN) ||
+                        (tumours && row->kind == FAB_KIND_ABNORMALITY && x->map));
+        bool chest_film = !xray && row->kind == FAB_KIND_ABNORMALITY && l < FAB_LABELS_SPATIAL &&
+                          !row->mask_value;
         if (elsewhere || undrawn || (chest_film && !(bit & FAB_REGION_CHEST))) know(x, l, 0);
     }
-    if (!strncmp(q->organ, "Brain", 5) && strcmp(q->organ, "Brain_Face")) know(x, fab_label_find("brain"), 1);
+    if (!strncmp(q->organ, "Brain", 5) && strcmp(q->organ, "Brain_Face"))
+        know(x, fab_label_find("brain"), 1);
     if (!xray) return;
     static const char *const seen[] = { "heart", "lung", "left_lung", "right_lung" };
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) know(x, fab_label_find(seen[i]), 1);
 }
 
-/* A yes or no about a noun becomes presence where a label is named alone; "no kidney" means neither. */
+/* A yes or no about a noun becomes presence where a label is named alone; "no kidney" means
+ * neither. */
 static void noun_presence(fab_case *x, int noun, int yes)
 {
     const fab_noun *n = &fab_nouns[noun];
@@ -147,9 +163,14 @@ static void noun_presence(fab_case *x, int noun, int yes)
 static int disease_label(const char *s, size_t n)
 {
     static const char *const same[][2] = {
-        { "Pulmonary Nodule", "nodule" }, { "Noudle", "nodule" },    { "Pulmonary Mass", "mass" },
-        { "Effusion", "effusion" },       { "Cardiomegal", "cardiomegaly" }, { "Cardiomega", "cardiomegaly" },
-        { "Pulmonary Infiltration", "infiltration" }, { "Brian Edema", "brain_edema" },
+        { "Pulmonary Nodule", "nodule" },
+        { "Noudle", "nodule" },
+        { "Pulmonary Mass", "mass" },
+        { "Effusion", "effusion" },
+        { "Cardiomegal", "cardiomegaly" },
+        { "Cardiomega", "cardiomegaly" },
+        { "Pulmonary Infiltration", "infiltration" },
+        { "Brian Edema", "brain_edema" },
     };
     char word[64];
     if (n >= sizeof word) return -1;
@@ -190,8 +211,10 @@ static void absorb(fab_case *x, const fab_fact *f)
         if (f->value[FAB_EN]) disease_presence(x, f->value[FAB_EN]);
         break;
     case FAB_FACT_WEIGHTING:
-        if (f->value[FAB_EN] && !strcasecmp(f->value[FAB_EN], "T1")) know(x, fab_label_find("t1"), 1), know(x, fab_label_find("t2"), 0);
-        if (f->value[FAB_EN] && !strcasecmp(f->value[FAB_EN], "T2")) know(x, fab_label_find("t2"), 1), know(x, fab_label_find("t1"), 0);
+        if (f->value[FAB_EN] && !strcasecmp(f->value[FAB_EN], "T1"))
+            know(x, fab_label_find("t1"), 1), know(x, fab_label_find("t2"), 0);
+        if (f->value[FAB_EN] && !strcasecmp(f->value[FAB_EN], "T2"))
+            know(x, fab_label_find("t2"), 1), know(x, fab_label_find("t1"), 0);
         break;
     default: break;
     }
@@ -249,20 +272,29 @@ static bool state_facts(slake *s, fab_case *x, fab_err *err)
         switch (fab_labels[l].kind) {
         case FAB_KIND_ORGAN: kind = FAB_FACT_CONTAINS; break;
         case FAB_KIND_ABNORMALITY: kind = FAB_FACT_HAS; break;
-        case FAB_KIND_MODALITY: kind = n->en[0] == 'T' ? FAB_FACT_IS_WEIGHTING : FAB_FACT_IS_MODALITY; break;
+        case FAB_KIND_MODALITY:
+            kind = n->en[0] == 'T' ? FAB_FACT_IS_WEIGHTING : FAB_FACT_IS_MODALITY;
+            break;
         case FAB_KIND_PLANE: kind = FAB_FACT_IS_PLANE; break;
         case FAB_KIND_REGION: kind = FAB_FACT_STUDY_OF; break;
         default: break;
         }
-        bool skin_or_blood = fab_labels[l].regions & (FAB_REGION_SKIN | FAB_REGION_BLOOD) && fab_labels[l].kind != FAB_KIND_ABNORMALITY;
+        bool skin_or_blood = fab_labels[l].regions & (FAB_REGION_SKIN | FAB_REGION_BLOOD) &&
+                             fab_labels[l].kind != FAB_KIND_ABNORMALITY;
         if (kind == FAB_FACTS || skin_or_blood || (l == fab_label_find("skin_lesion"))) continue;
         if (kind == FAB_FACT_IS_WEIGHTING && x->presence[fab_label_find("mri")] != 1) continue;
         if (!fab_case_say(s->cases, x, kind, n->en, state, NULL, NULL, err)) return false;
         if (state != 1) continue;
         bool ok = true;
-        if (kind == FAB_FACT_IS_MODALITY) ok = fab_case_say(s->cases, x, FAB_FACT_MODALITY, NULL, -1, n->answer_en, n->answer_zh, err);
-        if (kind == FAB_FACT_IS_PLANE) ok = fab_case_say(s->cases, x, FAB_FACT_PLANE, NULL, -1, n->answer_en, n->answer_zh, err);
-        if (kind == FAB_FACT_STUDY_OF) ok = fab_case_say(s->cases, x, FAB_FACT_REGION, NULL, -1, n->answer_en, n->answer_zh, err);
+        if (kind == FAB_FACT_IS_MODALITY)
+            ok = fab_case_say(s->cases, x, FAB_FACT_MODALITY, NULL, -1, n->answer_en, n->answer_zh,
+                              err);
+        if (kind == FAB_FACT_IS_PLANE)
+            ok = fab_case_say(s->cases, x, FAB_FACT_PLANE, NULL, -1, n->answer_en, n->answer_zh,
+                              err);
+        if (kind == FAB_FACT_STUDY_OF)
+            ok = fab_case_say(s->cases, x, FAB_FACT_REGION, NULL, -1, n->answer_en, n->answer_zh,
+                              err);
         if (!ok) return false;
     }
     return true;
@@ -270,25 +302,33 @@ static bool state_facts(slake *s, fab_case *x, fab_err *err)
 
 static bool pair_counts(slake *s, fab_case *x, fab_err *err)
 {
-    static const char *const pairs[][3] = { { "kidney", "left_kidney", "right_kidney" }, { "lung", "left_lung", "right_lung" },
-                                            { "femoral head", "left_femoral_head", "right_femoral_head" },
-                                            { "temporal lobe", "left_temporal_lobe", "right_temporal_lobe" },
-                                            { "mandible", "left_mandible", "right_mandible" },
-                                            { "parotid", "left_parotid", "right_parotid" } };
+    static const char *const pairs[][3] = {
+        { "kidney", "left_kidney", "right_kidney" },
+        { "lung", "left_lung", "right_lung" },
+        { "femoral head", "left_femoral_head", "right_femoral_head" },
+        { "temporal lobe", "left_temporal_lobe", "right_temporal_lobe" },
+        { "mandible", "left_mandible", "right_mandible" },
+        { "parotid", "left_parotid", "right_parotid" }
+    };
     static const char *const digits[] = { "0", "1", "2" };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        int a = x->presence[fab_label_find(pairs[i][1])], b = x->presence[fab_label_find(pairs[i][2])];
+        int a = x->presence[fab_label_find(pairs[i][1])],
+            b = x->presence[fab_label_find(pairs[i][2])];
         if (a < 0 || b < 0) continue;
-        if (!fab_case_say(s->cases, x, FAB_FACT_COUNT, pairs[i][0], -1, digits[a + b], digits[a + b], err)) return false;
+        if (!fab_case_say(s->cases, x, FAB_FACT_COUNT, pairs[i][0], -1, digits[a + b],
+                          digits[a + b], err))
+            return false;
     }
     return true;
 }
 
 static void whole_organs(fab_case *x)
 {
-    static const char *const rows[][3] = { { "lung", "left_lung", "right_lung" }, { "kidney", "left_kidney", "right_kidney" } };
+    static const char *const rows[][3] = { { "lung", "left_lung", "right_lung" },
+                                           { "kidney", "left_kidney", "right_kidney" } };
     for (int i = 0; i < 2; i++) {
-        int a = x->presence[fab_label_find(rows[i][1])], b = x->presence[fab_label_find(rows[i][2])];
+        int a = x->presence[fab_label_find(rows[i][1])],
+            b = x->presence[fab_label_find(rows[i][2])];
         int whole = fab_label_find(rows[i][0]);
         if (a == 1 || b == 1) x->presence[whole] = 1;
         else if (a == 0 && b == 0 && x->presence[whole] < 0) x->presence[whole] = 0;
@@ -320,13 +360,16 @@ static bool with_records(slake *s, const char *dir, fab_err *err)
 {
     fab_qa_set train = { 0 }, val = { 0 };
     fab_arena *a = s->cases->arena;
-    char *train_path = fab_path_join(a, dir, "train.jsonl", err), *val_path = fab_path_join(a, dir, "val.jsonl", err);
-    bool ok = train_path && val_path && fab_qa_init(&train, s->images, err) && fab_qa_init(&val, s->images, err) &&
-              fab_qa_read(&train, train_path, NULL, err) && fab_qa_read(&val, val_path, NULL, err);
+    char *train_path = fab_path_join(a, dir, "train.jsonl", err),
+         *val_path = fab_path_join(a, dir, "val.jsonl", err);
+    bool ok = train_path && val_path && fab_qa_init(&train, s->images, err) &&
+              fab_qa_init(&val, s->images, err) && fab_qa_read(&train, train_path, NULL, err) &&
+              fab_qa_read(&val, val_path, NULL, err);
     s->n_images = s->images->n;
     s->of_image = ok ? fab_new_array((size_t)s->n_images + 1, sizeof *s->of_image, err) : NULL;
     if (s->of_image) {
-        for (int32_t i = s->first; i < s->cases->n; i++) s->of_image[s->cases->items[i].image] = &s->cases->items[i];
+        for (int32_t i = s->first; i < s->cases->n; i++)
+            s->of_image[s->cases->items[i].image] = &s->cases->items[i];
         mark_val(s, &val);
         ok = read_facts(s, &train, err) && finish(s, err);
     } else {

@@ -20,7 +20,8 @@ static const source sources[] = {
     { "text_zh/toyhom.jsonl", "toyhom", "question", "answer", FAB_ZH },
 };
 
-/* Bytes of s to keep: at most max_chars characters, ending after the last full stop of that stretch if it has one. */
+/* Bytes of s to keep: at most max_chars characters, ending after the last full stop of that
+ * stretch if it has one. */
 static size_t cut_at(const char *s, int max_chars)
 {
     size_t n = strlen(s), i = 0, stop = 0;
@@ -29,7 +30,8 @@ static size_t cut_at(const char *s, int max_chars)
         int len = fab_utf8_next(s + i, n - i, &cp);
         i += len ? (size_t)len : 1;
         bool latin_stop = cp == '.' && (i >= n || s[i] == ' ' || s[i] == '\n');
-        if (len && (latin_stop || cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)) stop = i; /* 。！？ */
+        if (len && (latin_stop || cp == 0x3002 || cp == 0xff01 || cp == 0xff1f))
+            stop = i; /* 。！？ */
     }
     return i >= n ? n : stop ? stop : i;
 }
@@ -61,7 +63,8 @@ static bool read_line(fab_corpus *c, const source *s, const json_t *o, int max_c
     return add(c, &t, max_chars, err);
 }
 
-static bool read_source(fab_corpus *c, const source *s, const char *root, int max_chars, fab_err *err)
+static bool read_source(fab_corpus *c, const source *s, const char *root, int max_chars,
+                        fab_err *err)
 {
     fab_jsonl j;
     fab_err mine = FAB_ERR_INIT;

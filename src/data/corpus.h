@@ -1,4 +1,5 @@
-/* corpus: text without pictures for the language stage: a prompt (may be "") and what follows it. */
+/* corpus: text without pictures for the language stage: a prompt (may be "") and what follows
+ * it. */
 #ifndef FAB_DATA_CORPUS_H
 #define FAB_DATA_CORPUS_H
 
@@ -8,7 +9,7 @@ typedef struct {
     const char *prompt, *answer;
     const char *source; /* medquad, pubmedqa, roco, huatuo, toyhom */
     fab_lang lang;
-    bool val;           /* 2 % by hash of the id */
+    bool val; /* 2 % by hash of the id */
 } fab_text;
 
 typedef struct {
@@ -17,8 +18,8 @@ typedef struct {
     int64_t n, cap;
 } fab_corpus;
 
-/* Reads the five sets under root (".../open"). A missing or broken file is an error. max_chars > 0 cuts longer answers
- * after the last sentence that fits. */
+/* Reads the five sets under root (".../open"). A missing or broken file is an error. max_chars >
+ * 0 cuts longer answers after the last sentence that fits. */
 bool fab_corpus_open(fab_corpus *c, const char *root, int max_chars, fab_err *err);
 void fab_corpus_clear(fab_corpus *c);
 

@@ -17,7 +17,8 @@ static void add_sample(const fab_case *c, float u, float v, bool mirrored, float
     uint64_t hit = 0; /* boxes of one label overlap: count the place once */
     for (int b = 0; b < c->n_boxes; b++) {
         const fab_box *x = &c->boxes[b];
-        if (u < x->x || v < x->y || u >= x->x + x->w || v >= x->y + x->h || hit >> x->label & 1) continue;
+        if (u < x->x || v < x->y || u >= x->x + x->w || v >= x->y + x->h || hit >> x->label & 1)
+            continue;
         hit |= (uint64_t)1 << x->label;
         cell[mirrored ? fab_labels[x->label].mirror : x->label] += share;
     }
@@ -32,7 +33,8 @@ static void fill_cell(const fab_case *c, const fab_warp *w, int G, int row, int 
         for (int i = 0; i < k; i++) {
             float x = ((float)col + ((float)i + 0.5f) / (float)k) / (float)G;
             float y = ((float)row + ((float)j + 0.5f) / (float)k) / (float)G;
-            float u = w ? w->m[0] * x + w->m[1] * y + w->m[2] : x, v = w ? w->m[3] * x + w->m[4] * y + w->m[5] : y;
+            float u = w ? w->m[0] * x + w->m[1] * y + w->m[2] : x,
+                  v = w ? w->m[3] * x + w->m[4] * y + w->m[5] : y;
             add_sample(c, u, v, w && w->mirrored, share, cell);
         }
 }
@@ -52,5 +54,6 @@ void fab_dense_target(const fab_case *c, const fab_warp *warp, int G, float *tar
 
 void fab_presence_target(const fab_case *c, const fab_warp *warp, float out[FAB_LABELS])
 {
-    for (int l = 0; l < FAB_LABELS; l++) out[l] = c->presence[warp && warp->mirrored ? fab_labels[l].mirror : l];
+    for (int l = 0; l < FAB_LABELS; l++)
+        out[l] = c->presence[warp && warp->mirrored ? fab_labels[l].mirror : l];
 }

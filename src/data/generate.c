@@ -6,18 +6,37 @@
 #include "base/hash.h"
 #include "base/json.h"
 
-static const char *const made_source[FAB_SETS] = { "SLAKE made", "VQA-RAD made", "ISIC made", "KERMANY made", "BCCD made" };
+static const char *const made_source[FAB_SETS] = { "SLAKE made", "VQA-RAD made", "ISIC made",
+                                                   "KERMANY made", "BCCD made" };
 
 static const char *const content_types[FAB_FACTS] = {
-    [FAB_FACT_MODALITY] = "Modality", [FAB_FACT_WEIGHTING] = "Modality", [FAB_FACT_PLANE] = "Plane",
-    [FAB_FACT_PART] = "Position", [FAB_FACT_REGION] = "Position", [FAB_FACT_LARGEST] = "Size",
-    [FAB_FACT_DISEASES] = "Abnormality", [FAB_FACT_WHERE_ABNORMAL] = "Position", [FAB_FACT_ABNORMAL_ORGAN] = "Abnormality",
-    [FAB_FACT_KINDS] = "Quantity", [FAB_FACT_ORGAN_COUNT] = "Quantity", [FAB_FACT_DAMAGE] = "KG",
-    [FAB_FACT_WHERE] = "Position", [FAB_FACT_COUNT] = "Quantity", [FAB_FACT_COLOUR] = "Color", [FAB_FACT_SHAPE] = "Shape",
-    [FAB_FACT_DIAGNOSIS] = "Abnormality", [FAB_FACT_CAUSE] = "Abnormality", [FAB_FACT_IS_MODALITY] = "Modality",
-    [FAB_FACT_IS_WEIGHTING] = "Modality", [FAB_FACT_IS_PLANE] = "Plane", [FAB_FACT_STUDY_OF] = "Organ",
-    [FAB_FACT_ABNORMAL] = "Abnormality", [FAB_FACT_HEALTHY] = "Abnormality", [FAB_FACT_HAS] = "Abnormality",
-    [FAB_FACT_SIDE_ABNORMAL] = "Abnormality", [FAB_FACT_ATTRIBUTE] = "Abnormality",
+    [FAB_FACT_MODALITY] = "Modality",
+    [FAB_FACT_WEIGHTING] = "Modality",
+    [FAB_FACT_PLANE] = "Plane",
+    [FAB_FACT_PART] = "Position",
+    [FAB_FACT_REGION] = "Position",
+    [FAB_FACT_LARGEST] = "Size",
+    [FAB_FACT_DISEASES] = "Abnormality",
+    [FAB_FACT_WHERE_ABNORMAL] = "Position",
+    [FAB_FACT_ABNORMAL_ORGAN] = "Abnormality",
+    [FAB_FACT_KINDS] = "Quantity",
+    [FAB_FACT_ORGAN_COUNT] = "Quantity",
+    [FAB_FACT_DAMAGE] = "KG",
+    [FAB_FACT_WHERE] = "Position",
+    [FAB_FACT_COUNT] = "Quantity",
+    [FAB_FACT_COLOUR] = "Color",
+    [FAB_FACT_SHAPE] = "Shape",
+    [FAB_FACT_DIAGNOSIS] = "Abnormality",
+    [FAB_FACT_CAUSE] = "Abnormality",
+    [FAB_FACT_IS_MODALITY] = "Modality",
+    [FAB_FACT_IS_WEIGHTING] = "Modality",
+    [FAB_FACT_IS_PLANE] = "Plane",
+    [FAB_FACT_STUDY_OF] = "Organ",
+    [FAB_FACT_ABNORMAL] = "Abnormality",
+    [FAB_FACT_HEALTHY] = "Abnormality",
+    [FAB_FACT_HAS] = "Abnormality",
+    [FAB_FACT_SIDE_ABNORMAL] = "Abnormality",
+    [FAB_FACT_ATTRIBUTE] = "Abnormality",
 };
 
 static uint32_t mix(const char *id, int a, int b)
@@ -33,7 +52,9 @@ static uint32_t mix(const char *id, int a, int b)
 /* "Does it contain": all that is there, and about as many that are not, chosen by hash. */
 static bool too_many(const fab_case *x, const fab_fact *f)
 {
-    if ((f->kind != FAB_FACT_CONTAINS && f->kind != FAB_FACT_HAS) || f->yes || x->set != FAB_SET_SLAKE) return false;
+    if ((f->kind != FAB_FACT_CONTAINS && f->kind != FAB_FACT_HAS) || f->yes ||
+        x->set != FAB_SET_SLAKE)
+        return false;
     uint32_t there = 0, not_there = 0;
     for (int i = 0; i < x->n_facts; i++)
         if (x->facts[i].kind == f->kind) x->facts[i].yes ? there++ : not_there++;
@@ -49,8 +70,12 @@ typedef struct {
 
 static bool emit(maker *m, const fab_fact *f, const fab_template *t, fab_err *err)
 {
-    fab_qa q = { .id = m->x->id, .image = m->x->image, .lang = t->lang, .weight = m->o->weight,
-                 .source = made_source[m->x->set], .content_type = content_types[f->kind] ? content_types[f->kind] : "Organ" };
+    fab_qa q = { .id = m->x->id,
+                 .image = m->x->image,
+                 .lang = t->lang,
+                 .weight = m->o->weight,
+                 .source = made_source[m->x->set],
+                 .content_type = content_types[f->kind] ? content_types[f->kind] : "Organ" };
     if (!fab_fact_word(f, t, m->scratch, &q.question, &q.answer, err)) return false;
     q.closed = t->yes || fab_closed_guess(q.question, q.answer);
     return fab_qa_add(m->out, &q, err);
@@ -81,7 +106,8 @@ static bool chosen(const fab_case *x, const fab_generate_opts *o)
 
 typedef bool (*fact_filter)(const fab_case *x, const fab_fact *f);
 
-static bool make(const fab_case_list *cases, const fab_generate_opts *o, fact_filter wanted, fab_qa_set *out, fab_err *err)
+static bool make(const fab_case_list *cases, const fab_generate_opts *o, fact_filter wanted,
+                 fab_qa_set *out, fab_err *err)
 {
     maker m = { .o = o, .out = out, .scratch = fab_arena_new(0, err) };
     bool ok = m.scratch != NULL;
@@ -89,7 +115,8 @@ static bool make(const fab_case_list *cases, const fab_generate_opts *o, fact_fi
         m.x = &cases->items[i];
         for (int k = 0; ok && chosen(m.x, o) && k < m.x->n_facts; k++) {
             if (!wanted(m.x, &m.x->facts[k])) continue;
-            for (int lang = 0; ok && lang < FAB_LANGS; lang++) ok = emit_fact(&m, &m.x->facts[k], (fab_lang)lang, err);
+            for (int lang = 0; ok && lang < FAB_LANGS; lang++)
+                ok = emit_fact(&m, &m.x->facts[k], (fab_lang)lang, err);
         }
         if (m.scratch) fab_arena_reset(m.scratch);
     }
@@ -97,38 +124,44 @@ static bool make(const fab_case_list *cases, const fab_generate_opts *o, fact_fi
     return ok;
 }
 
-static bool for_training(const fab_case *x, const fab_fact *f)
-{
-    return !too_many(x, f);
-}
+static bool for_training(const fab_case *x, const fab_fact *f) { return !too_many(x, f); }
 
 static bool for_exam(const fab_case *x, const fab_fact *f)
 {
     if (x->set == FAB_SET_SLAKE || x->set == FAB_SET_VQA_RAD) return false;
-    return f->kind == FAB_FACT_HAS || f->kind == FAB_FACT_DIAGNOSIS || f->kind == FAB_FACT_CAUSE || f->kind == FAB_FACT_COUNT;
+    return f->kind == FAB_FACT_HAS || f->kind == FAB_FACT_DIAGNOSIS || f->kind == FAB_FACT_CAUSE ||
+           f->kind == FAB_FACT_COUNT;
 }
 
-bool fab_generate_qa(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out, fab_err *err)
+bool fab_generate_qa(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out,
+                     fab_err *err)
 {
     return make(cases, o, for_training, out, err);
 }
 
-bool fab_generate_exam(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out, fab_err *err)
+bool fab_generate_exam(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out,
+                       fab_err *err)
 {
     fab_generate_opts one = *o;
     one.per_fact = 1;
     return make(cases, &one, for_exam, out, err);
 }
 
-bool fab_generate_captions(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out, fab_err *err)
+bool fab_generate_captions(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out,
+                           fab_err *err)
 {
     fab_arena *scratch = fab_arena_new(0, err);
     bool ok = scratch != NULL;
     for (int32_t i = 0; ok && i < cases->n; i++) {
         const fab_case *x = &cases->items[i];
         for (int k = 0; ok && chosen(x, o) && k < o->per_fact * FAB_LANGS; k++) {
-            fab_qa q = { .id = x->id, .image = x->image, .question = "", .lang = (fab_lang)(k % FAB_LANGS),
-                         .weight = o->weight, .source = made_source[x->set], .content_type = "Caption" };
+            fab_qa q = { .id = x->id,
+                         .image = x->image,
+                         .question = "",
+                         .lang = (fab_lang)(k % FAB_LANGS),
+                         .weight = o->weight,
+                         .source = made_source[x->set],
+                         .content_type = "Caption" };
             q.answer = fab_caption(x, q.lang, mix(x->id, k, 5), false, scratch, err);
             ok = q.answer && fab_qa_add(out, &q, err);
         }
@@ -172,12 +205,14 @@ static const struct {
     { FAB_ZH, "别称", "%s的别称是什么?" },
 };
 
-static const char *ask_for(const char *relation, const char *head, fab_lang lang, fab_arena *a, fab_err *err)
+static const char *ask_for(const char *relation, const char *head, fab_lang lang, fab_arena *a,
+                           fab_err *err)
 {
     for (size_t i = 0; i < sizeof relations / sizeof *relations; i++) {
         if (relations[i].lang != lang || strcmp(relations[i].relation, relation)) continue;
         const char *hole = strstr(relations[i].ask, "%s");
-        return fab_arena_printf(a, err, "%.*s%s%s", (int)(hole - relations[i].ask), relations[i].ask, head, hole + 2);
+        return fab_arena_printf(a, err, "%.*s%s%s", (int)(hole - relations[i].ask),
+                                relations[i].ask, head, hole + 2);
     }
     if (lang == FAB_ZH) return fab_arena_printf(a, err, "%s的%s是什么?", head, relation);
     return fab_arena_printf(a, err, "What is the %s of %s?", relation, head);
@@ -185,12 +220,20 @@ static const char *ask_for(const char *relation, const char *head, fab_lang lang
 
 static bool kg_record(const json_t *o, float weight, fab_qa_set *out, fab_arena *a, fab_err *err)
 {
-    const char *head = fab_json_str(o, "head", err), *relation = head ? fab_json_str(o, "relation", err) : NULL;
-    const char *tail = relation ? fab_json_str(o, "tail", err) : NULL, *lang = tail ? fab_json_str(o, "lang", err) : NULL;
+    const char *head = fab_json_str(o, "head", err),
+               *relation = head ? fab_json_str(o, "relation", err) : NULL;
+    const char *tail = relation ? fab_json_str(o, "tail", err) : NULL,
+               *lang = tail ? fab_json_str(o, "lang", err) : NULL;
     if (!lang) return false;
-    if (!strcmp(relation, "拼音") || !*tail) return true; /* how a name sounds teaches nothing here */
-    fab_qa q = { .id = "", .image = -1, .lang = strcmp(lang, "zh") ? FAB_EN : FAB_ZH, .weight = weight, .answer = tail,
-                 .source = "SLAKE-KG", .content_type = "KG" };
+    if (!strcmp(relation, "拼音") || !*tail)
+        return true; /* how a name sounds teaches nothing here */
+    fab_qa q = { .id = "",
+                 .image = -1,
+                 .lang = strcmp(lang, "zh") ? FAB_EN : FAB_ZH,
+                 .weight = weight,
+                 .answer = tail,
+                 .source = "SLAKE-KG",
+                 .content_type = "KG" };
     q.question = ask_for(relation, head, q.lang, a, err);
     return q.question && fab_qa_add(out, &q, err);
 }
@@ -223,23 +266,34 @@ bool fab_generate_kg(const char *kg_path, float weight, fab_qa_set *out, fab_err
 const char *fab_paraphrase(const char *q, fab_lang lang, uint32_t n, fab_arena *a, fab_err *err)
 {
     static const char *const rules[][3] = {
-        { "en", "in this image", "in the image" },     { "en", "in this image", "in this picture" },
-        { "en", "in the picture", "in this image" },   { "en", "in the image", "in the picture" },
-        { "en", "in this picture", "in the image" },   { "en", "this image", "this picture" },
-        { "en", "the picture", "the image" },          { "en", "Does the picture contain", "Does this image contain" },
-        { "en", "Is there evidence of", "Is there" },  { "en", "shown in", "seen in" },
-        { "en", "Where is", "What is the location of" }, { "en", "located", "situated" },
-        { "zh", "这张图片", "这张图像" },              { "zh", "这张图像", "这张图片" },
-        { "zh", "图片中", "图像中" },                  { "zh", "图像中", "图片中" },
-        { "zh", "图中", "图片中" },                    { "zh", "这个图像", "这张图片" },
-        { "zh", "图像里", "图片里" },                  { "zh", "在哪里", "在什么位置" },
+        { "en", "in this image", "in the image" },
+        { "en", "in this image", "in this picture" },
+        { "en", "in the picture", "in this image" },
+        { "en", "in the image", "in the picture" },
+        { "en", "in this picture", "in the image" },
+        { "en", "this image", "this picture" },
+        { "en", "the picture", "the image" },
+        { "en", "Does the picture contain", "Does this image contain" },
+        { "en", "Is there evidence of", "Is there" },
+        { "en", "shown in", "seen in" },
+        { "en", "Where is", "What is the location of" },
+        { "en", "located", "situated" },
+        { "zh", "这张图片", "这张图像" },
+        { "zh", "这张图像", "这张图片" },
+        { "zh", "图片中", "图像中" },
+        { "zh", "图像中", "图片中" },
+        { "zh", "图中", "图片中" },
+        { "zh", "这个图像", "这张图片" },
+        { "zh", "图像里", "图片里" },
+        { "zh", "在哪里", "在什么位置" },
     };
     size_t count = sizeof rules / sizeof *rules;
     for (size_t k = 0; k < count; k++) {
         const char *const *r = rules[(n + k) % count];
         if (strcmp(r[0], lang == FAB_ZH ? "zh" : "en")) continue;
         const char *at = strstr(q, r[1]);
-        if (at) return fab_arena_printf(a, err, "%.*s%s%s", (int)(at - q), q, r[2], at + strlen(r[1]));
+        if (at)
+            return fab_arena_printf(a, err, "%.*s%s%s", (int)(at - q), q, r[2], at + strlen(r[1]));
     }
     return q;
 }

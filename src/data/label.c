@@ -1,26 +1,34 @@
-/* label: the table and its look-ups. See label.h. Organs and lesions are SLAKE's mask_labels.json and boxes, cells are
- * BCCD's, diagnoses and attributes ISIC 2017's and Kermany's. The file data/label.c is the documentation of the order. */
+/* label: the table and its look-ups. See label.h. Organs and lesions are SLAKE's
+ * mask_labels.json and boxes, cells are BCCD's, diagnoses and attributes ISIC 2017's and
+ * Kermany's. The file data/label.c is the documentation of the order. */
 #include "data/label.h"
 
 #include <strings.h>
 
 enum {
-    H = FAB_REGION_HEAD, N = FAB_REGION_NECK, C = FAB_REGION_CHEST, A = FAB_REGION_ABDOMEN, P = FAB_REGION_PELVIS,
-    S = FAB_REGION_SKIN, B = FAB_REGION_BLOOD, ALL = H | N | C | A | P,
+    H = FAB_REGION_HEAD,
+    N = FAB_REGION_NECK,
+    C = FAB_REGION_CHEST,
+    A = FAB_REGION_ABDOMEN,
+    P = FAB_REGION_PELVIS,
+    S = FAB_REGION_SKIN,
+    B = FAB_REGION_BLOOD,
+    ALL = H | N | C | A | P,
 };
 
-#define ORGAN FAB_KIND_ORGAN
+#define ORGAN       FAB_KIND_ORGAN
 #define ABNORMALITY FAB_KIND_ABNORMALITY
-#define CELL FAB_KIND_CELL
-#define MODALITY FAB_KIND_MODALITY
-#define PLANE FAB_KIND_PLANE
-#define REGION FAB_KIND_REGION
-#define DIAGNOSIS FAB_KIND_DIAGNOSIS
-#define ATTRIBUTE FAB_KIND_ATTRIBUTE
+#define CELL        FAB_KIND_CELL
+#define MODALITY    FAB_KIND_MODALITY
+#define PLANE       FAB_KIND_PLANE
+#define REGION      FAB_KIND_REGION
+#define DIAGNOSIS   FAB_KIND_DIAGNOSIS
+#define ATTRIBUTE   FAB_KIND_ATTRIBUTE
 
 /* clang-format off */
 const fab_label fab_labels[FAB_LABELS] = {
-    /* with a place: code, English, Chinese answer, Chinese noun, kind, regions, mask value, mirror row */
+    /* with a place: code, English, Chinese answer, Chinese noun, kind, regions, mask value,
+     * mirror row */
     { "left_humerus_head", "Left Humerus Head", "左肱骨头", "左肱骨头", ORGAN, N | C, 30, 1 },
     { "right_humerus_head", "Right Humerus Head", "右肱骨头", "右肱骨头", ORGAN, N | C, 35, 0 },
     { "larynx", "Larynx", "喉", "喉", ORGAN, H | N, 40, 2 },

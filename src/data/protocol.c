@@ -1,5 +1,5 @@
-/* protocol: the questions of a report. See protocol.h. Every question is a wording of fact_tables.c, every answer one of its
- * answers; a test holds them to that.
+/* protocol: the questions of a report. See protocol.h. Every question is a wording of
+ * fact_tables.c, every answer one of its answers; a test holds them to that.
  */
 #include "data/protocol.h"
 
@@ -19,7 +19,8 @@ enum {
 
 /* clang-format off */
 const fab_protocol_row fab_protocol[] = {
-    /* code, name {en, zh}, question {en, zh}, choices {en, zh}, codes of choices, kind, modalities, regions, label, after */
+    /* code, name {en, zh}, question {en, zh}, choices {en, zh}, codes of choices, kind,
+     * modalities, regions, label, after */
     { "modality", { "Modality", "成像方式" },
       { "What modality is used to take this image?",
         "这张照片是怎么拍的?" },
@@ -396,7 +397,8 @@ uint8_t fab_modality_bit(const char *code)
 
 uint8_t fab_region_bit(const char *code)
 {
-    static const char *const codes[] = { "head", "neck", "chest", "abdomen", "pelvis", "skin", "blood" };
+    static const char *const codes[] = { "head",   "neck", "chest", "abdomen",
+                                         "pelvis", "skin", "blood" };
     for (int i = 0; i < 7; i++)
         if (!strcmp(codes[i], code)) return (uint8_t)(1 << i);
     return 0;

@@ -82,10 +82,12 @@ fab_lang fab_lang_guess(const char *text)
 bool fab_asks_side(const char *text, fab_lang lang)
 {
     if (lang == FAB_ZH) return strstr(text, "左") || strstr(text, "右") || strstr(text, "侧");
-    static const char *const words[] = { "left", "right", "side", "sided", "lateral", "lateralized", "laterality" };
+    static const char *const words[] = { "left",    "right",       "side",      "sided",
+                                         "lateral", "lateralized", "laterality" };
     for (const char *s = text; *s; s++) {
         if (s > text && isalpha((unsigned char)s[-1])) continue;
-        if (!strncasecmp(s, "left", 4) || !strncasecmp(s, "right", 5)) return true; /* leftmost, right-sided */
+        if (!strncasecmp(s, "left", 4) || !strncasecmp(s, "right", 5))
+            return true; /* leftmost, right-sided */
         for (size_t w = 2; w < sizeof words / sizeof *words; w++) {
             size_t n = strlen(words[w]);
             if (!strncasecmp(s, words[w], n) && !isalpha((unsigned char)s[n])) return true;
@@ -97,14 +99,16 @@ bool fab_asks_side(const char *text, fab_lang lang)
 bool fab_closed_guess(const char *question, const char *answer)
 {
     static const char *const yes_no[] = {
-        "yes", "no", "是", "是的", "不是", "否", "有", "没有", "包含", "不包含", "包括", "不包括", "存在", "不存在",
-        "可以", "不可以", "正常", "不正常", "健康", "不健康", "能", "不能",
+        "yes",  "no",     "是",   "是的",   "不是", "否",     "有",   "没有",
+        "包含", "不包含", "包括", "不包括", "存在", "不存在", "可以", "不可以",
+        "正常", "不正常", "健康", "不健康", "能",   "不能",
     };
     size_t n = strlen(answer);
     while (n && (answer[n - 1] == '.' || answer[n - 1] == ' ')) n--;
     for (size_t i = 0; i < sizeof yes_no / sizeof *yes_no; i++)
         if (strlen(yes_no[i]) == n && !strncasecmp(yes_no[i], answer, n)) return true;
-    bool choice = strstr(question, " or ") || strstr(question, "还是") || strstr(question, "哪个更");
+    bool choice =
+        strstr(question, " or ") || strstr(question, "还是") || strstr(question, "哪个更");
     for (const char *s = question; choice && n && *s; s++)
         if (!strncasecmp(s, answer, n)) return true;
     return false;
@@ -139,7 +143,8 @@ bool fab_qa_add(fab_qa_set *s, const fab_qa *item, fab_err *err)
         s->cap = cap;
     }
     fab_qa q = *item;
-    const char **fields[] = { &q.id, &q.question, &q.answer, &q.source, &q.content_type, &q.organ, &q.modality };
+    const char **fields[] = { &q.id,           &q.question, &q.answer,  &q.source,
+                              &q.content_type, &q.organ,    &q.modality };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (!(*fields[i] = keep(s->arena, *fields[i], err))) return false;
     q.flip_ok = !fab_asks_side(q.question, q.lang) && !fab_asks_side(q.answer, q.lang);
@@ -151,7 +156,8 @@ bool fab_qa_add(fab_qa_set *s, const fab_qa *item, fab_err *err)
 
 static const char *kind_of(const json_t *v)
 {
-    static const char *const names[] = { "an object", "a list", "text", "an integer", "a number", "true", "false", "null" };
+    static const char *const names[] = { "an object", "a list", "text",  "an integer",
+                                         "a number",  "true",   "false", "null" };
     int t = (int)json_typeof(v);
     return t >= 0 && t < 8 ? names[t] : "something else";
 }
@@ -162,7 +168,8 @@ static bool text_field(const json_t *o, const char *key, const char **out, fab_e
     const json_t *v = json_object_get(o, key);
     *out = "";
     if (!v || json_is_null(v)) return true;
-    if (!json_is_string(v)) return fab_fail(err, FAB_EFORMAT, "%s: text expected, found %s", key, kind_of(v));
+    if (!json_is_string(v))
+        return fab_fail(err, FAB_EFORMAT, "%s: text expected, found %s", key, kind_of(v));
     *out = json_string_value(v);
     return true;
 }
@@ -170,7 +177,8 @@ static bool text_field(const json_t *o, const char *key, const char **out, fab_e
 static const char *scalar_text(const json_t *v, const char *key, fab_arena *a, fab_err *err)
 {
     if (json_is_string(v)) return json_string_value(v);
-    if (json_is_integer(v)) return fab_arena_printf(a, err, "%lld", (long long)json_integer_value(v));
+    if (json_is_integer(v))
+        return fab_arena_printf(a, err, "%lld", (long long)json_integer_value(v));
     if (json_is_real(v)) return fab_arena_printf(a, err, "%g", json_real_value(v));
     if (json_is_boolean(v)) return json_is_true(v) ? "yes" : "no";
     fab_fail(err, FAB_EFORMAT, "%s: text expected, found %s", key, kind_of(v));
@@ -184,11 +192,13 @@ static const char *answer_text(const json_t *o, fab_arena *a, fab_err *err)
     if (!v) return fab_fail(err, FAB_EFORMAT, "answer: missing"), NULL;
     if (!json_is_array(v)) return scalar_text(v, "answer", a, err);
     if (json_array_size(v) > 64)
-        return fab_fail(err, FAB_ELIMIT, "answer: a list of %zu, at most 64", json_array_size(v)), NULL;
+        return fab_fail(err, FAB_ELIMIT, "answer: a list of %zu, at most 64", json_array_size(v)),
+               NULL;
     const char *all = "";
     for (size_t i = 0; i < json_array_size(v); i++) {
         const char *one = scalar_text(json_array_get(v, i), "answer", a, err);
-        if (!one || !(all = fab_arena_printf(a, err, "%s%s%s", all, i ? ", " : "", one))) return NULL;
+        if (!one || !(all = fab_arena_printf(a, err, "%s%s%s", all, i ? ", " : "", one)))
+            return NULL;
     }
     return all;
 }
@@ -210,7 +220,8 @@ static bool closed_field(const json_t *o, fab_qa *q, fab_err *err)
     if (!text_field(o, "answer_type", &s, err)) return false;
     if (!*s) q->closed = fab_closed_guess(q->question, q->answer);
     else if (!strcasecmp(s, "CLOSED")) q->closed = true;
-    else if (strcasecmp(s, "OPEN")) return fab_fail(err, FAB_EFORMAT, "answer_type: \"%.20s\", known are OPEN and CLOSED", s);
+    else if (strcasecmp(s, "OPEN"))
+        return fab_fail(err, FAB_EFORMAT, "answer_type: \"%.20s\", known are OPEN and CLOSED", s);
     return true;
 }
 
@@ -219,14 +230,16 @@ static bool weight_field(const json_t *o, float *weight, fab_err *err)
     const json_t *v = json_object_get(o, "weight");
     *weight = 1;
     if (!v || json_is_null(v)) return true;
-    if (!json_is_number(v)) return fab_fail(err, FAB_EFORMAT, "weight: a number expected, found %s", kind_of(v));
+    if (!json_is_number(v))
+        return fab_fail(err, FAB_EFORMAT, "weight: a number expected, found %s", kind_of(v));
     double w = json_number_value(v);
     if (!(w >= 0 && w <= 1e6)) return fab_fail(err, FAB_EFORMAT, "weight: %g is not in 0..1e6", w);
     *weight = (float)w;
     return true;
 }
 
-static bool image_field(const json_t *o, const char *dir, fab_qa_set *s, fab_arena *a, int32_t *image, fab_err *err)
+static bool image_field(const json_t *o, const char *dir, fab_qa_set *s, fab_arena *a,
+                        int32_t *image, fab_err *err)
 {
     const char *name;
     *image = -1;
@@ -241,14 +254,17 @@ static bool image_field(const json_t *o, const char *dir, fab_qa_set *s, fab_are
 static bool read_record(fab_qa_set *s, const json_t *o, const char *dir, fab_arena *a, fab_err *err)
 {
     fab_qa q = { 0 };
-    if (!json_is_object(o)) return fab_fail(err, FAB_EFORMAT, "an object expected, found %s", kind_of(o));
+    if (!json_is_object(o))
+        return fab_fail(err, FAB_EFORMAT, "an object expected, found %s", kind_of(o));
     if (!text_field(o, "question", &q.question, err)) return false;
-    if (!q.question[strspn(q.question, " \t\r\n")]) return fab_fail(err, FAB_EFORMAT, "question: missing or empty");
+    if (!q.question[strspn(q.question, " \t\r\n")])
+        return fab_fail(err, FAB_EFORMAT, "question: missing or empty");
     if (!(q.answer = answer_text(o, a, err))) return false;
-    if (!lang_field(o, q.question, &q.lang, err) || !closed_field(o, &q, err) || !weight_field(o, &q.weight, err) ||
-        !image_field(o, dir, s, a, &q.image, err) || !text_field(o, "source", &q.source, err) ||
-        !text_field(o, "content_type", &q.content_type, err) || !text_field(o, "organ", &q.organ, err) ||
-        !text_field(o, "modality", &q.modality, err))
+    if (!lang_field(o, q.question, &q.lang, err) || !closed_field(o, &q, err) ||
+        !weight_field(o, &q.weight, err) || !image_field(o, dir, s, a, &q.image, err) ||
+        !text_field(o, "source", &q.source, err) ||
+        !text_field(o, "content_type", &q.content_type, err) ||
+        !text_field(o, "organ", &q.organ, err) || !text_field(o, "modality", &q.modality, err))
         return false;
     if (!*q.content_type && !text_field(o, "question_type", &q.content_type, err)) return false;
     const json_t *id = json_object_get(o, "id");
@@ -270,7 +286,8 @@ static bool read_all(fab_qa_set *s, fab_jsonl *j, const char *dir, fab_arena *sc
             break;
         }
     }
-    if (mine.code == FAB_OK && s->n == before) fab_fail(&mine, FAB_EFORMAT, "%s: no records", j->path);
+    if (mine.code == FAB_OK && s->n == before)
+        fab_fail(&mine, FAB_EFORMAT, "%s: no records", j->path);
     if (mine.code == FAB_OK) return true;
     return fab_fail(err, mine.code, "%s", mine.text);
 }
@@ -290,7 +307,8 @@ bool fab_qa_read(fab_qa_set *s, const char *path, const char *images_dir, fab_er
     return ok;
 }
 
-bool fab_qa_parse(fab_qa_set *s, const void *bytes, size_t size, const char *name, const char *images_dir, fab_err *err)
+bool fab_qa_parse(fab_qa_set *s, const void *bytes, size_t size, const char *name,
+                  const char *images_dir, fab_err *err)
 {
     fab_jsonl j;
     fab_arena *a = fab_arena_new(0, err);

@@ -7,10 +7,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 
-static int nibble(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
-}
+static int nibble(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
 bool fab_split_hash(const char *salt, const char *group, double fraction)
 {

@@ -35,20 +35,17 @@ bool fab_picture_load(const char *path, int side, bool trusted, uint8_t *rgb, fa
     return ok || fab_while(err, "%s", path);
 }
 
-static size_t picture_bytes(int side)
-{
-    return (size_t)side * (size_t)side * 3;
-}
+static size_t picture_bytes(int side) { return (size_t)side * (size_t)side * 3; }
 
 /* ---- work over all pictures: fingerprints, then pixels ---- */
 
 typedef struct {
     const char *const *paths;
     int side;
-    uint64_t *marks;  /* fingerprint of every file */
+    uint64_t *marks; /* fingerprint of every file */
     uint8_t *pixels;
-    fab_err *errs;    /* one a worker */
-    int32_t *failed;  /* the picture of that error */
+    fab_err *errs;   /* one a worker */
+    int32_t *failed; /* the picture of that error */
     atomic_int done;
     fab_progress *progress;
 } job;
@@ -65,7 +62,8 @@ static void mark_one(void *arg, int i, int worker)
     job *w = arg;
     fab_file f = { 0 };
     w->marks[i] = 0;
-    if (fab_file_map(&f, w->paths[i], 0, &w->errs[worker])) w->marks[i] = fab_hash64(f.data, f.size, f.size);
+    if (fab_file_map(&f, w->paths[i], 0, &w->errs[worker]))
+        w->marks[i] = fab_hash64(f.data, f.size, f.size);
     fab_file_unmap(&f);
     note(w, worker, i);
 }
@@ -74,12 +72,15 @@ static void load_one(void *arg, int i, int worker)
 {
     job *w = arg;
     if (w->errs[worker].code == FAB_OK)
-        fab_picture_load(w->paths[i], w->side, true, w->pixels + (size_t)i * picture_bytes(w->side), &w->errs[worker]);
+        fab_picture_load(w->paths[i], w->side, true, w->pixels + (size_t)i * picture_bytes(w->side),
+                         &w->errs[worker]);
     note(w, worker, i);
 }
 
-/* Runs fn over every picture; the error of the earliest failed picture wins, whatever the number of threads. */
-static bool run_all(job *w, const char *name, int32_t n, fab_pool *pool, fab_task_fn fn, fab_err *err)
+/* Runs fn over every picture; the error of the earliest failed picture wins, whatever the number
+ * of threads. */
+static bool run_all(job *w, const char *name, int32_t n, fab_pool *pool, fab_task_fn fn,
+                    fab_err *err)
 {
     int threads = fab_pool_threads(pool);
     fab_progress bar;
@@ -123,13 +124,15 @@ static void write_head(uint8_t head[HEAD], int side, int32_t n, const char key[6
     memcpy(head + 16, key, 64);
 }
 
-/* Whether the cache holds exactly these pictures; anything else is not an error, it is made anew. */
+/* Whether the cache holds exactly these pictures; anything else is not an error, it is made
+ * anew. */
 static bool reuse(fab_store *s, const char *cache_path, const char key[65])
 {
     uint8_t head[HEAD];
     write_head(head, s->side, s->n, key);
     if (!fab_exists(cache_path) || !fab_file_map(&s->file, cache_path, 0, NULL)) return false;
-    if (s->file.size == HEAD + (size_t)s->n * picture_bytes(s->side) && !memcmp(s->file.data, head, HEAD)) {
+    if (s->file.size == HEAD + (size_t)s->n * picture_bytes(s->side) &&
+        !memcmp(s->file.data, head, HEAD)) {
         s->pixels = s->file.data + HEAD;
         return true;
     }
@@ -145,12 +148,14 @@ static bool save(const fab_store *s, const char *cache_path, const char key[65],
     write_head(head, s->side, s->n, key);
     if (!fab_out_open(&o, cache_path, err)) return false;
     bool ok = fab_out_write(&o, head, HEAD, err) &&
-              fab_out_write(&o, s->memory, (size_t)s->n * picture_bytes(s->side), err) && fab_out_commit(&o, err);
+              fab_out_write(&o, s->memory, (size_t)s->n * picture_bytes(s->side), err) &&
+              fab_out_commit(&o, err);
     if (!ok) fab_out_abort(&o);
     return ok;
 }
 
-static bool fill(fab_store *s, const char *const *paths, fab_pool *pool, const char *cache_path, fab_err *err)
+static bool fill(fab_store *s, const char *const *paths, fab_pool *pool, const char *cache_path,
+                 fab_err *err)
 {
     char key[65] = "";
     if (cache_path && !key_of(paths, s->n, pool, key, err)) return false;
@@ -168,10 +173,13 @@ static bool fill(fab_store *s, const char *const *paths, fab_pool *pool, const c
     return true;
 }
 
-fab_store *fab_store_open(const char *const *paths, int32_t n, int side, fab_pool *pool, const char *cache_path, fab_err *err)
+fab_store *fab_store_open(const char *const *paths, int32_t n, int side, fab_pool *pool,
+                          const char *cache_path, fab_err *err)
 {
     if (side < 1 || side > MAX_SIDE || n < 0)
-        return fab_fail(err, FAB_ELIMIT, "store of %d pictures of side %d: side must be 1 to %d", (int)n, side, MAX_SIDE), NULL;
+        return fab_fail(err, FAB_ELIMIT, "store of %d pictures of side %d: side must be 1 to %d",
+                        (int)n, side, MAX_SIDE),
+               NULL;
     fab_store *s = fab_new(sizeof *s, err);
     if (!s) return NULL;
     s->n = n;
@@ -194,12 +202,6 @@ const uint8_t *fab_store_get(const fab_store *s, int32_t i)
     return s->pixels + (size_t)i * picture_bytes(s->side);
 }
 
-int fab_store_side(const fab_store *s)
-{
-    return s->side;
-}
+int fab_store_side(const fab_store *s) { return s->side; }
 
-int32_t fab_store_count(const fab_store *s)
-{
-    return s->n;
-}
+int32_t fab_store_count(const fab_store *s) { return s->n; }

@@ -1,11 +1,12 @@
 /* blind: answers a question without the picture; the bar that a model with eyes has to clear.
  *
  *   seen question      its most frequent answer (ties: the one seen first)
- *   unseen question    argmax_a  log (n_a + s) + sum over features f of the question  log (n_af + s) / (n_a + s K)
+ *   unseen question    argmax_a  log (n_a + s) + sum_f log (n_af + s) / (n_a + s K)
  *
- * Features: English words and pairs of neighbouring words with a start mark; Chinese characters and pairs. n_a: training
- * questions with answer a; n_af: those with feature f; s = 0.05, K = number of features known. Questions and answers
- * carry a two-letter tag, language and source; answers with the same tag compete among themselves.
+ * Features: English words and pairs of neighbouring words with a start mark; Chinese characters
+ * and pairs. n_a: training questions with answer a; n_af: those with feature f; s = 0.05, K =
+ * number of features known. Questions and answers carry a two-letter tag, language and source;
+ * answers with the same tag compete among themselves.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,12 +27,13 @@ typedef struct { /* open hash of pairs (a, b) -> count */
 } pair_table;
 
 struct fab_blind {
-    fab_path_list questions, answers, features; /* interned texts; questions and answers begin with their tag */
-    fab_path_list sources;                      /* the tag's second letter counts them from '0' */
-    pair_table by_question, by_feature;         /* (question, answer), (feature, answer) */
-    const char **surface;                       /* [answers.n] as first written */
-    int32_t *count;                             /* [answers.n] */
-    int32_t *best;                              /* [questions.n] */
+    fab_path_list questions, answers,
+        features;          /* interned texts; questions and answers begin with their tag */
+    fab_path_list sources; /* the tag's second letter counts them from '0' */
+    pair_table by_question, by_feature; /* (question, answer), (feature, answer) */
+    const char **surface;               /* [answers.n] as first written */
+    int32_t *count;                     /* [answers.n] */
+    int32_t *best;                      /* [questions.n] */
     int32_t cap_answers;
     fab_arena *arena;
 };
@@ -41,7 +43,9 @@ struct fab_blind {
 static int64_t pair_slot(const pair_table *t, uint64_t key)
 {
     uint64_t s = fab_hash64(&key, sizeof key, 3);
-    for (s &= (uint64_t)t->cap - 1; t->counts[s] && t->keys[s] != key; s = (s + 1) & ((uint64_t)t->cap - 1)) {}
+    for (s &= (uint64_t)t->cap - 1; t->counts[s] && t->keys[s] != key;
+         s = (s + 1) & ((uint64_t)t->cap - 1)) {
+    }
     return (int64_t)s;
 }
 
@@ -68,10 +72,7 @@ static bool pair_grow(pair_table *t, fab_err *err)
     return true;
 }
 
-static uint64_t pair_key(int32_t a, int32_t b)
-{
-    return (uint64_t)(uint32_t)a << 32 | (uint32_t)b;
-}
+static uint64_t pair_key(int32_t a, int32_t b) { return (uint64_t)(uint32_t)a << 32 | (uint32_t)b; }
 
 static bool pair_add(pair_table *t, int32_t a, int32_t b, int32_t by, fab_err *err)
 {
@@ -90,7 +91,8 @@ static int32_t pair_count(const pair_table *t, int32_t a, int32_t b)
 
 /* ---- features ---- */
 
-/* The next word of *s into word: letters and digits lower-cased; one character in Chinese. false at the end. */
+/* The next word of *s into word: letters and digits lower-cased; one character in Chinese. false
+ * at the end. */
 static bool next_word(const char **s, fab_lang lang, char word[WORD])
 {
     size_t left = strlen(*s), n = 0;
@@ -165,14 +167,17 @@ static char *tagged(fab_arena *a, const char *tag, const char *text, fab_err *er
     return n ? fab_arena_printf(a, err, "%.*s%s", TAG, tag, n) : NULL;
 }
 
-static bool learn(fab_blind *b, const char *tag, const char *question, const char *answer, int32_t count, fab_err *err)
+static bool learn(fab_blind *b, const char *tag, const char *question, const char *answer,
+                  int32_t count, fab_err *err)
 {
     char *q = tagged(b->arena, tag, question, err), *a = tagged(b->arena, tag, answer, err);
-    int32_t qi = q ? fab_paths_add(&b->questions, q, err) : -1, ai = a ? fab_paths_add(&b->answers, a, err) : -1;
+    int32_t qi = q ? fab_paths_add(&b->questions, q, err) : -1,
+            ai = a ? fab_paths_add(&b->answers, a, err) : -1;
     if (qi < 0 || ai < 0 || !keep_answer(b, ai, answer, err)) return false;
     b->count[ai] += count;
     learner l = { b, ai, count, err };
-    return pair_add(&b->by_question, qi, ai, count, err) && each_feature(question, (fab_lang)(tag[0] - '0'), learn_feature, &l);
+    return pair_add(&b->by_question, qi, ai, count, err) &&
+           each_feature(question, (fab_lang)(tag[0] - '0'), learn_feature, &l);
 }
 
 /* The tag of a record; sources beyond the table share its last place. */
@@ -182,7 +187,8 @@ static bool learn_record(fab_blind *b, const fab_qa *q, fab_err *err)
     int32_t at = fab_paths_find(&b->sources, name);
     if (at < 0 && b->sources.n < MAX_SOURCES) at = fab_paths_add(&b->sources, name, err);
     if (at < 0 && b->sources.n < MAX_SOURCES) return false;
-    const char tag[TAG] = { (char)('0' + (int)q->lang), (char)('0' + (at < 0 ? MAX_SOURCES - 1 : at)) };
+    const char tag[TAG] = { (char)('0' + (int)q->lang),
+                            (char)('0' + (at < 0 ? MAX_SOURCES - 1 : at)) };
     return learn(b, tag, q->question, q->answer, 1, err);
 }
 
@@ -207,8 +213,10 @@ static bool settle(fab_blind *b, fab_err *err)
 static fab_blind *start(fab_err *err)
 {
     fab_blind *b = fab_new(sizeof *b, err);
-    if (b && (b->arena = fab_arena_new(0, err)) && fab_paths_init(&b->questions, err) && fab_paths_init(&b->answers, err) &&
-        fab_paths_init(&b->features, err) && fab_paths_init(&b->sources, err) && pair_grow(&b->by_question, err) && pair_grow(&b->by_feature, err))
+    if (b && (b->arena = fab_arena_new(0, err)) && fab_paths_init(&b->questions, err) &&
+        fab_paths_init(&b->answers, err) && fab_paths_init(&b->features, err) &&
+        fab_paths_init(&b->sources, err) && pair_grow(&b->by_question, err) &&
+        pair_grow(&b->by_feature, err))
         return b;
     fab_blind_free(b);
     return NULL;
@@ -273,7 +281,8 @@ static const char *guess(const fab_blind *b, const char *question, fab_lang lang
     for (int32_t a = 0; a < b->answers.n; a++) {
         if (!of_tag(b->answers.paths[a], lang, source)) continue;
         double n = b->count[a], score = log(n + smooth), base = log(n + smooth * b->features.n);
-        for (int i = 0; i < k.n; i++) score += log(pair_count(&b->by_feature, k.found[i], a) + smooth) - base;
+        for (int i = 0; i < k.n; i++)
+            score += log(pair_count(&b->by_feature, k.found[i], a) + smooth) - base;
         if (score > top) top = score, best = b->surface[a];
     }
     return best;
@@ -284,7 +293,8 @@ static int32_t seen(const fab_blind *b, const char *question, fab_lang lang, int
 {
     int32_t found = -1;
     fab_arena *scratch = fab_arena_new(4096, NULL);
-    for (int32_t s = source < 0 ? 0 : source; scratch && found < 0 && s <= (source < 0 ? MAX_SOURCES - 1 : source); s++) {
+    for (int32_t s = source < 0 ? 0 : source;
+         scratch && found < 0 && s <= (source < 0 ? MAX_SOURCES - 1 : source); s++) {
         const char tag[TAG] = { (char)('0' + (int)lang), (char)('0' + s) };
         char *key = tagged(scratch, tag, question, NULL);
         if (key) found = fab_paths_find(&b->questions, key);
@@ -301,7 +311,8 @@ const char *fab_blind_answer(const fab_blind *b, const fab_qa *q)
     return i >= 0 ? b->surface[b->best[i]] : guess(b, q->question, q->lang, source);
 }
 
-bool fab_blind_measure(const fab_blind *b, const fab_qa *items, int64_t n, fab_vqa_scores *out, fab_err *err)
+bool fab_blind_measure(const fab_blind *b, const fab_qa *items, int64_t n, fab_vqa_scores *out,
+                       fab_err *err)
 {
     const char **answers = fab_new_array((size_t)n + 1, sizeof *answers, err);
     if (!answers) return false;
@@ -311,14 +322,17 @@ bool fab_blind_measure(const fab_blind *b, const fab_qa *items, int64_t n, fab_v
     return true;
 }
 
-/* ---- packing: {"sources": [name], "answers": [tagged text], "rows": [[tagged question, answer, count ...]]} ---- */
+/* ---- packing: {sources: [name], answers: [tagged], rows: [[tagged question, answer, count ..]]} */
 
 static json_t *pack_row(const fab_blind *b, int32_t q)
 {
     json_t *row = json_pack("[s]", b->questions.paths[q]);
     for (int32_t a = 0; row && a < b->answers.n; a++) {
-        int32_t n = memcmp(b->answers.paths[a], b->questions.paths[q], TAG) ? 0 : pair_count(&b->by_question, q, a);
-        if (n && (json_array_append_new(row, json_integer(a)) || json_array_append_new(row, json_integer(n)))) {
+        int32_t n = memcmp(b->answers.paths[a], b->questions.paths[q], TAG)
+                        ? 0
+                        : pair_count(&b->by_question, q, a);
+        if (n && (json_array_append_new(row, json_integer(a)) ||
+                  json_array_append_new(row, json_integer(n)))) {
             json_decref(row);
             return NULL;
         }
@@ -331,10 +345,12 @@ static json_t *pack_all(const fab_blind *b)
     json_t *o = json_pack("{s:[],s:[],s:[]}", "sources", "answers", "rows");
     bool ok = o != NULL;
     for (int32_t i = 0; ok && i < b->sources.n; i++)
-        ok = json_array_append_new(json_object_get(o, "sources"), json_string(b->sources.paths[i])) == 0;
+        ok = json_array_append_new(json_object_get(o, "sources"),
+                                   json_string(b->sources.paths[i])) == 0;
     for (int32_t i = 0; ok && i < b->answers.n; i++)
         ok = json_array_append_new(json_object_get(o, "answers"),
-                                   json_sprintf("%.*s%s", TAG, b->answers.paths[i], b->surface[i])) == 0;
+                                   json_sprintf("%.*s%s", TAG, b->answers.paths[i],
+                                                b->surface[i])) == 0;
     for (int32_t q = 0; ok && q < b->questions.n; q++)
         ok = json_array_append_new(json_object_get(o, "rows"), pack_row(b, q)) == 0;
     if (ok) return o;
@@ -363,7 +379,9 @@ static bool intern_sources(fab_blind *b, const json_t *sources, fab_err *err)
     for (size_t i = 0; i < json_array_size(sources); i++) {
         const char *s = json_string_value(json_array_get(sources, i));
         int32_t at = s && i < MAX_SOURCES ? fab_paths_add(&b->sources, s, err) : -1;
-        if ((size_t)at != i) return fab_fail(err, FAB_EFORMAT, "question-only baseline: source %zu is no new name", i);
+        if ((size_t)at != i)
+            return fab_fail(err, FAB_EFORMAT, "question-only baseline: source %zu is no new name",
+                            i);
     }
     return true;
 }
@@ -373,11 +391,15 @@ static bool intern_answers(fab_blind *b, const json_t *answers, fab_err *err)
 {
     for (size_t i = 0; i < json_array_size(answers); i++) {
         const char *s = json_string_value(json_array_get(answers, i));
-        if (!has_tag(b, s)) return fab_fail(err, FAB_EFORMAT, "question-only baseline: answer %zu is no text with a tag", i);
+        if (!has_tag(b, s))
+            return fab_fail(err, FAB_EFORMAT,
+                            "question-only baseline: answer %zu is no text with a tag", i);
         char *n = tagged(b->arena, s, s + TAG, err);
         int32_t at = n ? fab_paths_add(&b->answers, n, err) : -1;
         if (at < 0 || !keep_answer(b, at, s + TAG, err)) return false;
-        if ((size_t)at != i) return fab_fail(err, FAB_EFORMAT, "question-only baseline: answer %zu is there twice", i);
+        if ((size_t)at != i)
+            return fab_fail(err, FAB_EFORMAT, "question-only baseline: answer %zu is there twice",
+                            i);
     }
     return true;
 }
@@ -385,12 +407,17 @@ static bool intern_answers(fab_blind *b, const json_t *answers, fab_err *err)
 static bool learn_row(fab_blind *b, const json_t *row, size_t i, fab_err *err)
 {
     const char *q = json_string_value(json_array_get(row, 0));
-    if (!has_tag(b, q)) return fab_fail(err, FAB_EFORMAT, "question-only baseline: row %zu has no question", i);
+    if (!has_tag(b, q))
+        return fab_fail(err, FAB_EFORMAT, "question-only baseline: row %zu has no question", i);
     for (size_t k = 1; k < json_array_size(row); k += 2) {
         const json_t *ja = json_array_get(row, k), *jn = json_array_get(row, k + 1);
-        json_int_t a = json_is_integer(ja) ? json_integer_value(ja) : -1, n = jn ? json_integer_value(jn) : 0;
-        if (a < 0 || a >= b->answers.n || n < 1 || n > 1000000 || memcmp(b->answers.paths[a], q, TAG))
-            return fab_fail(err, FAB_EFORMAT, "question-only baseline: row %zu is not [question, answer, count ...]", i);
+        json_int_t a = json_is_integer(ja) ? json_integer_value(ja) : -1,
+                   n = jn ? json_integer_value(jn) : 0;
+        if (a < 0 || a >= b->answers.n || n < 1 || n > 1000000 ||
+            memcmp(b->answers.paths[a], q, TAG))
+            return fab_fail(err, FAB_EFORMAT,
+                            "question-only baseline: row %zu is not [question, answer, count ...]",
+                            i);
         if (!learn(b, q, q + TAG, b->surface[a], (int32_t)n, err)) return false;
     }
     return true;
@@ -404,9 +431,11 @@ fab_blind *fab_blind_parse(const void *json, size_t size, fab_err *err)
                  *rows = json_object_get(o, "rows");
     fab_blind *b = start(err);
     bool ok = b && ((json_is_array(sources) && json_is_array(answers) && json_is_array(rows)) ||
-                    fab_fail(err, FAB_EFORMAT, "question-only baseline: lists sources, answers and rows expected"));
+                    fab_fail(err, FAB_EFORMAT,
+                             "question-only baseline: lists sources, answers and rows expected"));
     ok = ok && intern_sources(b, sources, err) && intern_answers(b, answers, err);
-    for (size_t i = 0; ok && i < json_array_size(rows); i++) ok = learn_row(b, json_array_get(rows, i), i, err);
+    for (size_t i = 0; ok && i < json_array_size(rows); i++)
+        ok = learn_row(b, json_array_get(rows, i), i, err);
     ok = ok && settle(b, err);
     json_decref(o);
     if (ok) return b;

@@ -6,7 +6,8 @@
 static bool check_truth(const int *truth, int64_t i, int C, fab_err *err)
 {
     if (truth[i] >= 0 && truth[i] < C) return true;
-    return fab_fail(err, FAB_EFORMAT, "example %lld: class %d is not in 0..%d", (long long)i, truth[i], C - 1);
+    return fab_fail(err, FAB_EFORMAT, "example %lld: class %d is not in 0..%d", (long long)i,
+                    truth[i], C - 1);
 }
 
 static bool check_row(const float *p, int64_t i, int C, fab_err *err)
@@ -14,14 +15,18 @@ static bool check_row(const float *p, int64_t i, int C, fab_err *err)
     double sum = 0;
     for (int c = 0; c < C; c++) {
         if (!(p[c] >= 0 && p[c] <= 1.0001f))
-            return fab_fail(err, FAB_EFORMAT, "example %lld: probability %g of class %d", (long long)i, (double)p[c], c);
+            return fab_fail(err, FAB_EFORMAT, "example %lld: probability %g of class %d",
+                            (long long)i, (double)p[c], c);
         sum += p[c];
     }
-    if (fabs(sum - 1) > 1e-3) return fab_fail(err, FAB_EFORMAT, "example %lld: probabilities sum to %g, not 1", (long long)i, sum);
+    if (fabs(sum - 1) > 1e-3)
+        return fab_fail(err, FAB_EFORMAT, "example %lld: probabilities sum to %g, not 1",
+                        (long long)i, sum);
     return true;
 }
 
-bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C, fab_calibration *out, fab_err *err)
+bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C,
+                             fab_calibration *out, fab_err *err)
 {
     *out = (fab_calibration){ .n = n };
     for (int64_t i = 0; i < n; i++) {
@@ -34,7 +39,8 @@ bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C,
             if (row[c] > row[best]) best = c;
         }
         out->nll -= log(fmax(row[truth[i]], 1e-12));
-        int bin = (int)ceil((double)row[best] * FAB_ECE_BINS) - 1; /* (lower, upper] as in the paper */
+        int bin =
+            (int)ceil((double)row[best] * FAB_ECE_BINS) - 1; /* (lower, upper] as in the paper */
         bin = bin < 0 ? 0 : bin >= FAB_ECE_BINS ? FAB_ECE_BINS - 1 : bin;
         out->bin_n[bin]++;
         out->bin_confidence[bin] += row[best];
@@ -44,7 +50,8 @@ bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C,
         if (!out->bin_n[b]) continue;
         out->bin_confidence[b] /= (double)out->bin_n[b];
         out->bin_accuracy[b] /= (double)out->bin_n[b];
-        out->ece += (double)out->bin_n[b] / (double)n * fabs(out->bin_accuracy[b] - out->bin_confidence[b]);
+        out->ece +=
+            (double)out->bin_n[b] / (double)n * fabs(out->bin_accuracy[b] - out->bin_confidence[b]);
     }
     if (n) out->brier /= (double)n, out->nll /= (double)n;
     return true;
@@ -63,16 +70,20 @@ static double nll_at(const float *z, const int *truth, int64_t n, int C, double 
     return sum;
 }
 
-bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, double *T, fab_err *err)
+bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, double *T,
+                         fab_err *err)
 {
     *T = 1;
     for (int64_t i = 0; i < n; i++) {
         if (!check_truth(truth, i, C, err)) return false;
         for (int c = 0; c < C; c++)
-            if (!isfinite(z[i * C + c])) return fab_fail(err, FAB_EFORMAT, "example %lld: logit of class %d is not finite", (long long)i, c);
+            if (!isfinite(z[i * C + c]))
+                return fab_fail(err, FAB_EFORMAT, "example %lld: logit of class %d is not finite",
+                                (long long)i, c);
     }
     if (!n) return true;
-    const double g = 0.6180339887498949; /* the NLL is convex in 1/T, so it has one valley in log T */
+    const double g =
+        0.6180339887498949; /* the NLL is convex in 1/T, so it has one valley in log T */
     double lo = log(0.05), hi = log(20), a = hi - g * (hi - lo), b = lo + g * (hi - lo);
     double fa = nll_at(z, truth, n, C, exp(a)), fb = nll_at(z, truth, n, C, exp(b));
     for (int i = 0; i < 60; i++) {

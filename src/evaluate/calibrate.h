@@ -18,11 +18,14 @@ typedef struct {
     double bin_confidence[FAB_ECE_BINS], bin_accuracy[FAB_ECE_BINS];
 } fab_calibration;
 
-/* p [n, C]: probabilities; truth[n]. Errors: a row that does not sum to 1 +- 1e-3, NaN, a truth out of range. */
-bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C, fab_calibration *out, fab_err *err);
+/* p [n, C]: probabilities; truth[n]. Errors: a row that does not sum to 1 +- 1e-3, NaN, a truth
+ * out of range. */
+bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C,
+                             fab_calibration *out, fab_err *err);
 
 /* z [n, C]: logits. *T by NLL; 1 when n is 0. */
-bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, double *T, fab_err *err);
+bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, double *T,
+                         fab_err *err);
 
 /* Softmax of z / T, in place allowed. */
 void fab_temperature_apply(const float *z, int C, double T, float *p);

@@ -31,7 +31,8 @@ static double auc_of(scored *list, int64_t n)
     }
     int64_t negatives = n - positives;
     if (!positives || !negatives) return NAN;
-    return (ranks - (double)positives * (double)(positives + 1) / 2) / ((double)positives * (double)negatives);
+    return (ranks - (double)positives * (double)(positives + 1) / 2) /
+           ((double)positives * (double)negatives);
 }
 
 bool fab_auc(const float *scores, const uint8_t *positive, int64_t n, double *auc, fab_err *err)
@@ -40,7 +41,8 @@ bool fab_auc(const float *scores, const uint8_t *positive, int64_t n, double *au
     bool ok = list != NULL;
     for (int64_t i = 0; ok && i < n; i++) {
         list[i] = (scored){ scores[i], positive[i] != 0 };
-        if (isnan(scores[i])) ok = fab_fail(err, FAB_EFORMAT, "score %lld is not a number", (long long)i);
+        if (isnan(scores[i]))
+            ok = fab_fail(err, FAB_EFORMAT, "score %lld is not a number", (long long)i);
     }
     if (ok) *auc = auc_of(list, n);
     fab_free(list);
@@ -57,13 +59,17 @@ static int largest(const float *row, int C)
 
 static bool check(const float *scores, const int *truth, int64_t n, int C, fab_err *err)
 {
-    if (C < 1 || n < 0) return fab_fail(err, FAB_EFORMAT, "%lld examples of %d classes", (long long)n, C);
+    if (C < 1 || n < 0)
+        return fab_fail(err, FAB_EFORMAT, "%lld examples of %d classes", (long long)n, C);
     for (int64_t i = 0; i < n; i++) {
         if (truth[i] < 0 || truth[i] >= C)
-            return fab_fail(err, FAB_EFORMAT, "example %lld: class %d is not in 0..%d", (long long)i, truth[i], C - 1);
+            return fab_fail(err, FAB_EFORMAT, "example %lld: class %d is not in 0..%d",
+                            (long long)i, truth[i], C - 1);
         for (int c = 0; c < C; c++)
             if (isnan(scores[i * C + c]))
-                return fab_fail(err, FAB_EFORMAT, "example %lld: the score of class %d is not a number", (long long)i, c);
+                return fab_fail(err, FAB_EFORMAT,
+                                "example %lld: the score of class %d is not a number", (long long)i,
+                                c);
     }
     return true;
 }
@@ -75,7 +81,8 @@ static void class_scores(fab_classify_scores *s)
     for (int c = 0; c < C; c++) {
         fab_class_score *k = &s->per_class[c];
         int64_t called = 0, hit = s->confusion[c * C + c];
-        for (int i = 0; i < C; i++) called += s->confusion[i * C + c], k->n += s->confusion[c * C + i];
+        for (int i = 0; i < C; i++)
+            called += s->confusion[i * C + c], k->n += s->confusion[c * C + i];
         k->precision = called ? (double)hit / (double)called : 0;
         k->recall = k->n ? (double)hit / (double)k->n : 0;
         k->f1 = k->n + called ? 2.0 * (double)hit / (double)(k->n + called) : 0;
@@ -92,15 +99,16 @@ static void class_aucs(fab_classify_scores *s, const float *scores, const int *t
     int defined = 0;
     double sum = 0;
     for (int c = 0; c < s->n_classes; c++) {
-        for (int64_t i = 0; i < s->n; i++) list[i] = (scored){ scores[i * s->n_classes + c], truth[i] == c };
+        for (int64_t i = 0; i < s->n; i++)
+            list[i] = (scored){ scores[i * s->n_classes + c], truth[i] == c };
         double auc = s->per_class[c].auc = auc_of(list, s->n);
         if (!isnan(auc)) sum += auc, defined++;
     }
     s->auc = defined ? sum / defined : NAN;
 }
 
-bool fab_classify_measure(const float *scores, const int *truth, int64_t n, int C, fab_arena *a, fab_classify_scores *out,
-                          fab_err *err)
+bool fab_classify_measure(const float *scores, const int *truth, int64_t n, int C, fab_arena *a,
+                          fab_classify_scores *out, fab_err *err)
 {
     if (!check(scores, truth, n, C, err)) return false;
     *out = (fab_classify_scores){ .n = n, .n_classes = C };
@@ -119,15 +127,12 @@ bool fab_classify_measure(const float *scores, const int *truth, int64_t n, int 
 
 /* ---- JSON ---- */
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 static json_t *class_json(const fab_class_score *k)
 {
-    return json_pack("{s:I,s:f,s:f,s:f,s:o}", "n", (json_int_t)k->n, "precision", k->precision, "recall", k->recall, "f1",
-                     k->f1, "auc", number(k->auc));
+    return json_pack("{s:I,s:f,s:f,s:f,s:o}", "n", (json_int_t)k->n, "precision", k->precision,
+                     "recall", k->recall, "f1", k->f1, "auc", number(k->auc));
 }
 
 static json_t *confusion_json(const fab_classify_scores *s)
@@ -146,11 +151,13 @@ json_t *fab_classify_json(const fab_classify_scores *s, const char *const *names
 {
     json_t *per = json_object();
     bool ok = per != NULL;
-    for (int c = 0; ok && c < s->n_classes; c++) ok = json_object_set_new(per, names[c], class_json(&s->per_class[c])) == 0;
+    for (int c = 0; ok && c < s->n_classes; c++)
+        ok = json_object_set_new(per, names[c], class_json(&s->per_class[c])) == 0;
     if (!ok) {
         json_decref(per);
         return NULL;
     }
-    return json_pack("{s:I,s:f,s:f,s:o,s:o,s:o}", "n", (json_int_t)s->n, "accuracy", s->accuracy, "macro_f1", s->macro_f1,
-                     "auc", number(s->auc), "per_class", per, "confusion", confusion_json(s));
+    return json_pack("{s:I,s:f,s:f,s:o,s:o,s:o}", "n", (json_int_t)s->n, "accuracy", s->accuracy,
+                     "macro_f1", s->macro_f1, "auc", number(s->auc), "per_class", per, "confusion",
+                     confusion_json(s));
 }

@@ -3,10 +3,7 @@
 
 #include <string.h>
 
-static bool blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 /* The stretch of s that is compared: ends trimmed, one final stop off, ends trimmed again. */
 static const char *core(const char *s, size_t *n)
@@ -21,10 +18,7 @@ static const char *core(const char *s, size_t *n)
     return s;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
 char *fab_vqa_normal(fab_arena *a, const char *answer, fab_err *err)
 {
@@ -80,8 +74,8 @@ fab_vqa_scores fab_vqa_measure(const fab_qa *items, const char *const *answers, 
 
 static json_t *score_json(const fab_vqa_score *s)
 {
-    return json_pack("{s:I,s:f,s:f,s:f}", "n", (json_int_t)s->n, "overall", s->overall, "open", s->open, "closed",
-                     s->closed);
+    return json_pack("{s:I,s:f,s:f,s:f}", "n", (json_int_t)s->n, "overall", s->overall, "open",
+                     s->open, "closed", s->closed);
 }
 
 json_t *fab_vqa_json(const fab_vqa_scores *s)
@@ -90,7 +84,8 @@ json_t *fab_vqa_json(const fab_vqa_scores *s)
     json_t *o = score_json(&s->all), *by = json_object();
     bool ok = o && by;
     for (int l = 0; ok && l < FAB_LANGS; l++)
-        if (s->by_lang[l].n) ok = json_object_set_new(by, names[l], score_json(&s->by_lang[l])) == 0;
+        if (s->by_lang[l].n)
+            ok = json_object_set_new(by, names[l], score_json(&s->by_lang[l])) == 0;
     if (ok && json_object_set(o, "by_lang", by) == 0) {
         json_decref(by);
         return o;
@@ -100,13 +95,15 @@ json_t *fab_vqa_json(const fab_vqa_scores *s)
     return NULL;
 }
 
-json_t *fab_vqa_report(const fab_vqa_scores *model, const fab_vqa_scores *question_only, const fab_vqa_scores *blank_image,
-                       double seconds_per_question)
+json_t *fab_vqa_report(const fab_vqa_scores *model, const fab_vqa_scores *question_only,
+                       const fab_vqa_scores *blank_image, double seconds_per_question)
 {
     json_t *o = fab_vqa_json(model);
     bool ok = o != NULL;
-    if (ok && question_only) ok = json_object_set_new(o, "question_only", fab_vqa_json(question_only)) == 0;
-    if (ok && blank_image) ok = json_object_set_new(o, "blank_image", fab_vqa_json(blank_image)) == 0;
+    if (ok && question_only)
+        ok = json_object_set_new(o, "question_only", fab_vqa_json(question_only)) == 0;
+    if (ok && blank_image)
+        ok = json_object_set_new(o, "blank_image", fab_vqa_json(blank_image)) == 0;
     if (ok && seconds_per_question >= 0)
         ok = json_object_set_new(o, "seconds_per_question", json_real(seconds_per_question)) == 0;
     if (ok) return o;
