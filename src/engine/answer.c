@@ -328,6 +328,7 @@ bool fab_engine_score(fab_engine *e, const fab_look *look, const char *question,
     fab_arena_mark mark = fab_arena_save(c->arena);
     for (int i = 0; i < n; i += SCORE_BATCH) {
         int some = n - i < SCORE_BATCH ? n - i : SCORE_BATCH;
+        memset(ids, 0, sizeof ids); /* <pad> behind each answer */
         for (int j = 0; j < some; j++)
             if ((lens[j] = fab_engine_answer_ids(e, answers[i + j], ids + j * ANSWER_ROW, err)) < 0) return false;
         score_batch(e, &kv, fab_f32(first), ids, lens, some, out + i);

@@ -1,0 +1,606 @@
+/* Tests of what stands on a model: looking, answering, scoring, the input gate, heat maps, classes, evaluation runs and
+ * reports, on a small random model. */
+#include "test.h"
+
+#include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "clinic/report.h"
+#include "engine/classify.h"
+#include "engine/input.h"
+#include "evaluate/run.h"
+#include "explain/overlay.h"
+#include "media/png_write.h"
+#include "tiny.h"
+
+enum { SIDE = 96 };
+
+static char folder[64];
+static fab_engine *engine;
+static fab_arena *arena;
+
+/* The folder and the engine over a tiny model, made once. */
+static void setup(void)
+{
+    if (engine) return;
+    fab_err err = FAB_ERR_INIT;
+    char path[128];
+    strcpy(folder, "/tmp/fab-clinic-XXXXXX");
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/tiny.gguf", folder);
+    CHECK_MSG(tiny_save(path, 7, NULL, &err), "%s", err.text);
+    arena = fab_arena_new(0, &err);
+    engine = fab_engine_open(path, NULL, &err);
+    CHECK_MSG(engine && arena, "%s", err.text);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char paths[4][160];
+    static int turn;
+    char *p = paths[turn++ % 4];
+    snprintf(p, sizeof paths[0], "%s/%s", folder, name);
+    return p;
+}
+
+/* A bright disc on black: smooth, lit, neither blank nor noise. */
+static void disc(uint8_t *rgb, int side, int cx, int cy)
+{
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            int d = (x - cx) * (x - cx) + (y - cy) * (y - cy), r = side * side / 9;
+            uint8_t v = d < r ? (uint8_t)(250 - 180 * d / r) : (uint8_t)(10 + x / 8);
+            memset(rgb + 3 * (y * side + x), v, 3);
+        }
+}
+
+static const fab_look *disc_look(int cx, int cy)
+{
+    static uint8_t rgb[3 * SIDE * SIDE];
+    fab_err err = FAB_ERR_INIT;
+    disc(rgb, SIDE, cx, cy);
+    const fab_look *l = fab_engine_look_rgb(engine, rgb, SIDE, SIDE, &err);
+    CHECK_MSG(l, "%s", err.text);
+    return l;
+}
+
+/* ---- engine --------------------------------------------------------------------------------------------------- */
+
+TEST(a_picture_is_looked_at_once)
+{
+    setup();
+    const fab_look *a = disc_look(40, 40), *b = disc_look(60, 30), *again = disc_look(40, 40);
+    CHECK(a == again);
+    CHECK(strcmp(a->key, b->key) != 0);
+    for (int i = 0; i < 100; i++) fab_look_unref(disc_look(20 + i % 50, 20 + i / 2)); /* pushes it out of the cache */
+    const fab_look *fresh = disc_look(40, 40);
+    CHECK_STR(fresh->key, a->key);
+    CHECK(memcmp(fresh->tokens, a->tokens, (size_t)a->n_tokens * (size_t)a->width * sizeof(float)) == 0);
+    double length = 0;
+    for (int i = 0; i < a->embed; i++) length += (double)a->embedding[i] * (double)a->embedding[i];
+    CHECK_NEAR(length, 1, 1e-4);
+    fab_look_unref(a), fab_look_unref(b), fab_look_unref(again), fab_look_unref(fresh);
+}
+
+typedef struct {
+    char text[2000];
+    size_t n;
+    int left;
+} listener;
+
+static bool listen(void *arg, const char *text, size_t n)
+{
+    listener *l = arg;
+    memcpy(l->text + l->n, text, n);
+    l->n += n;
+    l->text[l->n] = 0;
+    return l->left-- != 0;
+}
+
+TEST(questions_asked_together_are_answered_as_alone)
+{
+    setup();
+    static const char *const q[] = { "Is it?", "What modality is used to take this image?", "图片中包含肝脏吗?", "a b c d e f" };
+    fab_answer many[4], one;
+    fab_err err = FAB_ERR_INIT;
+    const fab_look *l = disc_look(40, 40);
+    const fab_ask_opts o = { .max_tokens = 12 };
+    CHECK_MSG(fab_engine_ask_many(engine, l, q, 4, &o, arena, many, &err), "%s", err.text);
+    for (int i = 0; i < 4; i++) {
+        CHECK_MSG(fab_engine_ask(engine, l, q[i], &o, arena, &one, &err), "%s", err.text);
+        CHECK_STR(one.text, many[i].text);
+        CHECK_NEAR(one.logp, many[i].logp, 1e-3);
+        CHECK(one.sureness > 0 && one.sureness <= 1);
+    }
+    fab_look_unref(l);
+}
+
+TEST(what_is_streamed_is_the_answer)
+{
+    setup();
+    listener all = { .left = -1 }, two = { .left = 1 };
+    fab_answer a, cut;
+    fab_err err = FAB_ERR_INIT;
+    const fab_look *l = disc_look(40, 40);
+    fab_ask_opts o = { .max_tokens = 20, .temperature = 1, .seed = 3, .on_text = listen, .arg = &all };
+    CHECK(fab_engine_ask(engine, l, "Is it?", &o, arena, &a, &err));
+    char *trimmed = all.text;
+    while (*trimmed == ' ' || *trimmed == '\n') trimmed++;
+    CHECK(strncmp(trimmed, a.text, strlen(a.text)) == 0);
+    o.arg = &two;
+    CHECK(fab_engine_ask(engine, l, "Is it?", &o, arena, &cut, &err));
+    CHECK(cut.n_tokens <= a.n_tokens && !cut.complete);
+    fab_look_unref(l);
+}
+
+TEST(bad_questions_have_a_sentence)
+{
+    setup();
+    static char longer[6000];
+    memset(longer, '7', sizeof longer - 1);
+    const struct {
+        const char *question, *says;
+        fab_code code;
+    } cases[] = {
+        { "", "the question is empty", FAB_EUSAGE },
+        { " \n\t ", "the question is empty", FAB_EUSAGE },
+        { "a\xff", "the question is not UTF-8: byte 1 of 2", FAB_EUSAGE },
+        { longer, "the limit is 256", FAB_ELIMIT },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fab_err err = FAB_ERR_INIT;
+        fab_answer a;
+        CHECK(!fab_engine_ask(engine, NULL, cases[i].question, NULL, arena, &a, &err));
+        CHECK_SAYS(err.text, cases[i].says);
+        CHECK(err.code == cases[i].code);
+    }
+    fab_err err = FAB_ERR_INIT;
+    CHECK(!fab_engine_open(in_folder("nothing.gguf"), NULL, &err));
+    CHECK_SAYS(err.text, "nothing.gguf");
+}
+
+/* Two ways to one number: the cached, batched likelihood and the whole sequence on the tape. */
+TEST(likelihoods_agree_with_the_whole_sequence)
+{
+    setup();
+    static const char *const answers[] = { "Yes", "No", "Transverse Plane", "肝脏", "X", "CT", "MRI", "spleen", "lung", "a longer answer" };
+    fab_score s[10];
+    fab_cam cam;
+    fab_err err = FAB_ERR_INIT;
+    double sum = 0;
+    const fab_look *l = disc_look(40, 40);
+    CHECK_MSG(fab_engine_score(engine, l, "Is it?", answers, 10, 1, s, &err), "%s", err.text);
+    for (int i = 0; i < 10; i++) {
+        CHECK_MSG(fab_gradcam(engine, l, "Is it?", answers[i], NULL, arena, &cam, &err), "%s", err.text);
+        CHECK_NEAR(s[i].logp, cam.logp, 2e-3);
+        sum += s[i].p;
+    }
+    CHECK_NEAR(sum, 1, 1e-9);
+    CHECK_NEAR(log(s[0].p / s[1].p), s[0].logp - s[1].logp, 1e-6);
+    fab_look_unref(l);
+}
+
+TEST(texts_embed_alike_alone_and_together)
+{
+    setup();
+    static const char *const texts[] = { "liver", "a much longer sentence about a chest", "肺炎" };
+    float together[3 * 16], alone[16];
+    fab_err err = FAB_ERR_INIT;
+    CHECK_MSG(fab_engine_embed_text(engine, texts, 3, together, &err), "%s", err.text);
+    for (int i = 0; i < 3; i++) {
+        CHECK(fab_engine_embed_text(engine, texts + i, 1, alone, &err));
+        for (int j = 0; j < 16; j++) CHECK_NEAR(alone[j], together[16 * i + j], 1e-4);
+    }
+}
+
+TEST(asking_survives_every_failed_allocation)
+{
+    setup();
+    const fab_look *l = disc_look(40, 40);
+    int failures = 0;
+    for (int n = 0; n < 400; n += n < 30 ? 1 : 17) {
+        fab_err err = FAB_ERR_INIT;
+        fab_answer a;
+        fab_oom_arm(n);
+        bool ok = fab_engine_ask(engine, l, "Is it?", &(fab_ask_opts){ .max_tokens = 3 }, arena, &a, &err);
+        bool struck = fab_oom_arm(-1);
+        CHECK_MSG(ok != struck, "allocation %d: answered %d, failed %d", n, ok, struck);
+        CHECK(ok || err.code == FAB_ENOMEM);
+        failures += struck;
+    }
+    CHECK(failures > 30);
+    fab_look_unref(l);
+}
+
+/* ---- gate ----------------------------------------------------------------------------------------------------- */
+
+TEST(the_gate_knows_empty_noise_and_small)
+{
+    static uint8_t rgb[3 * SIDE * SIDE];
+    fab_rng rng;
+    fab_rng_init(&rng, 1);
+    disc(rgb, SIDE, 48, 48);
+    CHECK(fab_gate_pixels(rgb, SIDE, SIDE) == FAB_GATE_KNOWN);
+    CHECK(fab_gate_pixels(rgb, 31, SIDE) == FAB_GATE_SMALL);
+    for (int i = 0; i < 3 * SIDE * SIDE; i++) rgb[i] = (uint8_t)fab_rng_u64(&rng);
+    CHECK(fab_gate_pixels(rgb, SIDE, SIDE) == FAB_GATE_NOISE);
+    memset(rgb, 200, sizeof rgb);
+    CHECK(fab_gate_pixels(rgb, SIDE, SIDE) == FAB_GATE_BLANK);
+    rgb[500] = 0; /* one dead pixel does not make a picture */
+    CHECK(fab_gate_pixels(rgb, SIDE, SIDE) == FAB_GATE_BLANK);
+}
+
+/* Two domains, one of two clusters, in 3 + pixel dimensions; strangers stand between and beyond. */
+TEST(the_gate_is_fitted_for_a_rate_of_false_refusals)
+{
+    enum { D = 3 + FAB_GATE_PIXEL_DIMS, N = 600 };
+    static float x[N * D], held[N * D];
+    static int32_t domain[N];
+    fab_rng rng;
+    fab_gate g, same;
+    fab_err err = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &err);
+    fab_rng_init(&rng, 5);
+    for (int i = 0; i < 2 * N; i++) {
+        float *row = i < N ? x + i * D : held + (i - N) * D;
+        int k = i % 3; /* 0: domain 0; 1, 2: the clusters of domain 1 */
+        domain[i % N] = k > 0;
+        for (int j = 0; j < D; j++) row[j] = (k == 2 ? 8.0f : k == 1 ? -8.0f : 0.0f) * (j % 2 ? 1.0f : 0.5f) + fab_rng_normal(&rng);
+    }
+    const fab_gate_opts o = { .clusters = 4, .rate = 0.02, .seed = 9 };
+    CHECK_MSG(fab_gate_fit(&g, x, domain, N, D, &o, a, &err), "%s", err.text);
+    CHECK(g.n >= 3 && g.limit > 0);
+    double refused = fab_gate_refused(&g, held, N);
+    CHECK_MSG(refused > 0 && refused < 0.06, "%.3f of held-out pictures are refused, 0.02 asked for", refused);
+    float stranger[D];
+    for (int j = 0; j < D; j++) stranger[j] = j % 2 ? 4.0f : -4.0f;
+    CHECK(fab_gate_distance(&g, stranger, NULL) > 2 * g.limit);
+    CHECK(fab_gate_fit(&same, x, domain, N, D, &o, a, &err));
+    CHECK(same.n == g.n && memcmp(same.mean, g.mean, (size_t)g.n * D * sizeof(float)) == 0);
+    x[5] = NAN;
+    CHECK(!fab_gate_fit(&same, x, domain, N, D, &o, a, &err));
+    CHECK_SAYS(err.text, "picture 0 has a feature that is not finite");
+    fab_arena_free(a);
+}
+
+/* ---- heat maps ------------------------------------------------------------------------------------------------ */
+
+TEST(yes_against_no_is_no_against_yes_turned_round)
+{
+    setup();
+    fab_cam yes, no;
+    fab_err err = FAB_ERR_INIT;
+    const fab_look *l = disc_look(30, 60);
+    for (int hires = 0; hires < 2; hires++) {
+        CHECK(fab_gradcam(engine, l, "Is it?", "Yes", &(fab_cam_opts){ .against = "No", .hires = hires }, arena, &yes, &err));
+        CHECK(fab_gradcam(engine, l, "Is it?", "No", &(fab_cam_opts){ .against = "Yes", .hires = hires }, arena, &no, &err));
+        CHECK_NEAR(yes.logp, no.logp_against, 1e-5);
+        float top = 0;
+        for (int i = 0; i < yes.grid * yes.grid; i++) {
+            CHECK(yes.heat[i] >= 0 && yes.heat[i] <= 1 && no.heat[i] >= 0 && no.heat[i] <= 1);
+            if (!yes.empty && !no.empty) CHECK(yes.heat[i] * no.heat[i] == 0);
+            top = fmaxf(top, fmaxf(yes.heat[i], no.heat[i]));
+        }
+        CHECK(top == 1);
+    }
+    fab_look_unref(l);
+}
+
+TEST(fidelity_is_repeatable)
+{
+    setup();
+    fab_cam cam;
+    fab_fidelity a, b;
+    fab_err err = FAB_ERR_INIT;
+    const fab_look *l = disc_look(30, 60);
+    CHECK(fab_gradcam(engine, l, "Is it?", "Yes", NULL, arena, &cam, &err));
+    const fab_fidelity_opts o = { .seed = 4, .draws = 3 };
+    CHECK_MSG(fab_cam_fidelity(engine, l, "Is it?", "Yes", &cam, NULL, &o, &a, &err), "%s", err.text);
+    CHECK(fab_cam_fidelity(engine, l, "Is it?", "Yes", &cam, NULL, &o, &b, &err));
+    CHECK(a.drop_heat == b.drop_heat && a.drop_random == b.drop_random && a.draws == 3 && a.share == 0.2);
+    fab_look_unref(l);
+}
+
+TEST(cold_places_stay_clear_and_colours_rise)
+{
+    uint8_t rgb[6] = { 90, 90, 90, 90, 90, 90 }, out[6];
+    const float heat[2] = { 0, 1 };
+    fab_overlay(rgb, heat, 2, 1, out);
+    CHECK(out[0] == 90 && out[1] == 90 && out[2] == 90);
+    CHECK(out[3] > 150 && out[5] < out[3]);
+    double last = 0;
+    for (int i = 0; i <= 10; i++) {
+        uint8_t c[3];
+        fab_overlay_colour((float)i / 10, c);
+        double light = 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2];
+        CHECK(light > last);
+        last = light;
+    }
+}
+
+/* ---- classes -------------------------------------------------------------------------------------------------- */
+
+TEST(class_names_find_their_way)
+{
+    setup();
+    static const struct {
+        const char *names[4];
+        int n;
+        fab_classify_way way;
+        const char *row;
+    } cases[] = {
+        { { "melanoma", "nevus", "seborrheic_keratosis" }, 3, FAB_BY_ROW, "skin.diagnosis" },
+        { { "normal", "bacterial pneumonia", "viral pneumonia" }, 3, FAB_BY_ROW, "finding.pneumonia.cause" },
+        { { "NORMAL", "PNEUMONIA" }, 2, FAB_BY_ROW, "finding.pneumonia.cause" },
+        { { "CT", "MRI" }, 2, FAB_BY_ROW, "modality" },
+        { { "普通", "黑色素瘤" }, 2, FAB_BY_PROMPTS, NULL },
+        { { "cardiomegaly", "normal", "pneumothorax" }, 3, FAB_BY_PRESENCE, NULL },
+        { { "lung adenocarcinoma", "benign lung tissue" }, 2, FAB_BY_PROMPTS, NULL },
+    };
+    const fab_look *l = disc_look(40, 40);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fab_err err = FAB_ERR_INIT;
+        float p[4], cosine[4], sum = 0;
+        fab_classifier *c = fab_classifier_new(engine, cases[i].names, cases[i].n, false, &err);
+        CHECK_MSG(c, "%s", err.text);
+        CHECK_MSG(fab_classifier_way(c) == cases[i].way, "case %zu goes way %d", i, fab_classifier_way(c));
+        if (cases[i].row) CHECK_STR(fab_classifier_row(c), cases[i].row);
+        CHECK_MSG(fab_classifier_run(c, l, p, cosine, &err), "%s", err.text);
+        for (int k = 0; k < cases[i].n; k++) sum += p[k];
+        CHECK_NEAR(sum, 1, 1e-5);
+        fab_classifier_free(c);
+    }
+    fab_look_unref(l);
+}
+
+/* ---- reports -------------------------------------------------------------------------------------------------- */
+
+static fab_image *disc_image(void)
+{
+    static uint8_t rgb[3 * SIDE * SIDE];
+    fab_err err = FAB_ERR_INIT;
+    disc(rgb, SIDE, 40, 50);
+    CHECK(fab_png_write(in_folder("disc.png"), rgb, SIDE, SIDE, 3, &err));
+    fab_image *im = fab_image_open(in_folder("disc.png"), NULL, &err);
+    CHECK_MSG(im, "%s", err.text);
+    return im;
+}
+
+static bool has_id(const json_t *list, const char *id)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach((json_t *)list, i, one) {
+        if (!strcmp(json_string_value(json_object_get(one, "id")), id)) return true;
+    }
+    return false;
+}
+
+static void check_record(const json_t *o, double threshold)
+{
+    size_t i, k;
+    json_t *one, *ref;
+    const json_t *findings = json_object_get(o, "findings"), *evidence = json_object_get(o, "evidence");
+    CHECK_STR(json_string_value(json_object_get(o, "schema")), "fabrica.report/1");
+    CHECK_STR(json_string_value(json_object_get(o, "status")), "draft");
+    CHECK(json_array_size(findings) > 3 && json_array_size(findings) == json_array_size(evidence));
+    json_array_foreach((json_t *)findings, i, one) {
+        double p = json_number_value(json_object_get(one, "probability"));
+        const char *state = json_string_value(json_object_get(one, "state"));
+        CHECK(p >= 0 && p <= 1);
+        CHECK(has_id(evidence, json_string_value(json_object_get(one, "evidence"))));
+        if (!strcmp(state, "claimed")) CHECK(p >= threshold);
+        if (!strcmp(state, "not_claimed")) CHECK(p < threshold);
+    }
+    json_array_foreach(json_object_get(o, "sentences"), i, one) {
+        CHECK(json_string_value(json_object_get(json_object_get(one, "text"), "zh")) != NULL);
+        json_array_foreach(json_object_get(one, "findings"), k, ref) CHECK(has_id(findings, json_string_value(ref)));
+        json_array_foreach(json_object_get(one, "evidence"), k, ref) CHECK(has_id(evidence, json_string_value(ref)));
+    }
+}
+
+static char *slurp(const char *path)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_file f;
+    CHECK_MSG(fab_file_map(&f, path, 0, &err), "%s", err.text);
+    char *s = fab_arena_take(arena, f.size + 1, &err);
+    memcpy(s, f.data, f.size);
+    s[f.size] = 0;
+    fab_file_unmap(&f);
+    return s;
+}
+
+TEST(a_report_is_whole_and_every_sentence_has_its_evidence)
+{
+    setup();
+    fab_err err = FAB_ERR_INIT;
+    fab_image *im = disc_image();
+    const double thresholds[] = { 0.5, 0.05, 0.95 };
+    for (int i = 0; i < 3; i++) {
+        fab_report_opts o = FAB_REPORT_DEFAULTS;
+        o.history = "咳嗽 <b>\"two\" & weeks</b>";
+        o.threshold = thresholds[i];
+        o.overlays = 3;
+        o.created = 1700000000;
+        fab_report *r = fab_report_make(engine, im, "bytes", 5, &o, &err);
+        CHECK_MSG(r, "%s", err.text);
+        CHECK_MSG(fab_report_write(r, in_folder("out"), &err), "%s", err.text);
+        fab_report_free(r);
+        json_t *record = fab_json_open(in_folder("out/report.json"), &err);
+        CHECK_MSG(record, "%s", err.text);
+        check_record(record, thresholds[i]);
+        CHECK_STR(json_string_value(json_object_get(record, "created")), "2023-11-14T22:13:20Z");
+        CHECK(json_is_false(json_object_get(json_object_get(record, "indication"), "used_by_model")));
+        json_decref(record);
+        const char *html = slurp(in_folder("out/report.html")), *text = slurp(in_folder("out/report.txt"));
+        CHECK(!strstr(html, "<script") && !strstr(html, "http:") && !strstr(html, "<b>\"two\""));
+        CHECK_SAYS(html, "咳嗽 &lt;b&gt;&quot;two&quot; &amp; weeks&lt;/b&gt;");
+        CHECK_SAYS(html, FAB_MARK_ZH);
+        CHECK_SAYS(text, FAB_MARK_EN);
+        CHECK_SAYS(text, "not used by the model");
+        CHECK(fab_exists(in_folder("out/image.png")));
+    }
+    fab_image_free(im);
+}
+
+TEST(a_report_that_cannot_be_written_leaves_nothing)
+{
+    setup();
+    fab_err err = FAB_ERR_INIT;
+    fab_image *im = disc_image();
+    fab_report_opts o = FAB_REPORT_DEFAULTS;
+    o.overlays = -1;
+    fab_report *r = fab_report_make(engine, im, "bytes", 5, &o, &err);
+    CHECK_MSG(r, "%s", err.text);
+    CHECK(!fab_report_write(r, in_folder("disc.png"), &err)); /* a file is in the way */
+    CHECK_SAYS(err.text, "disc.png");
+    char blocked[200];
+    snprintf(blocked, sizeof blocked, "%s/report.txt", in_folder("blocked"));
+    CHECK(mkdir(in_folder("blocked"), 0755) == 0 && mkdir(blocked, 0755) == 0); /* a folder where a file must go */
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(!fab_report_write(r, in_folder("blocked"), &err));
+    CHECK(!fab_exists(in_folder("blocked/report.json")));
+    fab_report_free(r);
+    fab_image_free(im);
+}
+
+TEST(refused_pictures_get_no_report_unless_forced)
+{
+    setup();
+    static uint8_t rgb[3 * SIDE * SIDE];
+    fab_err err = FAB_ERR_INIT;
+    memset(rgb, 128, sizeof rgb);
+    CHECK(fab_png_write(in_folder("blank.png"), rgb, SIDE, SIDE, 3, &err));
+    fab_image *im = fab_image_open(in_folder("blank.png"), NULL, &err);
+    fab_report_opts o = FAB_REPORT_DEFAULTS;
+    o.overlays = -1;
+    CHECK(im && !fab_report_make(engine, im, "bytes", 5, &o, &err));
+    CHECK(err.code == FAB_EREFUSED);
+    CHECK_SAYS(err.text, "refused (blank)");
+    err = (fab_err)FAB_ERR_INIT;
+    o.force = true;
+    fab_report *r = fab_report_make(engine, im, "bytes", 5, &o, &err);
+    CHECK_MSG(r, "%s", err.text);
+    CHECK_SAYS(fab_report_text(r, arena, &err), "overridden by the user");
+    fab_report_free(r);
+    err = (fab_err)FAB_ERR_INIT;
+    o.history = "\xc3(";
+    CHECK(!fab_report_make(engine, im, "bytes", 5, &o, &err));
+    CHECK_SAYS(err.text, "the history is not UTF-8: byte 0 of 2");
+    fab_image_free(im);
+}
+
+TEST(uncertainty_has_three_words)
+{
+    CHECK_STR(fab_band_of(0.9)->code, "very-likely");
+    CHECK_STR(fab_band_of(0.89)->code, "likely");
+    CHECK_STR(fab_band_of(0.5)->code, "possible");
+    CHECK_STR(fab_band_of(0.4999)->code, "not-claimed");
+    CHECK_STR(fab_band_of(NAN)->code, "not-claimed");
+}
+
+/* ---- evaluation runs ------------------------------------------------------------------------------------------ */
+
+static int bad_inputs;
+static void count_bad(void *arg, const char *sentence)
+{
+    (void)arg, (void)sentence;
+    bad_inputs++;
+}
+
+TEST(eval_vqa_counts_what_failed_and_keeps_its_contract)
+{
+    setup();
+    static const char records[] =
+        "{\"id\":\"a\",\"image\":\"disc.png\",\"question\":\"Is it?\",\"answer\":\"Yes\",\"answer_type\":\"CLOSED\",\"lang\":\"en\"}\n"
+        "{\"id\":\"b\",\"image\":\"gone.png\",\"question\":\"Is it?\",\"answer\":\"Yes\",\"answer_type\":\"CLOSED\",\"lang\":\"en\"}\n"
+        "{\"id\":\"c\",\"image\":\"disc.png\",\"question\":\"这是什么?\",\"answer\":\"肝脏\",\"answer_type\":\"OPEN\",\"lang\":\"zh\"}\n"
+        "{\"id\":\"d\",\"question\":\"What is flu?\",\"answer\":\"A disease\",\"answer_type\":\"OPEN\",\"lang\":\"en\"}\n";
+    fab_err err = FAB_ERR_INIT;
+    fab_image_free(disc_image());
+    CHECK(fab_file_write(in_folder("qa.jsonl"), records, sizeof records - 1, &err));
+    fab_path_list images;
+    fab_qa_set set;
+    fab_eval_vqa v;
+    CHECK(fab_paths_init(&images, &err) && fab_qa_init(&set, &images, &err));
+    CHECK_MSG(fab_qa_read(&set, in_folder("qa.jsonl"), NULL, &err), "%s", err.text);
+    bad_inputs = 0;
+    CHECK_MSG(fab_eval_vqa_run(engine, &set, &(fab_eval_opts){ .max_tokens = 4, .on_bad = count_bad }, arena, &v, &err), "%s", err.text);
+    CHECK(v.n == 4 && v.failed == 1 && bad_inputs == 1 && v.answers[0] && !v.answers[1] && v.answers[3]);
+    CHECK(v.model.all.n == 4 && v.model.by_lang[FAB_ZH].n == 1 && !v.has_question_only);
+    json_t *o = fab_eval_vqa_json(&v);
+    static const char *const keys[] = { "n", "overall", "open", "closed", "by_lang", "blank_image", "seconds_per_question", "failed" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) CHECK_MSG(json_object_get(o, keys[i]), "%s is missing", keys[i]);
+    CHECK(json_integer_value(json_object_get(json_object_get(json_object_get(o, "by_lang"), "zh"), "n")) == 1);
+    json_decref(o);
+    fab_qa_clear(&set);
+    fab_paths_clear(&images);
+}
+
+TEST(eval_classify_names_its_classes_and_their_union)
+{
+    setup();
+    fab_err err = FAB_ERR_INIT;
+    static uint8_t rgb[3 * SIDE * SIDE];
+    char lines[2000] = "", name[32];
+    static const char *const classes[] = { "normal", "bacterial pneumonia", "viral pneumonia" };
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "p%d.png", i);
+        disc(rgb, SIDE, 20 + 9 * i, 40);
+        CHECK(fab_png_write(in_folder(name), rgb, SIDE, SIDE, 3, &err));
+        size_t n = strlen(lines);
+        snprintf(lines + n, sizeof lines - n, "{\"image\":\"%s\",\"label\":\"%s\"}\n", name, classes[i % 3]);
+    }
+    strcat(lines, "{\"image\":\"gone.png\",\"label\":\"normal\"}\n{\"image\":\"p0.png\"}\n");
+    CHECK(fab_file_write(in_folder("c.jsonl"), lines, strlen(lines), &err));
+    json_t *o = NULL;
+    bad_inputs = 0;
+    CHECK_MSG(fab_eval_classify_run(engine, in_folder("c.jsonl"), &(fab_eval_classes){ .label = "label" },
+                                    &(fab_eval_opts){ .on_bad = count_bad }, &o, &err), "%s", err.text);
+    CHECK(bad_inputs == 2 && json_integer_value(json_object_get(o, "failed")) == 2);
+    CHECK(json_integer_value(json_object_get(o, "n")) == 6);
+    CHECK(json_object_get(o, "accuracy") && json_object_get(o, "macro_f1") && json_object_get(o, "auc"));
+    const json_t *per = json_object_get(o, "per_class"), *both = json_object_get(per, "pneumonia");
+    CHECK(json_integer_value(json_object_get(both, "n")) == 4 && json_is_real(json_object_get(both, "auc")));
+    CHECK(json_object_get(per, "viral pneumonia"));
+    json_decref(o);
+    CHECK(!fab_eval_classify_run(engine, in_folder("c.jsonl"), &(fab_eval_classes){ .label = "nosuch" }, NULL, &o, &err));
+    CHECK_SAYS(err.text, "no record has an \"image\" and a class in \"nosuch\"");
+}
+
+/* ---- bad pictures --------------------------------------------------------------------------------------------- */
+
+TEST(bad_pictures_have_a_sentence)
+{
+    setup();
+    fab_err err = FAB_ERR_INIT;
+    fab_image_free(disc_image());
+    fab_file whole;
+    CHECK(fab_file_map(&whole, in_folder("disc.png"), 0, &err));
+    CHECK(fab_file_write(in_folder("cut.png"), whole.data, whole.size / 2, &err));
+    fab_file_unmap(&whole);
+    CHECK(fab_file_write(in_folder("empty.png"), "", 0, &err) && fab_file_write(in_folder("words.png"), "not a picture", 13, &err));
+    static const char *const names[] = { "cut.png", "empty.png", "words.png", "gone.png", "" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fab_input in;
+        err = (fab_err)FAB_ERR_INIT;
+        CHECK_MSG(!fab_input_open(&in, in_folder(names[i]), NULL, &err), "%s was read", names[i]);
+        CHECK_SAYS(err.text, in_folder(names[i]));
+        CHECK(err.code == FAB_EFORMAT || err.code == FAB_EIO || err.code == FAB_EUNSUPPORTED);
+    }
+}
+
+/* Last: everything is given back, so that leaks show under ASan. */
+TEST(the_end)
+{
+    char command[160];
+    fab_engine_close(engine);
+    fab_arena_free(arena);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    CHECK(*folder == 0 || system(command) == 0);
+}
+
+TEST_MAIN
