@@ -1,4 +1,5 @@
-/* Pictures: resize against Pillow, PNG and JPEG against Pillow, the PNG writer against the reader, the sandbox. */
+/* Pictures: resize against Pillow, PNG and JPEG against Pillow, the PNG writer against the reader,
+ * the sandbox. */
 #include "test.h"
 
 #include <dirent.h>
@@ -29,10 +30,10 @@ static uint8_t splitmix_byte(uint64_t seed, uint64_t i)
     return (uint8_t)((z ^ z >> 31) >> 56);
 }
 
-/* --- resize: tests/golden/resize.bin, layout in tools/golden/resize.py ------------------------------------------------ */
+/* --- resize: tests/golden/resize.bin, layout in tools/golden/resize.py --- */
 
-static void one_resize(int number, int kind, int filter, int C, fab_size from, fab_size to, uint64_t hash,
-                       const uint8_t *whole)
+static void one_resize(int number, int kind, int filter, int C, fab_size from, fab_size to,
+                       uint64_t hash, const uint8_t *whole)
 {
     fab_err e = FAB_ERR_INIT;
     size_t n = (size_t)from.width * (size_t)from.height * (size_t)C, bytes = kind ? 4 : 1;
@@ -47,9 +48,10 @@ static void one_resize(int number, int kind, int filter, int C, fab_size from, f
                    : fab_resize_u8(in, from, C, out, to, (fab_filter)filter, &e);
     CHECK_MSG(ok, "%s", e.text);
     for (size_t i = 0; whole && i < m; i++)
-        CHECK_MSG(out[i] == whole[i], "record %d: %dx%d to %dx%d, byte %zu is %d, Pillow has %d", number, from.width,
-                  from.height, to.width, to.height, i, out[i], whole[i]);
-    CHECK_MSG(fnv(out, m) == hash, "record %d: kind %d filter %d, %d channels, %dx%d to %dx%d differs", number, kind,
+        CHECK_MSG(out[i] == whole[i], "record %d: %dx%d to %dx%d, byte %zu is %d, Pillow has %d",
+                  number, from.width, from.height, to.width, to.height, i, out[i], whole[i]);
+    CHECK_MSG(fnv(out, m) == hash,
+              "record %d: kind %d filter %d, %d channels, %dx%d to %dx%d differs", number, kind,
               filter, C, from.width, from.height, to.width, to.height);
     fab_free(in);
     fab_free(out);
@@ -58,7 +60,7 @@ static void one_resize(int number, int kind, int filter, int C, fab_size from, f
 TEST(resize_equals_pillow_to_the_bit)
 {
     fab_err e = FAB_ERR_INIT;
-    fab_file f = {0};
+    fab_file f = { 0 };
     CHECK_MSG(fab_file_map(&f, "tests/golden/resize.bin", 0, &e), "%s", e.text);
     int number = 0;
     for (size_t at = 0; at + 36 <= f.size; number++) {
@@ -79,8 +81,9 @@ TEST(resize_equals_pillow_to_the_bit)
 TEST(resize_refuses_empty_sides)
 {
     fab_err e = FAB_ERR_INIT;
-    uint8_t px[4] = {0};
-    CHECK(!fab_resize_u8(px, (fab_size){ 0, 2 }, 1, px, (fab_size){ 1, 1 }, FAB_FILTER_BICUBIC, &e));
+    uint8_t px[4] = { 0 };
+    CHECK(
+        !fab_resize_u8(px, (fab_size){ 0, 2 }, 1, px, (fab_size){ 1, 1 }, FAB_FILTER_BICUBIC, &e));
     CHECK_SAYS(e.text, "0 x 2 to 1 x 1");
 }
 
@@ -90,7 +93,8 @@ TEST(crops_follow_torchvision)
     for (int i = 0; i < 20; i++) in[i] = (uint8_t)(i + 1);
     fab_crop_centre_u8(in, (fab_size){ 5, 4 }, 1, out, 3, 0); /* top = round(0.5) = 0, left = 1 */
     CHECK(out[0] == 2 && out[8] == 14);
-    fab_crop_centre_u8(in, (fab_size){ 1, 1 }, 1, out, 3, 7); /* (1 - 3) / 2 = -1: one pixel in the middle */
+    fab_crop_centre_u8(in, (fab_size){ 1, 1 }, 1, out, 3,
+                       7); /* (1 - 3) / 2 = -1: one pixel in the middle */
     CHECK(out[4] == 1 && out[0] == 7 && out[8] == 7);
     fab_crop_centre_u8(in, (fab_size){ 4, 5 }, 1, out, 2, 0); /* round(1.5) = 2 */
     CHECK(out[0] == 10);
@@ -105,24 +109,28 @@ TEST(crops_follow_torchvision)
     CHECK(square[0] == 0 && square[4] == 1 && square[11] == 8 && square[12] == 0);
 }
 
-/* --- PNG and JPEG: tests/golden/codecs.bin, layout in tools/golden/codecs.py ------------------------------------------ */
+/* --- PNG and JPEG: tests/golden/codecs.bin, layout in tools/golden/codecs.py --- */
 
-static void one_codec(const char *name, const uint8_t *bytes, size_t size, int w, int h, uint64_t hash, bool trusted)
+static void one_codec(const char *name, const uint8_t *bytes, size_t size, int w, int h,
+                      uint64_t hash, bool trusted)
 {
     fab_err e = FAB_ERR_INIT;
     fab_image_opts o = { .trusted = trusted };
     fab_image *im = fab_image_parse(bytes, size, &o, &e);
     CHECK_MSG(im, "%s: %s", name, e.text);
-    CHECK_MSG(im->width == w && im->height == h, "%s: %dx%d, not %dx%d", name, im->width, im->height, w, h);
+    CHECK_MSG(im->width == w && im->height == h, "%s: %dx%d, not %dx%d", name, im->width,
+              im->height, w, h);
     size_t n = (size_t)w * (size_t)h * 3;
     uint64_t got = strncmp(name, "raw", 3) ? fnv(im->rgb, n) : fnv(im->raw, im->raw_size);
     CHECK_MSG(got == hash, "%s: pixels differ from Pillow's", name);
     fab_image_free(im);
-    for (size_t cut = 0; cut < size; cut += 1 + size / 50) { /* truncated anywhere: an error or a picture, no crash */
+    for (size_t cut = 0; cut < size;
+         cut += 1 + size / 50) { /* truncated anywhere: an error or a picture, no crash */
         fab_err t = FAB_ERR_INIT;
         fab_image *part = fab_image_parse(bytes, cut, &(fab_image_opts){ .trusted = true }, &t);
         CHECK_MSG(part || t.text[0], "%s cut at %zu: no message", name, cut);
-        CHECK_MSG(!part || cut + 24 > size, "%s cut at %zu of %zu bytes was accepted", name, cut, size);
+        CHECK_MSG(!part || cut + 24 > size, "%s cut at %zu of %zu bytes was accepted", name, cut,
+                  size);
         fab_image_free(part);
     }
 }
@@ -130,7 +138,7 @@ static void one_codec(const char *name, const uint8_t *bytes, size_t size, int w
 TEST(png_and_jpeg_equal_pillow)
 {
     fab_err e = FAB_ERR_INIT;
-    fab_file f = {0};
+    fab_file f = { 0 };
     CHECK_MSG(fab_file_map(&f, "tests/golden/codecs.bin", 0, &e), "%s", e.text);
     int n = 0;
     for (size_t at = 0; at + 52 <= f.size; n++) {
@@ -154,7 +162,8 @@ TEST(png_written_is_read_back)
         enum { W = 37, H = 11 };
         uint8_t px[W * H * 4], *png;
         size_t size;
-        for (size_t i = 0; i < sizeof px; i++) px[i] = (uint8_t)(i % 5 ? i * i / 7 : splitmix_byte(3, i));
+        for (size_t i = 0; i < sizeof px; i++)
+            px[i] = (uint8_t)(i % 5 ? i * i / 7 : splitmix_byte(3, i));
         CHECK_MSG(fab_png_encode(px, W, H, C, &png, &size, &e), "%s", e.text);
         fab_image *im = fab_image_parse(png, size, NULL, &e);
         CHECK_MSG(im, "%s", e.text);
@@ -170,7 +179,8 @@ TEST(png_written_is_read_back)
     fab_image *im = fab_image_open(path, NULL, &e);
     unlink(path);
     CHECK_MSG(im, "%s", e.text);
-    CHECK(im->bits_allocated == 16 && fab_image_raw_at(im, 3) == 65535 && fab_image_raw_at(im, 5) == 1234);
+    CHECK(im->bits_allocated == 16 && fab_image_raw_at(im, 3) == 65535 &&
+          fab_image_raw_at(im, 5) == 1234);
     CHECK(im->max == 65535 && im->min == 0);
     fab_image_free(im);
 }
@@ -189,7 +199,7 @@ TEST(what_is_no_image_is_refused)
     CHECK(fab_image_kind("\xff\xd8\xff\xe0", 4) != NULL);
 }
 
-/* --- tests/cases/KIND/bad-NAME.EXT: the sentence that contains bad-NAME.says ------------------------------------------- */
+/* --- tests/cases/KIND/bad-NAME.EXT: the sentence that contains bad-NAME.says --- */
 
 static void one_case(const char *kind, const char *name)
 {
@@ -197,7 +207,7 @@ static void one_case(const char *kind, const char *name)
     snprintf(path, sizeof path, "tests/cases/%s/%s", kind, name);
     snprintf(says_path, sizeof says_path, "%.*s.says", (int)(strrchr(path, '.') - path), path);
     fab_err e = FAB_ERR_INIT;
-    fab_file f = {0};
+    fab_file f = { 0 };
     char says[256] = "";
     CHECK_MSG(fab_file_map(&f, says_path, 255, &e), "%s", e.text);
     memcpy(says, f.data, f.size);
@@ -207,8 +217,8 @@ static void one_case(const char *kind, const char *name)
         fab_err why = FAB_ERR_INIT;
         fab_image *im = fab_image_open(path, &(fab_image_opts){ .trusted = trusted }, &why);
         CHECK_MSG(!im, "%s was accepted", path);
-        CHECK_MSG(*says && strstr(why.text, says) && !strncmp(why.text, path, strlen(path)), "'%s' does not say '%s'",
-                  why.text, says);
+        CHECK_MSG(*says && strstr(why.text, says) && !strncmp(why.text, path, strlen(path)),
+                  "'%s' does not say '%s'", why.text, says);
         CHECK_MSG(fab_exit_code(why.code) == 4, "%s: exit code %d", path, fab_exit_code(why.code));
     }
 }
@@ -220,7 +230,7 @@ static int cases_in(const char *kind)
     DIR *d = opendir(path);
     CHECK_MSG(d, "no folder %s", path);
     int n = 0;
-    for (struct dirent *e; (e = readdir(d)); ) {
+    for (struct dirent *e; (e = readdir(d));) {
         const char *dot = strrchr(e->d_name, '.');
         if (strncmp(e->d_name, "bad-", 4) || !dot || !strcmp(dot, ".says")) continue;
         one_case(kind, e->d_name);
@@ -237,7 +247,7 @@ TEST(bad_files_say_what_is_wrong)
     CHECK(cases_in("jpeg") >= 9);
 }
 
-/* --- the sandbox ------------------------------------------------------------------------------------------------------ */
+/* --- the sandbox --- */
 
 static bool misbehave(void *arg, fab_part parts[FAB_SANDBOX_PARTS], fab_err *err)
 {
@@ -263,15 +273,22 @@ TEST(sandbox_turns_crashes_into_errors)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     SKIP("sanitizers own the signals and the system calls");
 #endif
-    static const struct { char how[8]; const char *says; } cases[] = {
-        { "crash", "decoder died (signal 11)" }, { "abort", "decoder died (signal 6)" },
-        { "file", "no file for it" },            { "fork", "forbidden system call" },
-        { "quit", "ended without an answer" },   { "huge", "1000000 bytes, at most 1000" },
+    static const struct {
+        char how[8];
+        const char *says;
+    } cases[] = {
+        { "crash", "decoder died (signal 11)" },
+        { "abort", "decoder died (signal 6)" },
+        { "file", "no file for it" },
+        { "fork", "forbidden system call" },
+        { "quit", "ended without an answer" },
+        { "huge", "1000000 bytes, at most 1000" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fab_err e = FAB_ERR_INIT;
         fab_part p[FAB_SANDBOX_PARTS];
-        CHECK_MSG(!fab_sandbox_run(misbehave, (void *)cases[i].how, 1000, p, &e), "%s went through", cases[i].how);
+        CHECK_MSG(!fab_sandbox_run(misbehave, (void *)cases[i].how, 1000, p, &e), "%s went through",
+                  cases[i].how);
         CHECK_SAYS(e.text, cases[i].says);
     }
     fab_err e = FAB_ERR_INIT;

@@ -1,7 +1,9 @@
-/* fabrica inspect: what a file is, found by its first bytes: weights (safetensors, GGUF) or an image (PNG, JPEG, DICOM).
+/* fabrica inspect: what a file is, found by its first bytes: weights (safetensors, GGUF) or an
+ * image (PNG, JPEG, DICOM).
  *
- * For an image the JSON has rows, cols, frames, samples, transfer_syntax, photometric, min, max, mean and the sha1 of the
- * raw little-endian samples. A patient's name is printed only when asked for. */
+ * For an image the JSON has rows, cols, frames, samples, transfer_syntax, photometric, min, max,
+ * mean and the sha1 of the raw little-endian samples. A patient's name is printed only when asked
+ * for. */
 #include <stddef.h>
 #include <string.h>
 #include "base/file.h"
@@ -37,7 +39,8 @@ static json_t *describe_weights(const char *path, const opts *o, fab_err *err)
 static char *line_of(const json_t *v)
 {
     if (json_is_string(v)) return fab_strdup(json_string_value(v), NULL);
-    char *json = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)), *own = json ? fab_strdup(json, NULL) : NULL;
+    char *json = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)),
+         *own = json ? fab_strdup(json, NULL) : NULL;
     json_free_t free_json;
     json_get_alloc_funcs(NULL, &free_json);
     free_json(json);
@@ -48,12 +51,14 @@ static void print_lines(fab_run *r, const json_t *v)
 {
     const char *key;
     json_t *one;
-    json_object_foreach((json_t *)v, key, one) {
+    json_object_foreach((json_t *)v, key, one)
+    {
         if (json_is_array(one) && json_array_size(one) && json_is_object(json_array_get(one, 0))) {
             size_t i;
             json_t *item;
             fprintf(r->out, "%s\n", key);
-            json_array_foreach(one, i, item) {
+            json_array_foreach(one, i, item)
+            {
                 char *text = line_of(item);
                 fprintf(r->out, "  %s\n", text ? text : "");
                 fab_free(text);
@@ -84,16 +89,22 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 }
 
 const fab_verb fab_verb_inspect = {
-    .name = "inspect", .summary = "say what a file of weights or an image is",
-    .about = "Safetensors and GGUF: tensors and metadata. PNG, JPEG and DICOM: size, samples, checksum of the decoded "
+    .name = "inspect",
+    .summary = "say what a file of weights or an image is",
+    .about = "Safetensors and GGUF: tensors and metadata. PNG, JPEG and DICOM: size, samples, "
+             "checksum of the decoded "
              "pixels, geometry and windows. The kind is found by the first bytes, not by the name.",
-    .example = "fabrica inspect slice.dcm --json", .opts_size = sizeof(opts), .run = run,
-    .opts = (const fab_opt[]){
-        { "FILE",     FAB_FILE_IN, offsetof(opts, file),     NULL, "the file" },
-        { "frame",    FAB_INT,     offsetof(opts, frame),    "0",  "the frame whose window is shown, from 0",
-          .min = 0, .max = 1e9 },
-        { "header",   FAB_FLAG,    offsetof(opts, header),   NULL, "do not decode the pixels" },
-        { "tensors",  FAB_FLAG,    offsetof(opts, tensors),  NULL, "list every tensor of a weight file" },
-        { "identity", FAB_FLAG,    offsetof(opts, identity), NULL, "print the patient's name, which is else withheld" },
-        { 0 } },
+    .example = "fabrica inspect slice.dcm --json",
+    .opts_size = sizeof(opts),
+    .run = run,
+    .opts = (const fab_opt[]){ { "FILE", FAB_FILE_IN, offsetof(opts, file), NULL, "the file" },
+                               { "frame", FAB_INT, offsetof(opts, frame), "0",
+                                 "the frame whose window is shown, from 0", .min = 0, .max = 1e9 },
+                               { "header", FAB_FLAG, offsetof(opts, header), NULL,
+                                 "do not decode the pixels" },
+                               { "tensors", FAB_FLAG, offsetof(opts, tensors), NULL,
+                                 "list every tensor of a weight file" },
+                               { "identity", FAB_FLAG, offsetof(opts, identity), NULL,
+                                 "print the patient's name, which is else withheld" },
+                               { 0 } },
 };

@@ -1,11 +1,13 @@
 /* charset: single-byte sets, GB18030, GBK, UTF-8, and ISO 2022 code extensions.
  *
- *   bytes below 0x80 are read by G0, others by G1; ESC sequences switch one of them; delimiters switch both back
+ *   bytes below 0x80 are read by G0, others by G1; ESC sequences switch one of them; delimiters
+ *   switch both back
  *
- *   ESC ( B  ASCII          ESC ( J  JIS X 0201 romaji    ESC $ B    JIS X 0208    ESC $ ( D  JIS X 0212      -> G0
- *   ESC ) I  katakana       ESC $ ) C  KS X 1001          ESC $ ) A  GB 2312       ESC - x    ISO 8859 part   -> G1
+ *   -> G0   ESC ( B  ASCII      ESC ( J    romaji      ESC $ B    JIS X 0208   ESC $ ( D  JIS X 0212
+ *   -> G1   ESC ) I  katakana   ESC $ ) C  KS X 1001   ESC $ ) A  GB 2312      ESC - x    ISO 8859
  *
- * JIS pieces are turned into EUC-JP, KS X 1001 and GB 2312 already are EUC-KR and GBK: iconv(3) does the rest.
+ * JIS pieces are turned into EUC-JP, KS X 1001 and GB 2312 already are EUC-KR and GBK: iconv(3)
+ * does the rest.
  */
 #include "media/charset.h"
 
@@ -17,37 +19,55 @@
 
 typedef enum { ASCII, LATIN, KATAKANA, JIS_X0208, JIS_X0212, TWO_BYTES } kind;
 
-/* A set that can be in G0 or G1. escape: what follows ESC. term: the number in "ISO_IR 100", "ISO 2022 IR 100". */
+/* A set that can be in G0 or G1. escape: what follows ESC. term: the number in "ISO_IR 100", "ISO
+ * 2022 IR 100". */
 typedef struct {
     const char *escape, *term, *encoding;
     kind kind;
 } set;
 
 static const set sets[] = {
-    { "(B", "6", NULL, ASCII },            { "(J", "14", NULL, ASCII },           { ")I", "13", "EUC-JP", KATAKANA },
-    { "$B", "87", "EUC-JP", JIS_X0208 },   { "$(D", "159", "EUC-JP", JIS_X0212 }, { "$)C", "149", "EUC-KR", TWO_BYTES },
-    { "$)A", "58", "GBK", TWO_BYTES },     { "-A", "100", "ISO-8859-1", LATIN },  { "-B", "101", "ISO-8859-2", LATIN },
-    { "-C", "109", "ISO-8859-3", LATIN },  { "-D", "110", "ISO-8859-4", LATIN },  { "-L", "144", "ISO-8859-5", LATIN },
-    { "-G", "127", "ISO-8859-6", LATIN },  { "-F", "126", "ISO-8859-7", LATIN },  { "-H", "138", "ISO-8859-8", LATIN },
-    { "-M", "148", "ISO-8859-9", LATIN },  { "-b", "203", "ISO-8859-15", LATIN }, { "-T", "166", "TIS-620", LATIN },
+    { "(B", "6", NULL, ASCII },
+    { "(J", "14", NULL, ASCII },
+    { ")I", "13", "EUC-JP", KATAKANA },
+    { "$B", "87", "EUC-JP", JIS_X0208 },
+    { "$(D", "159", "EUC-JP", JIS_X0212 },
+    { "$)C", "149", "EUC-KR", TWO_BYTES },
+    { "$)A", "58", "GBK", TWO_BYTES },
+    { "-A", "100", "ISO-8859-1", LATIN },
+    { "-B", "101", "ISO-8859-2", LATIN },
+    { "-C", "109", "ISO-8859-3", LATIN },
+    { "-D", "110", "ISO-8859-4", LATIN },
+    { "-L", "144", "ISO-8859-5", LATIN },
+    { "-G", "127", "ISO-8859-6", LATIN },
+    { "-F", "126", "ISO-8859-7", LATIN },
+    { "-H", "138", "ISO-8859-8", LATIN },
+    { "-M", "148", "ISO-8859-9", LATIN },
+    { "-b", "203", "ISO-8859-15", LATIN },
+    { "-T", "166", "TIS-620", LATIN },
 };
 enum { N_SETS = sizeof sets / sizeof *sets, ESCAPE = 0x1b };
 
 /* Handles that stay open keep the C library's modules in memory; conversions open their own. */
+static iconv_t open_handles[N_SETS + 1];
+
 static void load_all(void)
 {
     for (int i = 0; i < N_SETS; i++)
-        if (sets[i].encoding) (void)iconv_open("UTF-8", sets[i].encoding);
-    (void)iconv_open("UTF-8", "GB18030");
+        open_handles[i] = iconv_open("UTF-8", sets[i].encoding ? sets[i].encoding : "ASCII");
+    open_handles[N_SETS] = iconv_open("UTF-8", "GB18030");
 }
 
-void fab_charset_load(void)
+bool fab_charset_load(void)
 {
     static once_flag once = ONCE_FLAG_INIT;
     call_once(&once, load_all);
+    for (int i = 0; i <= N_SETS; i++)
+        if (open_handles[i] == (iconv_t)-1) return false;
+    return true;
 }
 
-/* --- output: UTF-8 of the wanted value ------------------------------------------------------------------------------ */
+/* --- output: UTF-8 of the wanted value --- */
 
 typedef struct {
     char *out;
@@ -58,7 +78,11 @@ typedef struct {
 static size_t utf8_length(const unsigned char *s, size_t left)
 {
     unsigned char c = s[0];
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t n = c < 0x80                ? 1
+               : c >= 0xc2 && c < 0xe0 ? 2
+               : c >= 0xe0 && c < 0xf0 ? 3
+               : c >= 0xf0 && c < 0xf5 ? 4
+                                       : 0;
     if (!n || n > left) return 0;
     for (size_t k = 1; k < n; k++)
         if ((s[k] & 0xc0) != 0x80) return 0;
@@ -70,7 +94,8 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 static void put(sink *s, const char *bytes, size_t n)
 {
     if (s->skip) return;
-    if (n >= s->size - s->used) s->size = s->used + 1; /* full: shorter characters after it must not slip in */
+    if (n >= s->size - s->used)
+        s->size = s->used + 1; /* full: shorter characters after it must not slip in */
     if (n >= s->size - s->used) return;
     memcpy(s->out + s->used, bytes, n);
     s->used += n;
@@ -110,7 +135,7 @@ static void convert(sink *s, const char *encoding, const char *bytes, size_t n)
     iconv_close(cd);
 }
 
-/* --- code extensions -------------------------------------------------------------------------------------------------- */
+/* --- code extensions --- */
 
 typedef struct {
     const set *g0, *g1; /* NULL: nothing there */
@@ -123,7 +148,8 @@ static const set *term_set(const char *term, size_t n)
     size_t digits = 0;
     while (digits < n && term[n - 1 - digits] >= '0' && term[n - 1 - digits] <= '9') digits++;
     for (int i = 0; i < N_SETS; i++)
-        if (strlen(sets[i].term) == digits && !memcmp(sets[i].term, term + n - digits, digits)) return &sets[i];
+        if (strlen(sets[i].term) == digits && !memcmp(sets[i].term, term + n - digits, digits))
+            return &sets[i];
     return NULL;
 }
 
@@ -185,7 +211,8 @@ static void convert_extended(sink *s, const char *terms, const char *p, size_t s
         } else if (c < 0x80 && in_set(c, now.g0)) {
             taken = one_character(s, now.g0, p + i, left);
         } else if (c < 0x80) {
-            if (c == '\\' || c < 0x20 || (is_name && (c == '^' || c == '='))) now = first_state(terms);
+            if (c == '\\' || c < 0x20 || (is_name && (c == '^' || c == '=')))
+                now = first_state(terms);
             put_utf8(s, p + i, 1);
         } else if (now.g1 && now.g1->kind != LATIN && in_set(c, now.g1)) {
             taken = one_character(s, now.g1, p + i, left);
@@ -203,11 +230,12 @@ static bool names_term(const char *terms, const char *term)
     return !strncmp(terms, term, strlen(term));
 }
 
-bool fab_charset_utf8(const char *terms, const char *bytes, size_t size, bool is_name, int index, char *out,
-                      size_t out_size)
+bool fab_charset_utf8(const char *terms, const char *bytes, size_t size, bool is_name, int index,
+                      char *out, size_t out_size)
 {
     sink s = { out, out_size, 0, index };
-    if (names_term(terms, "GB18030") || names_term(terms, "GBK")) convert(&s, "GB18030", bytes, size); /* a superset */
+    if (names_term(terms, "GB18030") || names_term(terms, "GBK"))
+        convert(&s, "GB18030", bytes, size); /* a superset */
     else if (names_term(terms, "ISO_IR 192")) put_utf8(&s, bytes, size);
     else convert_extended(&s, terms, bytes, size, is_name);
     while (s.used && (out[s.used - 1] == ' ' || (is_name && out[s.used - 1] == '='))) s.used--;

@@ -1,11 +1,12 @@
 /* codec_png: Portable Network Graphics through libpng (W3C PNG 3rd edition).
  *
- * Raw samples: 8 or 16 bits little-endian, as many as the colour type has (grey 1, grey and alpha 2, RGB 3, RGBA 4).
- * Grey of 1, 2, 4 bits is spread to 0..255, palettes become RGB, a transparent colour (tRNS) and gamma are ignored:
- * what PIL's convert("RGB") does. 16-bit grey is a measurement, not a photograph: shown through a computed window.
+ * Raw samples: 8 or 16 bits little-endian, as many as the colour type has (grey 1, grey and alpha
+ * 2, RGB 3, RGBA 4). Grey of 1, 2, 4 bits is spread to 0..255, palettes become RGB, a transparent
+ * colour (tRNS) and gamma are ignored: what PIL's convert("RGB") does. 16-bit grey is a
+ * measurement, not a photograph: shown through a computed window.
  *
- * libpng reports errors by longjmp and offers nothing else; this is the only setjmp of the house. The frame that calls
- * setjmp holds no local variable that changes after it.
+ * libpng reports errors by longjmp and offers nothing else; this is the only setjmp of the house.
+ * The frame that calls setjmp holds no local variable that changes after it.
  */
 #include <png.h>
 #include <setjmp.h>
@@ -39,16 +40,14 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text)
-{
-    (void)png, (void)text;
-}
+static void on_warning(png_structp png, png_const_charp text) { (void)png, (void)text; }
 
 static void on_read(png_structp png, png_bytep out, size_t n)
 {
     reader *r = png_get_io_ptr(png);
     if (n > r->size - r->at) {
-        fab_fail(r->err, FAB_EFORMAT, "PNG: ends at byte %zu, %zu more are needed", r->size, n - (r->size - r->at));
+        fab_fail(r->err, FAB_EFORMAT, "PNG: ends at byte %zu, %zu more are needed", r->size,
+                 n - (r->size - r->at));
         png_longjmp(png, 1);
     }
     memcpy(out, r->bytes + r->at, n);
@@ -109,15 +108,16 @@ static bool believable(const reader *r)
 {
     uint64_t need = fab_image_raw_bytes(r->im);
     if (need / 8 / 1100 <= r->size) return true; /* / 8: sub-byte samples were spread */
-    return fab_fail(r->err, FAB_EFORMAT, "PNG: IHDR claims %d x %d, more than %zu bytes can hold", r->im->width,
-                    r->im->height, r->size);
+    return fab_fail(r->err, FAB_EFORMAT, "PNG: IHDR claims %d x %d, more than %zu bytes can hold",
+                    r->im->width, r->im->height, r->size);
 }
 
 static bool read_png(reader *r, fab_arena *a)
 {
     if (setjmp(png_jmpbuf(r->png))) return false;
     png_set_read_fn(r->png, r, on_read);
-    png_set_user_limits(r->png, 0x7fffffff, 0x7fffffff); /* fab_image_check is the limit and says so better */
+    png_set_user_limits(r->png, 0x7fffffff,
+                        0x7fffffff); /* fab_image_check is the limit and says so better */
     png_set_chunk_malloc_max(r->png, 16 << 20);
     png_set_chunk_cache_max(r->png, 64);
     png_set_crc_action(r->png, PNG_CRC_DEFAULT, PNG_CRC_WARN_DISCARD);
@@ -131,8 +131,8 @@ static bool read_png(reader *r, fab_arena *a)
     return rows && read_rows(r, rows);
 }
 
-static bool parse(const uint8_t *bytes, size_t size, const fab_image_opts *opts, fab_arena *a, fab_image *im,
-                  fab_lut *lut, fab_err *err)
+static bool parse(const uint8_t *bytes, size_t size, const fab_image_opts *opts, fab_arena *a,
+                  fab_image *im, fab_lut *lut, fab_err *err)
 {
     reader r = { .bytes = bytes, .size = size, .opts = opts, .im = im, .lut = lut, .err = err };
     r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);

@@ -1,4 +1,5 @@
-/* dcmtk_shim: see dcmtk_shim.h. Exceptions (only memory running out throws in DCMTK) end here as errors. */
+/* dcmtk_shim: see dcmtk_shim.h. Exceptions (only memory running out throws in DCMTK) end here as
+ * errors. */
 #include "media/dcmtk_shim.h"
 
 #include <algorithm>
@@ -8,12 +9,12 @@
 #include <string>
 
 #include <dcmtk/config/osconfig.h>
-#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dcpixel.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/oflog/oflog.h>
 
@@ -24,14 +25,16 @@ struct fab_dcm {
     size_t missing;
 };
 
-namespace {
+namespace
+{
 
 const size_t MOST_ZEROS = 1 << 16;
 
 void load_all()
 {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-    dcmEnableUnknownVRConversion.set(OFTrue); /* elements that lost their VR on the way get it back */
+    dcmEnableUnknownVRConversion.set(
+        OFTrue); /* elements that lost their VR on the way get it back */
     dcmDataDict.rdlock();
     dcmDataDict.rdunlock();
     DcmRLEDecoderRegistration::registerCodecs();
@@ -83,13 +86,18 @@ OFCondition read_bytes(fab_dcm *d, const void *bytes, size_t size)
     return c;
 }
 
-/* Bytes that the file lacks of an uncompressed pixel element of length n; 0 when its header is not found. */
+/* Bytes that the file lacks of an uncompressed pixel element of length n; 0 when its header is not
+ * found. */
 size_t lacking(const unsigned char *b, size_t size, uint32_t n)
 {
-    const unsigned char len[4] = { static_cast<unsigned char>(n), static_cast<unsigned char>(n >> 8),
-                                   static_cast<unsigned char>(n >> 16), static_cast<unsigned char>(n >> 24) };
+    const unsigned char len[4] = { static_cast<unsigned char>(n),
+                                   static_cast<unsigned char>(n >> 8),
+                                   static_cast<unsigned char>(n >> 16),
+                                   static_cast<unsigned char>(n >> 24) };
     for (size_t at = size; at-- > 0;) {
-        if (at + 8 > size || b[at] != 0xe0 || b[at + 1] != 0x7f || b[at + 2] != 0x10 || b[at + 3] != 0) continue;
+        if (at + 8 > size || b[at] != 0xe0 || b[at + 1] != 0x7f || b[at + 2] != 0x10 ||
+            b[at + 3] != 0)
+            continue;
         bool named = at + 12 <= size && b[at + 4] == 'O';
         size_t value = at + (named ? 12 : 8);
         if (!memcmp(b + value - 4, len, 4) && n > size - value) return n - (size - value);
@@ -97,7 +105,8 @@ size_t lacking(const unsigned char *b, size_t size, uint32_t n)
     return 0;
 }
 
-/* The file ended inside its last element. A few bytes lacking of the pixels are read as zero, and counted. */
+/* The file ended inside its last element. A few bytes lacking of the pixels are read as zero, and
+ * counted. */
 void repair(fab_dcm *d, const void *bytes, size_t size)
 {
     DcmItem *data = d->file.getDataset(), *meta = d->file.getMetaInfo();
@@ -115,8 +124,8 @@ void repair(fab_dcm *d, const void *bytes, size_t size)
 
 uint32_t le32(const unsigned char *b)
 {
-    return static_cast<uint32_t>(b[0]) | static_cast<uint32_t>(b[1]) << 8 | static_cast<uint32_t>(b[2]) << 16 |
-           static_cast<uint32_t>(b[3]) << 24;
+    return static_cast<uint32_t>(b[0]) | static_cast<uint32_t>(b[1]) << 8 |
+           static_cast<uint32_t>(b[2]) << 16 | static_cast<uint32_t>(b[3]) << 24;
 }
 
 /* Encapsulated pixel data whose items start at b[at], as an element of its own. */
@@ -135,16 +144,20 @@ DcmElement *pixels_from(const unsigned char *b, size_t size, size_t at, E_Transf
     return p;
 }
 
-/* Some writers announce a compressed syntax, which is explicit, and then write implicit VRs: element by element up to
- * the pixels, the fragments by hand. */
+/* Some writers announce a compressed syntax, which is explicit, and then write implicit VRs:
+ * element by element up to the pixels, the fragments by hand. */
 bool read_implicit(fab_dcm *d, const unsigned char *b, size_t size)
 {
     E_TransferSyntax syntax = DcmXfer(d->syntax.c_str()).getXfer();
-    const unsigned char pixels[12] = { 0xe0, 0x7f, 0x10, 0, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0, 0xe0 };
-    if (!DcmXfer(syntax).isEncapsulated() || size < 152 || memcmp(b + 128, "DICM", 4) || le32(b + 132) != 2) return false;
+    const unsigned char pixels[12] = { 0xe0, 0x7f, 0x10, 0,    0xff, 0xff,
+                                       0xff, 0xff, 0xfe, 0xff, 0,    0xe0 };
+    if (!DcmXfer(syntax).isEncapsulated() || size < 152 || memcmp(b + 128, "DICM", 4) ||
+        le32(b + 132) != 2)
+        return false;
     uint32_t n = le32(b + 140);
     if (n > size - 144) return false;
-    const unsigned char *end = b + size, *from = b + 144 + n, *p = std::search(from, end, pixels, pixels + 12);
+    const unsigned char *end = b + size, *from = b + 144 + n,
+                        *p = std::search(from, end, pixels, pixels + 12);
     if (p == end) return false;
     DcmInputBufferStream in;
     in.setBuffer(from, p - from);
@@ -154,7 +167,8 @@ bool read_implicit(fab_dcm *d, const unsigned char *b, size_t size)
     data->transferInit();
     OFCondition c = data->read(in, EXS_LittleEndianImplicit, EGL_noChange, DCM_MaxReadLength);
     data->transferEnd();
-    return c.good() && data->insert(pixels_from(b, size, static_cast<size_t>(p - b) + 8, syntax)).good();
+    return c.good() &&
+           data->insert(pixels_from(b, size, static_cast<size_t>(p - b) + 8, syntax)).good();
 }
 
 bool read_file(fab_dcm *d, const void *bytes, size_t size, fab_err *err)
@@ -162,9 +176,11 @@ bool read_file(fab_dcm *d, const void *bytes, size_t size, fab_err *err)
     OFCondition c = read_bytes(d, bytes, size);
     OFString uid;
     DcmMetaInfo *meta = d->file.getMetaInfo();
-    if (meta && meta->findAndGetOFString(DCM_TransferSyntaxUID, uid).good()) d->syntax = uid.c_str();
+    if (meta && meta->findAndGetOFString(DCM_TransferSyntaxUID, uid).good())
+        d->syntax = uid.c_str();
     if (c.bad() && read_implicit(d, static_cast<const unsigned char *>(bytes), size)) return true;
-    if (c == EC_InvalidStream || c == EC_EndOfStream || c == EC_StreamNotifyClient) repair(d, bytes, size);
+    if (c == EC_InvalidStream || c == EC_EndOfStream || c == EC_StreamNotifyClient)
+        repair(d, bytes, size);
     else if (c.bad()) return fab_fail(err, FAB_EFORMAT, "DICOM: %s (%zu bytes)", c.text(), size);
     if (d->syntax.empty()) d->syntax = DcmXfer(d->file.getDataset()->getOriginalXfer()).getXferID();
     return true;
@@ -177,7 +193,8 @@ void fab_dcm_load(void)
     static std::once_flag once;
     try {
         std::call_once(once, load_all);
-    } catch (...) {} /* memory: decoding will say so */
+    } catch (...) {
+    } /* memory: decoding will say so */
 }
 
 fab_dcm *fab_dcm_open(const void *bytes, size_t size, fab_err *err)
@@ -193,10 +210,7 @@ fab_dcm *fab_dcm_open(const void *bytes, size_t size, fab_err *err)
     return NULL;
 }
 
-void fab_dcm_close(fab_dcm *d)
-{
-    delete d;
-}
+void fab_dcm_close(fab_dcm *d) { delete d; }
 
 const fab_dcm_item *fab_dcm_root(const fab_dcm *d)
 {
@@ -204,10 +218,7 @@ const fab_dcm_item *fab_dcm_root(const fab_dcm *d)
     return reinterpret_cast<const fab_dcm_item *>(root);
 }
 
-const char *fab_dcm_syntax(const fab_dcm *d)
-{
-    return d->syntax.c_str();
-}
+const char *fab_dcm_syntax(const fab_dcm *d) { return d->syntax.c_str(); }
 
 uint32_t fab_dcm_missing(const fab_dcm *d, size_t *bytes)
 {
@@ -218,11 +229,13 @@ uint32_t fab_dcm_missing(const fab_dcm *d, size_t *bytes)
 const fab_dcm_item *fab_dcm_sequence(const fab_dcm_item *in, uint32_t tag, int i)
 {
     DcmItem *item = NULL;
-    if (!in || i < 0 || item_of(in)->findAndGetSequenceItem(key_of(tag), item, i).bad()) return NULL;
+    if (!in || i < 0 || item_of(in)->findAndGetSequenceItem(key_of(tag), item, i).bad())
+        return NULL;
     return reinterpret_cast<const fab_dcm_item *>(item);
 }
 
-bool fab_dcm_words(fab_dcm *d, const fab_dcm_item *in, uint32_t tag, const char **out, size_t *size, bool *is_name)
+bool fab_dcm_words(fab_dcm *d, const fab_dcm_item *in, uint32_t tag, const char **out, size_t *size,
+                   bool *is_name)
 {
     try {
         DcmElement *e = find(in, tag);
@@ -230,12 +243,13 @@ bool fab_dcm_words(fab_dcm *d, const fab_dcm_item *in, uint32_t tag, const char 
         Uint8 *bytes = NULL;
         OFString value;
         DcmEVR vr = e->ident();
-        if ((vr == EVR_UN || vr == EVR_OB || vr == EVR_UNKNOWN) && e->getUint8Array(bytes).good() && bytes)
-            d->words.assign(reinterpret_cast<char *>(bytes), e->getLength()); /* a text that lost its VR on the way */
+        if ((vr == EVR_UN || vr == EVR_OB || vr == EVR_UNKNOWN) && e->getUint8Array(bytes).good() &&
+            bytes)
+            d->words.assign(reinterpret_cast<char *>(bytes),
+                            e->getLength()); /* a text that lost its VR on the way */
         else if (e->getOFStringArray(value, OFFalse).good())
             d->words.assign(value.c_str(), value.size());
-        else
-            return false;
+        else return false;
         *out = d->words.data();
         *size = d->words.size();
         *is_name = vr == EVR_PN || tag == 0x00100010;
@@ -250,7 +264,8 @@ bool fab_dcm_number(const fab_dcm_item *in, uint32_t tag, int i, double *out)
     try {
         DcmElement *e = find(in, tag);
         OFString value;
-        if (!e || !e->isLeaf() || e->getOFString(value, static_cast<unsigned long>(i)).bad() || value.empty())
+        if (!e || !e->isLeaf() || e->getOFString(value, static_cast<unsigned long>(i)).bad() ||
+            value.empty())
             return false;
         OFBool ok = OFFalse;
         double v = OFStandard::atof(value.c_str(), &ok);
@@ -272,9 +287,12 @@ bool fab_dcm_bytes(const fab_dcm_item *in, uint32_t tag, const uint8_t **out, si
         Float32 *floats = NULL;
         Float64 *doubles = NULL;
         if (e->getUint8Array(bytes).good() && bytes) *out = bytes;
-        else if (e->getUint16Array(words).good() && words) *out = reinterpret_cast<uint8_t *>(words);
-        else if (e->getFloat32Array(floats).good() && floats) *out = reinterpret_cast<uint8_t *>(floats);
-        else if (e->getFloat64Array(doubles).good() && doubles) *out = reinterpret_cast<uint8_t *>(doubles);
+        else if (e->getUint16Array(words).good() && words)
+            *out = reinterpret_cast<uint8_t *>(words);
+        else if (e->getFloat32Array(floats).good() && floats)
+            *out = reinterpret_cast<uint8_t *>(floats);
+        else if (e->getFloat64Array(doubles).good() && doubles)
+            *out = reinterpret_cast<uint8_t *>(doubles);
         else return false;
         *size = e->getLength();
         return true;

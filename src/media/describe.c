@@ -1,4 +1,5 @@
-/* describe: see describe.h. Absent facts are left out, so a reader need not know what "unknown" looks like. */
+/* describe: see describe.h. Absent facts are left out, so a reader need not know what "unknown"
+ * looks like. */
 #include "media/describe.h"
 
 #include <math.h>
@@ -70,11 +71,12 @@ static void put_windows(json_t *o, const fab_image *im)
 
 json_t *fab_image_describe(const fab_image *im, bool identity, fab_err *err)
 {
-    json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:i, s:b, s:i}", "format", im->format, "rows",
-                          im->height, "cols", im->width, "frames", im->frames, "samples", im->samples,
-                          "transfer_syntax", im->transfer_syntax, "photometric", im->photometric, "bits_allocated",
-                          im->bits_allocated, "bits_stored", im->bits_stored, "signed", im->is_signed, "planar",
-                          im->planar);
+    json_t *o =
+        json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:i, s:b, s:i}", "format", im->format,
+                  "rows", im->height, "cols", im->width, "frames", im->frames, "samples",
+                  im->samples, "transfer_syntax", im->transfer_syntax, "photometric",
+                  im->photometric, "bits_allocated", im->bits_allocated, "bits_stored",
+                  im->bits_stored, "signed", im->is_signed, "planar", im->planar);
     if (!o) {
         fab_fail(err, FAB_ENOMEM, "no memory to describe an image");
         return NULL;
@@ -83,8 +85,10 @@ json_t *fab_image_describe(const fab_image *im, bool identity, fab_err *err)
     put_facts(o, im);
     put_windows(o, im);
     json_object_set_new(o, "lossy", json_boolean(im->lossy));
-    if (im->missing_bytes) json_object_set_new(o, "missing_bytes", json_integer((json_int_t)im->missing_bytes));
+    if (im->missing_bytes)
+        json_object_set_new(o, "missing_bytes", json_integer((json_int_t)im->missing_bytes));
     if (im->patient_name[0])
-        json_object_set_new(o, "patient_name", identity ? json_string(im->patient_name) : json_true());
+        json_object_set_new(o, "patient_name",
+                            identity ? json_string(im->patient_name) : json_true());
     return o;
 }

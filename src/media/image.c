@@ -1,4 +1,5 @@
-/* image: bids on bytes, decodes in a contained child, checks what the child answers. See image.h. */
+/* image: bids on bytes, decodes in a contained child, checks what the child answers. See image.h.
+ */
 #include "media/image.h"
 
 #include <math.h>
@@ -33,7 +34,7 @@ const char *fab_image_kind(const void *bytes, size_t size)
     return c ? c->name : NULL;
 }
 
-/* --- sizes -------------------------------------------------------------------------------------------------------- */
+/* --- sizes --- */
 
 size_t fab_image_raw_bytes(const fab_image *im)
 {
@@ -44,18 +45,21 @@ size_t fab_image_raw_bytes(const fab_image *im)
 bool fab_image_check(const fab_image *im, const char *what, fab_err *err)
 {
     if (im->width <= 0 || im->height <= 0 || im->frames <= 0)
-        return fab_fail(err, FAB_EFORMAT, "%s: %d x %d, %d frames: nothing to show", what, im->height, im->width,
-                        im->frames);
+        return fab_fail(err, FAB_EFORMAT, "%s: %d x %d, %d frames: nothing to show", what,
+                        im->height, im->width, im->frames);
     uint64_t pixels = (uint64_t)im->width * (uint64_t)im->height; /* below 2^62 */
     if (pixels > FAB_IMAGE_MAX_PIXELS || pixels * (uint64_t)im->frames > FAB_IMAGE_MAX_PIXELS)
-        return fab_fail(err, FAB_ELIMIT, "%s: %d x %d, %d frames are above the limit of %d pixels", what, im->height,
-                        im->width, im->frames, FAB_IMAGE_MAX_PIXELS);
+        return fab_fail(err, FAB_ELIMIT, "%s: %d x %d, %d frames are above the limit of %d pixels",
+                        what, im->height, im->width, im->frames, FAB_IMAGE_MAX_PIXELS);
     if (im->samples < 1 || im->samples > 4)
-        return fab_fail(err, FAB_EUNSUPPORTED, "%s: %d samples a pixel, 1 to 4 are known", what, im->samples);
+        return fab_fail(err, FAB_EUNSUPPORTED, "%s: %d samples a pixel, 1 to 4 are known", what,
+                        im->samples);
     int b = im->bits_allocated;
     if (b != 8 && b != 16 && b != 32 && !(b == 1 && im->samples == 1) && !(b == 64 && im->is_float))
-        return fab_fail(err, FAB_EUNSUPPORTED, "%s: %d bits a sample, %d samples a pixel; known are 8, 16, 32, and 1 for 1",
-                        what, b, im->samples);
+        return fab_fail(
+            err, FAB_EUNSUPPORTED,
+            "%s: %d bits a sample, %d samples a pixel; known are 8, 16, 32, and 1 for 1", what, b,
+            im->samples);
     return true;
 }
 
@@ -75,7 +79,7 @@ void fab_image_free(fab_image *im)
     fab_free(im);
 }
 
-/* --- decoding ----------------------------------------------------------------------------------------------------- */
+/* --- decoding --- */
 
 typedef struct {
     const fab_codec *codec;
@@ -86,7 +90,7 @@ typedef struct {
 
 static bool decode_into(const job *j, fab_arena *a, fab_image *im, fab_err *err)
 {
-    fab_lut lut = {0};
+    fab_lut lut = { 0 };
     im->frames = im->samples = 1;
     im->slope = 1;
     memcpy(im->format, j->codec->name, strlen(j->codec->name) + 1);
@@ -121,7 +125,8 @@ static bool decode_in_child(void *arg, fab_part parts[FAB_SANDBOX_PARTS], fab_er
     if (!im) return false;
     parts[PART_FACTS] = (fab_part){ im, sizeof *im };
     parts[PART_RAW] = (fab_part){ im->raw, im->raw_size };
-    parts[PART_RGB] = (fab_part){ im->rgb, im->rgb ? (size_t)im->width * (size_t)im->height * 3 : 0 };
+    parts[PART_RGB] =
+        (fab_part){ im->rgb, im->rgb ? (size_t)im->width * (size_t)im->height * 3 : 0 };
     return true;
 }
 
@@ -129,14 +134,18 @@ static bool decode_in_child(void *arg, fab_part parts[FAB_SANDBOX_PARTS], fab_er
 
 static void end_texts(fab_image *im)
 {
-    END(format), END(transfer_syntax), END(photometric), END(sop_class), END(modality), END(body_part);
-    END(laterality), END(view), END(patient_orientation), END(study_description), END(series_description);
+    END(format), END(transfer_syntax), END(photometric), END(sop_class), END(modality),
+        END(body_part);
+    END(laterality), END(view), END(patient_orientation), END(study_description),
+        END(series_description);
     END(patient_name), END(shown.name);
     for (int i = 0; i < FAB_IMAGE_MAX_WINDOWS; i++) END(windows[i].name);
 }
 
-/* The answer of a child that may have been taken over: every size is checked again, every text ended. */
-static bool plausible(fab_image *im, const fab_part parts[FAB_SANDBOX_PARTS], const fab_image_opts *o)
+/* The answer of a child that may have been taken over: every size is checked again, every text
+ * ended. */
+static bool plausible(fab_image *im, const fab_part parts[FAB_SANDBOX_PARTS],
+                      const fab_image_opts *o)
 {
     end_texts(im);
     if (im->n_windows < 0 || im->n_windows > FAB_IMAGE_MAX_WINDOWS) return false;
@@ -176,7 +185,8 @@ fab_image *fab_image_parse(const void *bytes, size_t size, const fab_image_opts 
     }
     j.codec = find_codec(bytes, size);
     if (!j.codec) {
-        fab_fail(err, FAB_EFORMAT, "not an image that fabrica reads (PNG, JPEG, DICOM): %zu bytes", size);
+        fab_fail(err, FAB_EFORMAT, "not an image that fabrica reads (PNG, JPEG, DICOM): %zu bytes",
+                 size);
         return NULL;
     }
     if (j.codec->load) j.codec->load();
@@ -185,7 +195,7 @@ fab_image *fab_image_parse(const void *bytes, size_t size, const fab_image_opts 
 
 fab_image *fab_image_open(const char *path, const fab_image_opts *opts, fab_err *err)
 {
-    fab_file f = {0};
+    fab_file f = { 0 };
     if (!fab_file_map(&f, path, 0, err)) return NULL; /* names the path itself */
     fab_image *im = fab_image_parse(f.data, f.size, opts, err);
     if (!im) fab_while(err, "%s", path);

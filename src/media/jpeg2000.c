@@ -1,4 +1,5 @@
-/* jpeg2000: libopenjp2 over bytes in memory. Negative samples of signed streams are stored in two's complement. */
+/* jpeg2000: libopenjp2 over bytes in memory. Negative samples of signed streams are stored in two's
+ * complement. */
 #include "media/jpeg2000.h"
 
 #include <string.h>
@@ -48,10 +49,7 @@ static void on_error(const char *text, void *user)
     s->why[n] = 0;
 }
 
-static void on_other(const char *text, void *user)
-{
-    (void)text, (void)user;
-}
+static void on_other(const char *text, void *user) { (void)text, (void)user; }
 
 static opj_stream_t *open_stream(source *s)
 {
@@ -69,18 +67,20 @@ static bool check_shape(const opj_image_t *im, fab_j2k_shape want, fab_err *err)
 {
     uint32_t w = im->x1 - im->x0, h = im->y1 - im->y0;
     if (w != (uint32_t)want.width || h != (uint32_t)want.height)
-        return fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream is %u x %u, the header says %d x %d", h, w, want.height,
-                        want.width);
+        return fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream is %u x %u, the header says %d x %d", h,
+                        w, want.height, want.width);
     if (im->numcomps != (uint32_t)want.samples)
-        return fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream has %u components, the header says %d", im->numcomps,
-                        want.samples);
+        return fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream has %u components, the header says %d",
+                        im->numcomps, want.samples);
     for (uint32_t c = 0; c < im->numcomps; c++) {
         const opj_image_comp_t *k = &im->comps[c];
         if (k->prec > 8u * (unsigned)want.bytes)
-            return fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream has %u bits a sample, the header has room for %d",
+            return fab_fail(err, FAB_EFORMAT,
+                            "JPEG 2000 stream has %u bits a sample, the header has room for %d",
                             k->prec, 8 * want.bytes);
         if (k->dx < 1 || k->dy < 1)
-            return fab_fail(err, FAB_EFORMAT, "JPEG 2000 component %u is sampled every %u x %u", c, k->dy, k->dx);
+            return fab_fail(err, FAB_EFORMAT, "JPEG 2000 component %u is sampled every %u x %u", c,
+                            k->dy, k->dx);
     }
     return true;
 }
@@ -91,11 +91,13 @@ static bool store(const opj_image_t *im, fab_j2k_shape s, uint8_t *out, fab_err 
     for (uint32_t c = 0; c < im->numcomps; c++) {
         const opj_image_comp_t *k = &im->comps[c];
         if (!k->data || !k->w || !k->h)
-            return fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream: component %u of %u is missing", c, im->numcomps);
+            return fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream: component %u of %u is missing", c,
+                            im->numcomps);
         for (int y = 0; y < s.height; y++) {
             uint32_t r = (uint32_t)y / k->dy;
             const OPJ_INT32 *row = k->data + (size_t)(r < k->h ? r : k->h - 1) * k->w;
-            uint8_t *p = out + ((size_t)y * (size_t)s.width * (size_t)s.samples + c) * (size_t)s.bytes;
+            uint8_t *p =
+                out + ((size_t)y * (size_t)s.width * (size_t)s.samples + c) * (size_t)s.bytes;
             for (int x = 0; x < s.width; x++, p += s.samples * s.bytes) {
                 uint32_t q = (uint32_t)x / k->dx;
                 uint32_t v = (uint32_t)row[q < k->w ? q : k->w - 1];
@@ -114,8 +116,8 @@ static bool colour_transformed(opj_codec_t *codec)
     return yes;
 }
 
-static bool decode(opj_codec_t *codec, opj_stream_t *st, source *s, fab_j2k_shape shape, uint8_t *out, bool *was_ybr,
-                   fab_err *err)
+static bool decode(opj_codec_t *codec, opj_stream_t *st, source *s, fab_j2k_shape shape,
+                   uint8_t *out, bool *was_ybr, fab_err *err)
 {
     opj_dparameters_t p;
     opj_image_t *im = NULL;
@@ -129,12 +131,14 @@ static bool decode(opj_codec_t *codec, opj_stream_t *st, source *s, fab_j2k_shap
     *was_ybr = ok && colour_transformed(codec);
     ok = ok && opj_decode(codec, st, im) && store(im, shape, out, err);
     if (!ok)
-        fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream of %zu bytes: %s", s->size, s->why[0] ? s->why : "unreadable");
+        fab_fail(err, FAB_EFORMAT, "JPEG 2000 stream of %zu bytes: %s", s->size,
+                 s->why[0] ? s->why : "unreadable");
     opj_image_destroy(im);
     return ok;
 }
 
-bool fab_j2k_decode(const uint8_t *bytes, size_t size, fab_j2k_shape shape, uint8_t *out, bool *was_ybr, fab_err *err)
+bool fab_j2k_decode(const uint8_t *bytes, size_t size, fab_j2k_shape shape, uint8_t *out,
+                    bool *was_ybr, fab_err *err)
 {
     static const uint8_t box[8] = { 0, 0, 0, 12, 'j', 'P', ' ', ' ' };
     source s = { .bytes = bytes, .size = size };

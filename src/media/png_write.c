@@ -1,9 +1,11 @@
 /* png_write: a PNG encoder over zlib (W3C PNG 3rd edition, sections 5, 9, 11).
  *
- *   signature | IHDR | IDAT = zlib(filtered rows) | IEND         a chunk: length u32be, type, data, crc32(type, data)
+ *   signature | IHDR | IDAT = zlib(filtered rows) | IEND
+ *   a chunk = length u32be | type | data | crc32(type, data)
  *
- * Each row takes the filter (none, sub, up, average, Paeth) whose residues, read as signed bytes, have the least
- * absolute sum. libpng's writer would do the same through longjmp; this is shorter than holding that at bay.
+ * Each row takes the filter (none, sub, up, average, Paeth) whose residues, read as signed bytes,
+ * have the least absolute sum. libpng's writer would do the same through longjmp; this is shorter
+ * than holding that at bay.
  */
 #include "media/png_write.h"
 
@@ -36,17 +38,24 @@ static uint8_t *close_chunk(uint8_t *p, const char *type, size_t n)
 
 static uint8_t paeth(int a, int b, int c)
 {
-    int p = a + b - c, pa = p > a ? p - a : a - p, pb = p > b ? p - b : b - p, pc = p > c ? p - c : c - p;
+    int p = a + b - c, pa = p > a ? p - a : a - p, pb = p > b ? p - b : b - p,
+        pc = p > c ? p - c : c - p;
     return (uint8_t)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
 }
 
 /* Filters one row; a = left, b = above, c = above left. Returns the sum that chooses. */
-static uint64_t filter_row(int kind, const uint8_t *row, const uint8_t *above, uint8_t *out, size_t n, size_t bpp)
+static uint64_t filter_row(int kind, const uint8_t *row, const uint8_t *above, uint8_t *out,
+                           size_t n, size_t bpp)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < n; i++) {
-        int a = i >= bpp ? row[i - bpp] : 0, b = above ? above[i] : 0, c = above && i >= bpp ? above[i - bpp] : 0;
-        int guess = kind == 1 ? a : kind == 2 ? b : kind == 3 ? (a + b) / 2 : kind == 4 ? paeth(a, b, c) : 0;
+        int a = i >= bpp ? row[i - bpp] : 0, b = above ? above[i] : 0,
+            c = above && i >= bpp ? above[i - bpp] : 0;
+        int guess = kind == 1   ? a
+                    : kind == 2 ? b
+                    : kind == 3 ? (a + b) / 2
+                    : kind == 4 ? paeth(a, b, c)
+                                : 0;
         out[i] = (uint8_t)(row[i] - guess);
         sum += out[i] < 128 ? out[i] : 256u - out[i];
     }
@@ -87,7 +96,8 @@ static bool encode(fab_arena *a, const picture *im, uint8_t **out, size_t *size,
 {
     size_t row = (size_t)im->width * (size_t)im->channels * (size_t)im->bytes;
     uLong plain = (uLong)(row + 1) * (uLong)im->height, packed = compressBound(plain);
-    if (packed >= UINT32_C(0x7fffffff)) return fab_fail(err, FAB_ELIMIT, "PNG: %lu bytes in one chunk", packed);
+    if (packed >= UINT32_C(0x7fffffff))
+        return fab_fail(err, FAB_ELIMIT, "PNG: %lu bytes in one chunk", packed);
     uint8_t *rows = fab_arena_take(a, plain, err), *spare = fab_arena_take(a, row, err);
     uint8_t *bytes = rows && spare ? fab_new(packed + OVERHEAD, err) : NULL;
     if (!bytes) return false;
@@ -106,18 +116,18 @@ static bool encode(fab_arena *a, const picture *im, uint8_t **out, size_t *size,
 
 static bool encode_checked(const picture *im, uint8_t **out, size_t *size, fab_err *err)
 {
-    if (im->width < 1 || im->height < 1 || im->width > MAX_SIDE || im->height > MAX_SIDE || im->channels < 1 ||
-        im->channels > 4)
-        return fab_fail(err, FAB_EUSAGE, "PNG: cannot write %d x %d of %d channels", im->height, im->width,
-                        im->channels);
+    if (im->width < 1 || im->height < 1 || im->width > MAX_SIDE || im->height > MAX_SIDE ||
+        im->channels < 1 || im->channels > 4)
+        return fab_fail(err, FAB_EUSAGE, "PNG: cannot write %d x %d of %d channels", im->height,
+                        im->width, im->channels);
     fab_arena *a = fab_arena_new(0, err);
     bool ok = a && encode(a, im, out, size, err);
     fab_arena_free(a);
     return ok;
 }
 
-bool fab_png_encode(const uint8_t *pixels, int width, int height, int channels, uint8_t **out, size_t *size,
-                    fab_err *err)
+bool fab_png_encode(const uint8_t *pixels, int width, int height, int channels, uint8_t **out,
+                    size_t *size, fab_err *err)
 {
     picture im = { pixels, width, height, channels, 1 };
     return encode_checked(&im, out, size, err);
@@ -132,18 +142,21 @@ static bool write_picture(const char *path, const picture *im, fab_err *err)
     return ok ? true : fab_while(err, "%s", path);
 }
 
-bool fab_png_write(const char *path, const uint8_t *pixels, int width, int height, int channels, fab_err *err)
+bool fab_png_write(const char *path, const uint8_t *pixels, int width, int height, int channels,
+                   fab_err *err)
 {
     picture im = { pixels, width, height, channels, 1 };
     return write_picture(path, &im, err);
 }
 
-bool fab_png_write_gray16(const char *path, const uint16_t *pixels, int width, int height, fab_err *err)
+bool fab_png_write_gray16(const char *path, const uint16_t *pixels, int width, int height,
+                          fab_err *err)
 {
     size_t n = width > 0 && height > 0 ? (size_t)width * (size_t)height : 0;
     uint8_t *big = fab_new_array(n ? n : 1, 2, err);
     if (!big) return false;
-    for (size_t i = 0; i < n; i++) big[2 * i] = (uint8_t)(pixels[i] >> 8), big[2 * i + 1] = (uint8_t)pixels[i];
+    for (size_t i = 0; i < n; i++)
+        big[2 * i] = (uint8_t)(pixels[i] >> 8), big[2 * i + 1] = (uint8_t)pixels[i];
     picture im = { big, width, height, 1, 2 };
     bool ok = write_picture(path, &im, err);
     fab_free(big);

@@ -1,5 +1,6 @@
-/* render: the display chain, see render.h. A table of 65,536 entries serves every image of up to 16 stored bits, so the
- * loop over pixels is one look-up; 32-bit and float samples go through the same mapping value by value. */
+/* render: the display chain, see render.h. A table of 65,536 entries serves every image of up to 16
+ * stored bits, so the loop over pixels is one look-up; 32-bit and float samples go through the same
+ * mapping value by value. */
 #include "media/render.h"
 
 #include <math.h>
@@ -23,7 +24,8 @@ double fab_image_raw_at(const fab_image *im, size_t i)
     switch (im->bits_allocated) {
     case 1: return p[i / 8] >> i % 8 & 1;
     case 8: return im->is_signed ? (double)(int8_t)p[i] : (double)p[i];
-    case 16: return im->is_signed ? (double)(int16_t)fab_le16(p + 2 * i) : (double)fab_le16(p + 2 * i);
+    case 16:
+        return im->is_signed ? (double)(int16_t)fab_le16(p + 2 * i) : (double)fab_le16(p + 2 * i);
     case 32:
         if (im->is_float) return (double)fab_bits_f32(fab_le32(p + 4 * i));
         return im->is_signed ? (double)(int32_t)fab_le32(p + 4 * i) : (double)fab_le32(p + 4 * i);
@@ -53,7 +55,7 @@ void fab_image_stats(fab_image *im)
     im->min = lo, im->max = hi, im->mean = counted ? sum / (double)counted : 0;
 }
 
-/* --- one sample a pixel --------------------------------------------------------------------------------------- */
+/* --- one sample a pixel --- */
 
 /* What turns a stored value into a grey level. */
 typedef struct {
@@ -109,16 +111,12 @@ static uint8_t grey_level(const grey *g, double stored)
     double x = modality_value(g, stored), y;
     if (g->use_voi_table)
         y = table_at(&g->lut->voi, x) * 255 / (double)((1 << g->lut->voi.bits) - 1);
-    else
-        y = window_level(g, x);
+    else y = window_level(g, x);
     uint8_t b = to_byte(y);
     return g->invert ? (uint8_t)(255 - b) : b;
 }
 
-static int lower(int c)
-{
-    return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
-}
+static int lower(int c) { return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c; }
 
 static bool same_text(const char *a, const char *b)
 {
@@ -126,7 +124,8 @@ static bool same_text(const char *a, const char *b)
     return lower(*a) == lower(*b);
 }
 
-/* 1st to 99th percentile of the frame by a histogram over its range; the range itself when these coincide. */
+/* 1st to 99th percentile of the frame by a histogram over its range; the range itself when these
+ * coincide. */
 static fab_window computed_window(const grey *g, size_t from, size_t n)
 {
     double lo = 0, hi = 0;
@@ -138,7 +137,7 @@ static fab_window computed_window(const grey *g, size_t from, size_t n)
         if (!seen || v > hi) hi = v;
         seen++;
     }
-    uint32_t count[HISTOGRAM] = {0};
+    uint32_t count[HISTOGRAM] = { 0 };
     double step = (hi - lo) / HISTOGRAM;
     for (size_t i = 0; step > 0 && i < n; i++) {
         double v = modality_value(g, stored_value(g->im, from + i));
@@ -152,7 +151,8 @@ static fab_window computed_window(const grey *g, size_t from, size_t n)
     while (b > a && above + count[b] <= skip) above += count[b--];
     if (a < b) hi = lo + (b + 1) * step, lo = lo + a * step;
     fab_window w = { .center = (lo + hi) / 2, .width = hi > lo ? hi - lo : 1 };
-    if (g->lut->function == FAB_VOI_LINEAR) w.center += 0.5, w.width += 1; /* the ends become 0 and 255 */
+    if (g->lut->function == FAB_VOI_LINEAR)
+        w.center += 0.5, w.width += 1; /* the ends become 0 and 255 */
     memcpy(w.name, "computed", 9);
     return w;
 }
@@ -161,7 +161,8 @@ static bool choose_window(grey *g, const fab_image_opts *o, size_t from, size_t 
 {
     const fab_image *im = g->im;
     if (o->voi == FAB_VOI_GIVEN) {
-        if (!(o->width > 0)) return fab_fail(err, FAB_EUSAGE, "window width %g: must be above 0", o->width);
+        if (!(o->width > 0))
+            return fab_fail(err, FAB_EUSAGE, "window width %g: must be above 0", o->width);
         g->window = (fab_window){ .center = o->center, .width = o->width, .name = "given" };
         return true;
     }
@@ -195,7 +196,8 @@ static bool render_grey(fab_image *im, const fab_lut *lut, const fab_image_opts 
     if (!choose_window(&g, o, from, n, err)) return false;
     im->shown = g.window;
     if (im->is_float || im->bits_allocated > 16) {
-        for (size_t i = 0; i < n; i++) memset(im->rgb + 3 * i, grey_level(&g, stored_value(im, from + i)), 3);
+        for (size_t i = 0; i < n; i++)
+            memset(im->rgb + 3 * i, grey_level(&g, stored_value(im, from + i)), 3);
         return true;
     }
     uint8_t *table = fab_new(TABLE, err);
@@ -211,7 +213,7 @@ static bool render_grey(fab_image *im, const fab_lut *lut, const fab_image_opts 
     }
     for (size_t i = 0; i < n; i++) {
         size_t k = from + i;
-        int v = im->bits_allocated == 16 ? fab_le16(im->raw + 2 * k)
+        int v = im->bits_allocated == 16  ? fab_le16(im->raw + 2 * k)
                 : im->bits_allocated == 8 ? im->raw[k]
                                           : im->raw[k / 8] >> k % 8 & 1;
         memset(im->rgb + 3 * i, table[v], 3);
@@ -220,7 +222,7 @@ static bool render_grey(fab_image *im, const fab_lut *lut, const fab_image_opts 
     return true;
 }
 
-/* --- colour ----------------------------------------------------------------------------------------------------- */
+/* --- colour --- */
 
 static bool render_palette(fab_image *im, const fab_lut *lut, const fab_image_opts *o)
 {
@@ -229,7 +231,8 @@ static bool render_palette(fab_image *im, const fab_lut *lut, const fab_image_op
         double v = stored_value(im, from + i);
         for (int c = 0; c < 3; c++) {
             const fab_table *t = &lut->palette[c];
-            im->rgb[3 * i + (size_t)c] = (uint8_t)((int)table_at(t, v) >> (t->bits > 8 ? t->bits - 8 : 0));
+            im->rgb[3 * i + (size_t)c] =
+                (uint8_t)((int)table_at(t, v) >> (t->bits > 8 ? t->bits - 8 : 0));
         }
     }
     return true;
@@ -261,8 +264,7 @@ static bool render_colour(fab_image *im, const fab_lut *lut, const fab_image_opt
         double v[3];
         for (int c = 0; c < 3; c++)
             v[c] = stored_value(im, colour_index(im, from, i, grey_alpha ? 0 : c)) * scale;
-        if (lut->ybr)
-            ybr_to_rgb(v, im->rgb + 3 * i);
+        if (lut->ybr) ybr_to_rgb(v, im->rgb + 3 * i);
         else
             for (size_t c = 0; c < 3; c++) im->rgb[3 * i + c] = to_byte(v[c]);
     }

@@ -1,18 +1,23 @@
-/* resize: separable resampling with the filter stretched by the reduction (antialias), as Pillow's Resample does.
+/* resize: separable resampling with the filter stretched by the reduction (antialias), as Pillow's
+ * Resample does.
  *
  *   scale = in / out, s = max(scale, 1), support = R s            R = 1 bilinear, 2 bicubic
- *   centre(o) = (o + 0.5) scale, taps i from floor(centre - support + 0.5) to floor(centre + support + 0.5), in range
+ *   centre(o) = (o + 0.5) scale
+ *   taps i from floor(centre - support + 0.5) to floor(centre + support + 0.5), in range
  *   w(o,i) = f((i - centre + 0.5) / s), divided by their sum
- *   f = 1 - |x|  or, with a = -0.5,  |x| < 1: (a+2)|x|^3 - (a+3)|x|^2 + 1,  |x| < 2: a|x|^3 - 5a|x|^2 + 8a|x| - 4a
+ *   f = 1 - |x|                                                    bilinear
+ *   |x| < 1: f = (a+2)|x|^3 - (a+3)|x|^2 + 1                       bicubic, a = -0.5
+ *   |x| < 2: f = a|x|^3 - 5a|x|^2 + 8a|x| - 4a
  *
- * 8 bit: weights become integers of 22 fractional bits, rounded half away from zero; a sum starts at 2^21, is shifted
- * and clamped; horizontal first, its result rounded to 8 bits, then vertical. Float: double sums, no rounding but the
- * store. A pass is skipped when its axis keeps its size. The order of operations below is part of the contract: it is
- * what makes the weights equal to the last bit.
+ * 8 bit: weights become integers of 22 fractional bits, rounded half away from zero; a sum starts
+ * at 2^21, is shifted and clamped; horizontal first, its result rounded to 8 bits, then vertical.
+ * Float: double sums, no rounding but the store. A pass is skipped when its axis keeps its size.
+ * The order of operations below is part of the contract: it is what makes the weights equal to the
+ * last bit.
  *
- * Pillow 13 runs the vertical pass first where the height shrinks much more than the width (its pull request 9549) and
- * so differs from every release before it, and from this, by a level here and there in such images. Published
- * checkpoints were made with the order above.
+ * Pillow 13 runs the vertical pass first where the height shrinks much more than the width (its
+ * pull request 9549) and so differs from every release before it, and from this, by a level here
+ * and there in such images. Published checkpoints were made with the order above.
  */
 #include "media/resize.h"
 
@@ -73,7 +78,8 @@ static bool make_taps(taps *t, fab_arena *a, int in, int out, fab_filter filter,
     t->weight = fab_arena_take(a, n * sizeof *t->weight, err);
     t->fixed = fab_arena_take(a, n * sizeof *t->fixed, err);
     if (!t->first || !t->count || !t->weight || !t->fixed) return false;
-    for (int o = 0; o < out; o++) one_output(t, o, in, scale, support, filter == FAB_FILTER_BICUBIC ? bicubic : bilinear);
+    for (int o = 0; o < out; o++)
+        one_output(t, o, in, scale, support, filter == FAB_FILTER_BICUBIC ? bicubic : bilinear);
     return true;
 }
 
@@ -83,23 +89,26 @@ static uint8_t clamp8(int32_t sum)
     return v < 0 ? 0 : v > 255 ? 255 : (uint8_t)v;
 }
 
-/* --- 8 bit ---------------------------------------------------------------------------------------------------------- */
+/* --- 8 bit --- */
 
 static inline void across_row(const uint8_t *src, uint8_t *dst, int out, const taps *t, int C)
 {
     for (int o = 0; o < out; o++) {
         const int32_t *k = t->fixed + (size_t)o * (size_t)t->most;
         const uint8_t *p = src + (size_t)t->first[o] * (size_t)C;
-        int32_t sum[4] = { 1 << (FRACTION - 1), 1 << (FRACTION - 1), 1 << (FRACTION - 1), 1 << (FRACTION - 1) };
+        int32_t sum[4] = { 1 << (FRACTION - 1), 1 << (FRACTION - 1), 1 << (FRACTION - 1),
+                           1 << (FRACTION - 1) };
         for (int i = 0; i < t->count[o]; i++, p += C)
             for (int c = 0; c < C; c++) sum[c] += p[c] * k[i];
         for (int c = 0; c < C; c++) *dst++ = clamp8(sum[c]);
     }
 }
 
-static void across(const uint8_t *src, uint8_t *dst, int in, int out, int rows, int C, const taps *t)
+static void across(const uint8_t *src, uint8_t *dst, int in, int out, int rows, int C,
+                   const taps *t)
 {
-    for (int y = 0; y < rows; y++, src += (size_t)in * (size_t)C, dst += (size_t)out * (size_t)C) switch (C) {
+    for (int y = 0; y < rows; y++, src += (size_t)in * (size_t)C, dst += (size_t)out * (size_t)C)
+        switch (C) {
         case 1: across_row(src, dst, out, t, 1); break; /* constant C: the inner loops unroll */
         case 3: across_row(src, dst, out, t, 3); break;
         default: across_row(src, dst, out, t, C); break;
@@ -107,7 +116,8 @@ static void across(const uint8_t *src, uint8_t *dst, int in, int out, int rows, 
 }
 
 /* stride = samples in a row; sum = scratch of that many. */
-static void down(const uint8_t *src, uint8_t *dst, size_t stride, int out, const taps *t, int32_t *sum)
+static void down(const uint8_t *src, uint8_t *dst, size_t stride, int out, const taps *t,
+                 int32_t *sum)
 {
     for (int o = 0; o < out; o++, dst += stride) {
         const int32_t *k = t->fixed + (size_t)o * (size_t)t->most;
@@ -122,14 +132,16 @@ static void down(const uint8_t *src, uint8_t *dst, size_t stride, int out, const
 
 static bool check(fab_size from, int channels, fab_size to, fab_err *err)
 {
-    if (from.width < 1 || from.height < 1 || to.width < 1 || to.height < 1 || channels < 1 || channels > 4)
-        return fab_fail(err, FAB_EUSAGE, "resize: %d x %d to %d x %d, %d channels: every side must be at least 1",
+    if (from.width < 1 || from.height < 1 || to.width < 1 || to.height < 1 || channels < 1 ||
+        channels > 4)
+        return fab_fail(err, FAB_EUSAGE,
+                        "resize: %d x %d to %d x %d, %d channels: every side must be at least 1",
                         from.width, from.height, to.width, to.height, channels);
     return true;
 }
 
-static bool resize_u8(fab_arena *a, const uint8_t *src, fab_size from, int C, uint8_t *dst, fab_size to,
-                      fab_filter filter, fab_err *err)
+static bool resize_u8(fab_arena *a, const uint8_t *src, fab_size from, int C, uint8_t *dst,
+                      fab_size to, fab_filter filter, fab_err *err)
 {
     bool wide = from.width != to.width, tall = from.height != to.height;
     size_t stride = (size_t)to.width * (size_t)C;
@@ -152,8 +164,8 @@ static bool resize_u8(fab_arena *a, const uint8_t *src, fab_size from, int C, ui
     return true;
 }
 
-bool fab_resize_u8(const uint8_t *src, fab_size from, int channels, uint8_t *dst, fab_size to, fab_filter filter,
-                   fab_err *err)
+bool fab_resize_u8(const uint8_t *src, fab_size from, int channels, uint8_t *dst, fab_size to,
+                   fab_filter filter, fab_err *err)
 {
     if (!check(from, channels, to, err)) return false;
     fab_arena *a = fab_arena_new(0, err);
@@ -162,9 +174,10 @@ bool fab_resize_u8(const uint8_t *src, fab_size from, int channels, uint8_t *dst
     return ok;
 }
 
-/* --- float ---------------------------------------------------------------------------------------------------------- */
+/* --- float --- */
 
-/* One pass: n lines; a line's samples are step apart, lines start line apart in src and out_line apart in dst. */
+/* One pass: n lines; a line's samples are step apart, lines start line apart in src and out_line
+ * apart in dst. */
 typedef struct {
     size_t step, line, out_line;
     int n, out;
@@ -182,8 +195,8 @@ static void pass_f32(const float *src, float *dst, walk w, const taps *t)
         }
 }
 
-static bool resize_f32(fab_arena *a, const float *src, fab_size from, int C, float *dst, fab_size to,
-                       fab_filter filter, fab_err *err)
+static bool resize_f32(fab_arena *a, const float *src, fab_size from, int C, float *dst,
+                       fab_size to, fab_filter filter, fab_err *err)
 {
     bool wide = from.width != to.width, tall = from.height != to.height;
     size_t c = (size_t)C, stride = (size_t)to.width * c;
@@ -193,10 +206,12 @@ static bool resize_f32(fab_arena *a, const float *src, fab_size from, int C, flo
         return true;
     }
     if (wide) {
-        float *mid = tall ? fab_arena_take(a, stride * (size_t)from.height * sizeof *mid, err) : dst;
+        float *mid =
+            tall ? fab_arena_take(a, stride * (size_t)from.height * sizeof *mid, err) : dst;
         if (!mid || !make_taps(&t, a, from.width, to.width, filter, err)) return false;
         for (size_t ch = 0; ch < c; ch++)
-            pass_f32(src + ch, mid + ch, (walk){ c, (size_t)from.width * c, stride, from.height, to.width }, &t);
+            pass_f32(src + ch, mid + ch,
+                     (walk){ c, (size_t)from.width * c, stride, from.height, to.width }, &t);
         src = mid;
     }
     if (tall) {
@@ -206,8 +221,8 @@ static bool resize_f32(fab_arena *a, const float *src, fab_size from, int C, flo
     return true;
 }
 
-bool fab_resize_f32(const float *src, fab_size from, int channels, float *dst, fab_size to, fab_filter filter,
-                    fab_err *err)
+bool fab_resize_f32(const float *src, fab_size from, int channels, float *dst, fab_size to,
+                    fab_filter filter, fab_err *err)
 {
     if (!check(from, channels, to, err)) return false;
     fab_arena *a = fab_arena_new(0, err);
@@ -216,7 +231,7 @@ bool fab_resize_f32(const float *src, fab_size from, int channels, float *dst, f
     return ok;
 }
 
-/* --- sizes and crops ------------------------------------------------------------------------------------------------ */
+/* --- sizes and crops --- */
 
 fab_size fab_size_short_side(fab_size from, int n)
 {
@@ -235,15 +250,18 @@ fab_size fab_size_inside(fab_size from, int n)
     return (fab_size){ w < 1 ? 1 : w, h < 1 ? 1 : h };
 }
 
-void fab_crop_u8(const uint8_t *src, fab_size from, int channels, int x, int y, uint8_t *dst, fab_size to, uint8_t fill)
+void fab_crop_u8(const uint8_t *src, fab_size from, int channels, int x, int y, uint8_t *dst,
+                 fab_size to, uint8_t fill)
 {
     size_t C = (size_t)channels;
-    int x0 = x < 0 ? -x : 0, x1 = from.width - x < to.width ? from.width - x : to.width; /* inside: x0 <= . < x1 */
+    int x0 = x < 0 ? -x : 0,
+        x1 = from.width - x < to.width ? from.width - x : to.width; /* inside: x0 <= . < x1 */
     memset(dst, fill, (size_t)to.width * (size_t)to.height * C);
     for (int r = 0; r < to.height && x0 < x1; r++) {
         if (y + r < 0 || y + r >= from.height) continue;
         memcpy(dst + ((size_t)r * (size_t)to.width + (size_t)x0) * C,
-               src + ((size_t)(y + r) * (size_t)from.width + (size_t)(x + x0)) * C, (size_t)(x1 - x0) * C);
+               src + ((size_t)(y + r) * (size_t)from.width + (size_t)(x + x0)) * C,
+               (size_t)(x1 - x0) * C);
     }
 }
 
@@ -254,9 +272,11 @@ static int half(int d)
     return d % 2 ? down_half + (down_half & 1) : down_half;
 }
 
-void fab_crop_centre_u8(const uint8_t *src, fab_size from, int channels, uint8_t *dst, int n, uint8_t fill)
+void fab_crop_centre_u8(const uint8_t *src, fab_size from, int channels, uint8_t *dst, int n,
+                        uint8_t fill)
 {
-    fab_crop_u8(src, from, channels, half(from.width - n), half(from.height - n), dst, (fab_size){ n, n }, fill);
+    fab_crop_u8(src, from, channels, half(from.width - n), half(from.height - n), dst,
+                (fab_size){ n, n }, fill);
 }
 
 void fab_pad_square_u8(const uint8_t *src, fab_size from, int channels, uint8_t *dst, uint8_t fill)

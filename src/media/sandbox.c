@@ -1,6 +1,6 @@
 /* sandbox: see sandbox.h.
  *
- *   pipe: code i32 | text[248] | 3 sizes u64 | part 0 | part 1 | part 2       (native byte order, same machine)
+ *   pipe: code i32 | text[248] | 3 sizes u64 | part 0 | part 1 | part 2        (native byte order)
  */
 #define _GNU_SOURCE /* RLIMIT_*, PR_SET_* */
 #include "media/sandbox.h"
@@ -30,7 +30,8 @@
 #endif
 #endif
 
-/* Address space a decoder may add to what the parent had: 256 Mpixel of 16 bits, its display image and a spare. */
+/* Address space a decoder may add to what the parent had: 256 Mpixel of 16 bits, its display image
+ * and a spare. */
 #define EXTRA_SPACE (UINT64_C(5) << 30)
 
 typedef struct {
@@ -45,7 +46,7 @@ bool fab_sandbox_enabled(void)
     return !v || strcmp(v, "0") != 0;
 }
 
-/* --- the child ---------------------------------------------------------------------------------------------------- */
+/* --- the child --- */
 
 static bool send_all(int fd, const void *data, size_t size)
 {
@@ -74,21 +75,38 @@ static uint64_t address_space(void)
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
     uint64_t pages = 0;
-    for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++) pages = pages * 10 + (uint64_t)(text[i] - '0');
+    for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+        pages = pages * 10 + (uint64_t)(text[i] - '0');
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Everything not listed kills the child, but opening a file only fails: iconv and locales try and do without. */
+/* Everything not listed kills the child, but opening a file only fails: iconv and locales try and
+ * do without. */
 static bool filter(int fd)
 {
-    static const int quiet[] = { SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(access), SCMP_SYS(stat),
-                                 SCMP_SYS(newfstatat), SCMP_SYS(readlink), SCMP_SYS(ioctl) };
-    static const int allowed[] = { SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
-                                   SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
-                                   SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
-                                   SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(clock_gettime),
-                                   SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom),
-                                   SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(restart_syscall) };
+    static const int quiet[] = { SCMP_SYS(openat), SCMP_SYS(open),       SCMP_SYS(access),
+                                 SCMP_SYS(stat),   SCMP_SYS(newfstatat), SCMP_SYS(readlink),
+                                 SCMP_SYS(ioctl) };
+    static const int allowed[] = { SCMP_SYS(munmap),
+                                   SCMP_SYS(mremap),
+                                   SCMP_SYS(brk),
+                                   SCMP_SYS(madvise),
+                                   SCMP_SYS(futex),
+                                   SCMP_SYS(exit),
+                                   SCMP_SYS(exit_group),
+                                   SCMP_SYS(rt_sigreturn),
+                                   SCMP_SYS(rt_sigprocmask),
+                                   SCMP_SYS(rt_sigaction),
+                                   SCMP_SYS(sigaltstack),
+                                   SCMP_SYS(getpid),
+                                   SCMP_SYS(gettid),
+                                   SCMP_SYS(clock_gettime),
+                                   SCMP_SYS(gettimeofday),
+                                   SCMP_SYS(time),
+                                   SCMP_SYS(getrandom),
+                                   SCMP_SYS(sched_yield),
+                                   SCMP_SYS(sched_getaffinity),
+                                   SCMP_SYS(restart_syscall) };
     scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!c) return false;
     int bad = 0;
@@ -96,11 +114,13 @@ static bool filter(int fd)
         bad |= seccomp_rule_add(c, SCMP_ACT_ERRNO(EACCES), quiet[i], 0);
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         bad |= seccomp_rule_add(c, SCMP_ACT_ALLOW, allowed[i], 0);
-    bad |= seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd));
+    bad |= seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd));
     bad |= seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
                             SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
-    bad |= seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    bad |= seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     bad |= seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, /* abort() */
                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
     bool ok = !bad && seccomp_load(c) == 0;
@@ -121,38 +141,38 @@ static void confine(int fd)
     (void)filter(fd); /* a kernel without seccomp: the limits alone */
 }
 #else
-static void confine(int fd)
-{
-    (void)fd;
-}
+static void confine(int fd) { (void)fd; }
 #endif
 
 static _Noreturn void child(int fd, fab_sandbox_fn fn, void *arg)
 {
-    static const int defaults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM, SIGINT, SIGPIPE, SIGXCPU };
+    static const int defaults[] = { SIGSEGV, SIGBUS, SIGFPE,  SIGILL, SIGABRT,
+                                    SIGTERM, SIGINT, SIGPIPE, SIGXCPU };
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) signal(defaults[i], SIG_DFL);
     confine(fd);
-    fab_part parts[FAB_SANDBOX_PARTS] = {{0}};
+    fab_part parts[FAB_SANDBOX_PARTS] = { { 0 } };
     fab_err e = FAB_ERR_INIT;
-    header h = {0};
+    header h = { 0 };
     if (fn(arg, parts, &e))
         for (int i = 0; i < FAB_SANDBOX_PARTS; i++) h.sizes[i] = parts[i].size;
-    else
-        h.code = e.code ? (int32_t)e.code : FAB_EINTERNAL;
+    else h.code = e.code ? (int32_t)e.code : FAB_EINTERNAL;
     memcpy(h.text, e.text, sizeof h.text);
     bool ok = send_all(fd, &h, sizeof h);
-    for (int i = 0; ok && !h.code && i < FAB_SANDBOX_PARTS; i++) ok = send_all(fd, parts[i].data, parts[i].size);
+    for (int i = 0; ok && !h.code && i < FAB_SANDBOX_PARTS; i++)
+        ok = send_all(fd, parts[i].data, parts[i].size);
     _exit(ok ? 0 : 1);
 }
 
-/* --- the parent --------------------------------------------------------------------------------------------------- */
+/* --- the parent --- */
 
 static bool receive_all(int fd, void *data, size_t size)
 {
     char *p = data;
     while (size) {
         struct pollfd w = { .fd = fd, .events = POLLIN };
-        int ready = poll(&w, 1, 2000 * FAB_SANDBOX_CPU_SECONDS); /* it computes or it is dead: it cannot wait */
+        int ready =
+            poll(&w, 1,
+                 2000 * FAB_SANDBOX_CPU_SECONDS); /* it computes or it is dead: it cannot wait */
         if (ready < 0 && errno == EINTR) continue;
         if (ready <= 0) return false;
         ssize_t n = read(fd, p, size);
@@ -163,14 +183,16 @@ static bool receive_all(int fd, void *data, size_t size)
     return true;
 }
 
-static bool receive(int fd, size_t max_size, fab_part parts[FAB_SANDBOX_PARTS], bool *answered, fab_err *err)
+static bool receive(int fd, size_t max_size, fab_part parts[FAB_SANDBOX_PARTS], bool *answered,
+                    fab_err *err)
 {
     header h;
     if (!receive_all(fd, &h, sizeof h)) return false;
     if (h.code) {
         *answered = true;
         h.text[sizeof h.text - 1] = 0;
-        return fab_fail(err, h.code > 0 && h.code <= FAB_EINTERNAL ? (fab_code)h.code : FAB_EFORMAT, "%s", h.text);
+        return fab_fail(err, h.code > 0 && h.code <= FAB_EINTERNAL ? (fab_code)h.code : FAB_EFORMAT,
+                        "%s", h.text);
     }
     for (int i = 0; i < FAB_SANDBOX_PARTS; i++) {
         *answered = true;
@@ -191,26 +213,31 @@ static bool died(int status, fab_err *err)
 {
     int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (sig == SIGXCPU || sig == SIGKILL)
-        return fab_fail(err, FAB_ELIMIT, "decoder stopped after its limit of %d seconds or of memory (signal %d)",
+        return fab_fail(err, FAB_ELIMIT,
+                        "decoder stopped after its limit of %d seconds or of memory (signal %d)",
                         FAB_SANDBOX_CPU_SECONDS, sig);
-    if (sig == SIGSYS) return fab_fail(err, FAB_EFORMAT, "decoder died (signal %d: a forbidden system call)", sig);
+    if (sig == SIGSYS)
+        return fab_fail(err, FAB_EFORMAT, "decoder died (signal %d: a forbidden system call)", sig);
     if (sig) return fab_fail(err, FAB_EFORMAT, "decoder died (signal %d)", sig);
-    return fab_fail(err, FAB_EFORMAT, "decoder ended without an answer (status %d)", WEXITSTATUS(status));
+    return fab_fail(err, FAB_EFORMAT, "decoder ended without an answer (status %d)",
+                    WEXITSTATUS(status));
 }
 
 static void drop(fab_part parts[FAB_SANDBOX_PARTS])
 {
     for (int i = 0; i < FAB_SANDBOX_PARTS; i++) {
         fab_free(parts[i].data);
-        parts[i] = (fab_part){0};
+        parts[i] = (fab_part){ 0 };
     }
 }
 
-bool fab_sandbox_run(fab_sandbox_fn fn, void *arg, size_t max_size, fab_part parts[FAB_SANDBOX_PARTS], fab_err *err)
+bool fab_sandbox_run(fab_sandbox_fn fn, void *arg, size_t max_size,
+                     fab_part parts[FAB_SANDBOX_PARTS], fab_err *err)
 {
     memset(parts, 0, sizeof *parts * FAB_SANDBOX_PARTS);
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC)) return fab_fail(err, FAB_EIO, "decoder: no pipe: %s", strerror(errno));
+    if (pipe2(ends, O_CLOEXEC))
+        return fab_fail(err, FAB_EIO, "decoder: no pipe: %s", strerror(errno));
     pid_t pid = fork();
     if (pid < 0) {
         int why = errno;
@@ -226,7 +253,8 @@ bool fab_sandbox_run(fab_sandbox_fn fn, void *arg, size_t max_size, fab_part par
     close(ends[0]);
     if (!ok) kill(pid, SIGKILL);
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
     if (ok) return true;
     drop(parts);
     return answered ? false : died(status, err);

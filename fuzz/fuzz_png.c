@@ -1,0 +1,7 @@
+/* One PNG file. */
+#include "fuzz_media.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_media("png", data, size);
+}
