@@ -13,7 +13,7 @@
 #include "tensor/tensor.h"
 #include "test.h"
 
-/* Relative to 1 + |largest value| of what is compared. The gradient's: f32 passes and differences of
+/* Relative to 1 + |largest value| of what is compared. The gradient's: f32 passes, differences of
  * step 1e-2, so truncation h^2 f'''/6 and rounding 1e-7/h. The isas': other orders, another exp. */
 static const struct {
     double gradient, isa;
