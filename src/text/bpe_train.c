@@ -15,6 +15,7 @@
 
 #define EMPTY UINT64_MAX
 #define LINK 13 /* a link fills one cache line */
+#define FIRST_SLOTS 4096u /* tables double from here */
 
 typedef struct link {
     struct link *next;
@@ -146,7 +147,7 @@ fab_bpe_trainer *fab_bpe_trainer_new(const fab_bpe_train_opts *o, fab_err *err)
     if (!t) return NULL;
     t->o = *o;
     if (t->o.min_count < 1) t->o.min_count = 2;
-    t->index_mask = (1u << 16) - 1;
+    t->index_mask = FIRST_SLOTS - 1;
     t->index = fab_new_array(t->index_mask + (size_t)1, sizeof *t->index, err);
     t->arena = fab_arena_new(0, err);
     if (t->index && t->arena && add_first_pieces(t, err)) return t;
@@ -331,7 +332,7 @@ static bool start(fab_bpe_trainer *t, fab_err *err)
 {
     const uint8_t *text = t->text.items;
 
-    if (!resize_pairs(t, 1u << 16, err)) return false;
+    if (!resize_pairs(t, FIRST_SLOTS, err)) return false;
     t->symbols = fab_new_array(t->text.n + 1, sizeof *t->symbols, err);
     if (!t->symbols) return false;
     for (size_t i = 0; i < t->text.n; i++) t->symbols[i] = t->o.n_specials + fab_bpe_byte_order(text[i]);

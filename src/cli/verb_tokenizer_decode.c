@@ -1,0 +1,71 @@
+/* fabrica tokenizer decode: the text of token ids. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/verb.h"
+#include "zoo/tokenizer_file.h"
+
+typedef struct {
+    const char *tokenizer, *ids;
+    bool skip_special;
+} opts;
+
+/* Decimal ids between spaces, commas or brackets, so that what encode printed, also as a JSON list, can be pasted. */
+static bool read_ids(const char *s, int32_t *ids, int64_t *n, fab_err *err)
+{
+    for (*n = 0; *(s += strspn(s, " ,[]\t\r\n")); (*n)++) {
+        char *end;
+        errno = 0;
+        long v = strtol(s, &end, 10);
+        if (end == s || errno || v < 0 || v > INT32_MAX || (*end && !strchr(" ,[]\t\r\n", *end)))
+            return fab_fail(err, FAB_EUSAGE, "'%.20s' is no token id", s);
+        ids[*n] = (int32_t)v;
+        s = end;
+    }
+    return true;
+}
+
+static bool decode(fab_run *r, const opts *o, const char *text, fab_err *err)
+{
+    int64_t n = 0;
+    int32_t *ids = fab_new_array(strlen(text) + 1, sizeof *ids, err);
+    fab_bpe *b = ids && read_ids(text, ids, &n, err) ? fab_tokenizer_open(o->tokenizer, err) : NULL;
+    char *out = b ? fab_bpe_decode(b, r->arena, ids, n, o->skip_special, err) : NULL;
+
+    fab_bpe_free(b);
+    fab_free(ids);
+    if (!out) return false;
+    if (r->json) return fab_run_json(r, json_pack("{s:s}", "text", out), err);
+    fprintf(r->out, "%s\n", out);
+    return true;
+}
+
+static bool run(fab_run *r, const void *vo, fab_err *err)
+{
+    const opts *o = vo;
+    fab_file f;
+
+    if (o->ids) return decode(r, o, o->ids, err);
+    if (!fab_file_map(&f, "-", 1 << 28, err)) return false;
+    char *text = fab_new(f.size + 1, err);
+    if (text) memcpy(text, f.data, f.size);
+    bool ok = text && decode(r, o, text, err);
+    fab_free(text);
+    fab_file_unmap(&f);
+    return ok;
+}
+
+/* clang-format off */
+const fab_verb fab_verb_tokenizer_decode = {
+    .name = "tokenizer decode", .summary = "print the text of token ids",
+    .about = "The ids come from --ids or from standard input. Bytes that form no character are shown as U+FFFD.",
+    .example = "fabrica tokenizer decode tokenizer.json --ids \"291 300 42\"",
+    .opts_size = sizeof(opts), .run = run,
+    .opts = (const fab_opt[]){
+        { "TOKENIZER", FAB_FILE_IN, offsetof(opts, tokenizer), NULL, "a tokenizer.json or a GGUF model" },
+        { "ids", FAB_STR, offsetof(opts, ids), NULL, "decimal numbers between spaces or commas" },
+        { "skip-special", FAB_FLAG, offsetof(opts, skip_special), NULL, "leave control tokens out" },
+        { 0 } },
+};
+/* clang-format on */
