@@ -17,6 +17,7 @@
 #include "format/weights.h"
 #include "format/weights_write.h"
 #include "zoo/source.h"
+#include "zoo/tokenizer_file.h"
 
 #define KEY(name) "fabrica-mini." name
 
@@ -66,17 +67,7 @@ static bool read_config(const fab_weights *w, fab_arena *a, fab_mini_config *c, 
 
 static bool read_bpe(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
-    fab_bpe_parts p = { 0 };
-    int64_t n_types = 0;
-    p.tokens = fab_weights_strs(w, "tokenizer.ggml.tokens", &p.n_tokens, err);
-    if (p.tokens) p.merges = fab_weights_strs(w, "tokenizer.ggml.merges", &p.n_merges, err);
-    if (p.merges) p.types = fab_weights_i32s(w, "tokenizer.ggml.token_type", f->arena, &n_types, err);
-    if (p.types) p.pre = fab_weights_str(w, "tokenizer.ggml.pre", err);
-    if (!p.pre) return false;
-    if (n_types != p.n_tokens)
-        return fab_fail(err, FAB_EFORMAT, "tokenizer: %lld tokens, %lld token types", (long long)p.n_tokens,
-                        (long long)n_types);
-    f->bpe = fab_bpe_from_parts(&p, err);
+    f->bpe = fab_tokenizer_from_weights(w, err);
     if (!f->bpe) return false;
     if (fab_bpe_vocab_size(f->bpe) > f->model->cfg.text.vocab)
         return fab_fail(err, FAB_EFORMAT, "tokenizer has %d tokens, the decoder %lld", fab_bpe_vocab_size(f->bpe),
@@ -204,17 +195,6 @@ static void put_options(fab_gguf *g, const fab_mini_save_opts *o)
     if (o->question_only) fab_gguf_str(g, "fabrica.question_only", o->question_only);
 }
 
-static bool put_bpe(fab_gguf *g, const fab_bpe *bpe, fab_arena *a, fab_err *err)
-{
-    fab_bpe_parts p;
-    if (!fab_bpe_to_parts(bpe, a, &p, err)) return false;
-    fab_gguf_str(g, "tokenizer.ggml.model", "gpt2");
-    fab_gguf_str(g, "tokenizer.ggml.pre", p.pre);
-    fab_gguf_strs(g, "tokenizer.ggml.tokens", p.tokens, p.n_tokens);
-    fab_gguf_i32s(g, "tokenizer.ggml.token_type", p.types, p.n_tokens);
-    return fab_gguf_strs(g, "tokenizer.ggml.merges", p.merges, p.n_merges);
-}
-
 static bool put_tensor(fab_gguf *g, const fab_tensor *t, fab_dtype dtype, fab_arena *a, fab_err *err)
 {
     uint64_t bytes;
@@ -236,7 +216,7 @@ static bool save(fab_gguf *g, const char *path, fab_mini *m, const fab_bpe *bpe,
 {
     put_options(g, o);
     put_config(g, &m->cfg);
-    if (!put_bpe(g, bpe, a, err)) return false;
+    if (!fab_tokenizer_put(g, bpe, a, err)) return false;
     for (int64_t i = 0; i < m->list.n; i++)
         if (!put_tensor(g, m->list.items[i], o->dtype, a, err)) return false;
     return fab_gguf_write(g, path, err);
