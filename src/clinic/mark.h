@@ -3,6 +3,6 @@
 #define FAB_CLINIC_MARK_H
 
 #define FAB_MARK_EN "For research use only. Not for diagnostic use."
-#define FAB_MARK_ZH "仅供科研使用,不得用于诊断。"
+#define FAB_MARK_ZH "仅供科研使用，不得用于诊断。"
 
 #endif

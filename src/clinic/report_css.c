@@ -27,7 +27,7 @@ const char fab_report_css[] =
     "var(--accent);outline-offset:2px}\n"
     "main{padding:.6rem 2rem 2rem}\n"
     ".cols{display:grid;grid-template-columns:minmax(260px,400px) 1fr;gap:2rem;align-items:start}\n"
-    "figure{margin:0}\n"
+    "a{color:var(--accent)}figure{margin:0}\n"
     "figure.main{background:#0c1116;border-radius:.5rem;overflow:hidden}\n"
     "img{display:block;width:100%;height:auto}\n"
     "h2{font-size:1rem;margin:1.3rem 0 .45rem;padding-bottom:.25rem;border-bottom:1px solid var(--line);color:var(--accent)}\n"

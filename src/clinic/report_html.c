@@ -65,7 +65,7 @@ static void put_head(const fab_report *r, fab_words *w)
     fab_words_put(w, "</div>\n<header>\n<div><h1>");
     put_both(r, w, "Imaging report", "影像报告");
     fab_words_put(w, " <span class=\"chip\">");
-    put_both(r, w, "draft, not reviewed", "草稿,未经审核");
+    put_both(r, w, "draft, not reviewed", "草稿，未经审核");
     fab_words_printf(w, "</span></h1>\n<p class=\"sub\">%s &middot; %s</p></div>\n", r->id, when);
     if (two)
         fab_words_put(w, "<nav><label for=\"l-zh\">中文</label><label for=\"l-en\">English</label>"
@@ -108,7 +108,7 @@ static void put_history(const fab_report *r, fab_words *w)
     fab_words_put(w, "<p>");
     put_escaped(w, r->opts.history);
     fab_words_put(w, "</p>\n<p class=\"note\">");
-    put_both(r, w, "Shown for the reader; the model did not use it.", "仅供阅读者参考;模型未使用。");
+    put_both(r, w, "Shown for the reader; the model did not use it.", "仅供阅读者参考；模型未使用。");
     fab_words_put(w, "</p>\n</section>\n");
 }
 
@@ -136,9 +136,9 @@ static void put_facts(const fab_report *r, fab_words *w)
         snprintf(s, sizeof s, "%.0f / %.0f", im->shown.center, im->shown.width);
         put_row(r, w, "Window centre / width", "窗位 / 窗宽", s);
     }
-    if (im->modality[0]) put_row(r, w, "Modality (header)", "成像方式(文件头)", im->modality);
-    if (im->body_part[0]) put_row(r, w, "Body part (header)", "部位(文件头)", im->body_part);
-    if (im->laterality[0]) put_row(r, w, "Laterality (header)", "侧别(文件头)", im->laterality);
+    if (im->modality[0]) put_row(r, w, "Modality (header)", "成像方式（文件头）", im->modality);
+    if (im->body_part[0]) put_row(r, w, "Body part (header)", "部位（文件头）", im->body_part);
+    if (im->laterality[0]) put_row(r, w, "Laterality (header)", "侧别（文件头）", im->laterality);
     fab_words_put(w, "</dl>\n");
 }
 
@@ -233,18 +233,23 @@ static void put_table(const fab_report *r, fab_words *w)
 
 /* ---- figures ------------------------------------------------------------------------------------------------- */
 
+static double no_minus_zero(double v) { return v > -0.005 && v < 0.005 ? 0 : v; }
+
+/* A map whose hottest places matter no more than others is called so. */
 static void put_fidelity(const fab_report *r, fab_words *w, const fab_finding *f)
 {
     const fab_fidelity *d = &f->fidelity;
-    char en[240], zh[240];
+    double hot = no_minus_zero(d->drop_heat), other = no_minus_zero(d->drop_random);
+    bool weak = 2 * d->beaten < d->draws;
+    char en[300], zh[300];
     if (f->cam->empty) {
         snprintf(en, sizeof en, "No place in the image speaks for this answer.");
         snprintf(zh, sizeof zh, "图像中没有支持该回答的区域。");
     } else {
-        snprintf(en, sizeof en, "Fidelity: hiding the hottest %.0f %% lowers the log-odds by %.2f, the same area elsewhere by %.2f (larger than %d of %d).",
-                 100 * d->share, d->drop_heat, d->drop_random, d->beaten, d->draws);
-        snprintf(zh, sizeof zh, "忠实度:遮住最热的 %.0f%% 使对数优势下降 %.2f,遮住其他等面积区域下降 %.2f(大于 %d/%d)。",
-                 100 * d->share, d->drop_heat, d->drop_random, d->beaten, d->draws);
+        snprintf(en, sizeof en, "%sHiding the hottest %.0f %% lowers the log-odds by %.2f; the same area elsewhere by %.2f (less in %d of %d places).",
+                 weak ? "Unreliable map. " : "", 100 * d->share, hot, other, d->beaten, d->draws);
+        snprintf(zh, sizeof zh, "%s遮住最热的 %.0f%% 使对数优势下降 %.2f；遮住其他等面积区域下降 %.2f（%d 处中有 %d 处下降更少）。",
+                 weak ? "此热图不可靠。" : "", 100 * d->share, hot, other, d->draws, d->beaten);
     }
     put_both(r, w, en, zh);
 }
@@ -263,8 +268,20 @@ static void put_legend(const fab_report *r, fab_words *w)
     put_both(r, w, "strong", "强");
     fab_words_put(w, " &middot; ");
     put_both(r, w, "Grad-CAM: where the answer comes from, on a coarse grid; not the outline of a lesion.",
-             "Grad-CAM:回答的图像依据,网格较粗;并非病灶轮廓。");
+             "Grad-CAM：回答的图像依据，网格较粗；并非病灶轮廓。");
     fab_words_put(w, "</p>\n");
+}
+
+static void put_figure(const fab_report *r, const fab_figure *g, fab_words *w)
+{
+    const fab_finding *f = &r->findings[g->finding];
+    fab_words_printf(w, "<figure id=\"fig-F%d\">", f->id);
+    put_img(w, g, f->row->code);
+    fab_words_printf(w, "<figcaption><b><a href=\"#F%d\">F%d</a> ", f->id, f->id);
+    put_both(r, w, f->row->name[FAB_EN], f->row->name[FAB_ZH]);
+    fab_words_printf(w, " %.2f</b><br>", f->p);
+    put_fidelity(r, w, f);
+    fab_words_put(w, "</figcaption></figure>\n");
 }
 
 static void put_figures(const fab_report *r, const fab_figures *figures, fab_words *w)
@@ -274,16 +291,9 @@ static void put_figures(const fab_report *r, const fab_figures *figures, fab_wor
     put_heading(r, w, "Where each finding comes from", "各项所见的图像依据");
     put_legend(r, w);
     fab_words_put(w, "<div class=\"grid\">\n");
-    for (int i = 1; i < figures->n; i++) {
-        const fab_finding *f = &r->findings[figures->items[i].finding];
-        fab_words_printf(w, "<figure id=\"fig-F%d\">", f->id);
-        put_img(w, &figures->items[i], f->row->code);
-        fab_words_printf(w, "<figcaption><b>F%d ", f->id);
-        put_both(r, w, f->row->name[FAB_EN], f->row->name[FAB_ZH]);
-        fab_words_printf(w, " %.2f</b><br>", f->p);
-        put_fidelity(r, w, f);
-        fab_words_put(w, "</figcaption></figure>\n");
-    }
+    for (int abnormal = 1; abnormal >= 0; abnormal--)
+        for (int i = 1; i < figures->n; i++)
+            if (fab_finding_abnormal(&r->findings[figures->items[i].finding]) == (abnormal == 1)) put_figure(r, &figures->items[i], w);
     fab_words_put(w, "</div>\n</section>\n");
 }
 

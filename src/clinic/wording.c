@@ -13,7 +13,7 @@
 const fab_band fab_bands[] = {
     { 0.90, "very-likely", "very likely", "很可能" },
     { 0.70, "likely", "likely", "较可能" },
-    { 0.50, "possible", "possible, uncertain", "可能(不确定)" },
+    { 0.50, "possible", "possible, uncertain", "可能（不确定）" },
     { 0.00, "not-claimed", "not claimed", "未提示" },
 };
 const int fab_bands_n = sizeof fab_bands / sizeof *fab_bands;
@@ -62,7 +62,7 @@ static bool put_study_part(const fab_report *r, fab_sentence *s, fab_words w[FAB
     refer(s, f);
     fab_words_printf(&w[FAB_EN], "%s%s: %s (p = %.2f)", first ? "" : "; ", f->row->name[FAB_EN],
                      fab_finding_value(f, FAB_EN), f->p);
-    fab_words_printf(&w[FAB_ZH], "%s%s:%s(概率 %.2f)", first ? "" : ";", f->row->name[FAB_ZH],
+    fab_words_printf(&w[FAB_ZH], "%s%s：%s（概率 %.2f）", first ? "" : "；", f->row->name[FAB_ZH],
                      fab_finding_value(f, FAB_ZH), f->p);
     return true;
 }
@@ -90,9 +90,9 @@ static bool word_conflict(fab_report *r, const char *code, const char *header, f
     fab_sentence s = { .section = "study" };
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
-    fab_words_printf(&w[FAB_EN], "The file's header says %s %s, the model says %s: read the model's findings with caution.",
+    fab_words_printf(&w[FAB_EN], "%s: the file's header says %s, the model says %s; read the model's findings with caution.",
                      f->row->name[FAB_EN], label >= 0 ? fab_labels[label].en : header, fab_finding_value(f, FAB_EN));
-    fab_words_printf(&w[FAB_ZH], "文件头标明%s为%s,与模型判断(%s)不一致:请谨慎对待模型所见。", f->row->name[FAB_ZH],
+    fab_words_printf(&w[FAB_ZH], "文件头标明%s为%s，与模型判断（%s）不一致：请谨慎对待模型所见。", f->row->name[FAB_ZH],
                      label >= 0 ? fab_labels[label].zh : header, fab_finding_value(f, FAB_ZH));
     return finish(r, &s, w, err);
 }
@@ -130,7 +130,7 @@ static void put_claim(const fab_finding *f, fab_words w[FAB_LANGS])
 {
     const fab_band *b = fab_band_of(f->p);
     fab_words_printf(&w[FAB_EN], "%s: %s (p = %.2f)", f->row->name[FAB_EN], b->en, f->p);
-    fab_words_printf(&w[FAB_ZH], "%s:%s(概率 %.2f)", f->row->name[FAB_ZH], b->zh, f->p);
+    fab_words_printf(&w[FAB_ZH], "%s：%s（概率 %.2f）", f->row->name[FAB_ZH], b->zh, f->p);
 }
 
 static bool word_abnormal(fab_report *r, const fab_finding *f, fab_err *err)
@@ -143,11 +143,11 @@ static bool word_abnormal(fab_report *r, const fab_finding *f, fab_err *err)
         fab_words_put(&w[FAB_EN], "; location as answered by the model: ");
         put_lower(&w[FAB_EN], f->place[FAB_EN]);
         fab_words_printf(&w[FAB_EN], " (%.2f)", f->place_sureness);
-        fab_words_printf(&w[FAB_ZH], ";模型回答的位置:%s(%.2f)", f->place[FAB_ZH], f->place_sureness);
+        fab_words_printf(&w[FAB_ZH], "；模型回答的位置：%s（%.2f）", f->place[FAB_ZH], f->place_sureness);
     }
     if (f->overlay[0]) {
         fab_words_printf(&w[FAB_EN], "; see figure F%d", f->id);
-        fab_words_printf(&w[FAB_ZH], ";见图 F%d", f->id);
+        fab_words_printf(&w[FAB_ZH], "；见图 F%d", f->id);
     }
     fab_words_put(&w[FAB_EN], ".");
     fab_words_put(&w[FAB_ZH], "。");
@@ -160,7 +160,7 @@ static bool word_answer(fab_report *r, const fab_finding *f, fab_err *err)
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
     fab_words_printf(&w[FAB_EN], "%s, as answered by the model: %s (%.2f).", f->row->name[FAB_EN], f->answer[FAB_EN], f->sureness);
-    fab_words_printf(&w[FAB_ZH], "%s(模型回答):%s(%.2f)。", f->row->name[FAB_ZH], f->answer[FAB_ZH], f->sureness);
+    fab_words_printf(&w[FAB_ZH], "%s（模型回答）：%s（%.2f）。", f->row->name[FAB_ZH], f->answer[FAB_ZH], f->sureness);
     return finish(r, &s, w, err);
 }
 
@@ -174,10 +174,10 @@ static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
     refer(&s, f);
     if (sure) {
         fab_words_printf(&w[FAB_EN], "%s: %s, %s (p = %.2f).", f->row->name[FAB_EN], fab_finding_value(f, FAB_EN), b->en, f->p);
-        fab_words_printf(&w[FAB_ZH], "%s:%s,%s(概率 %.2f)。", f->row->name[FAB_ZH], fab_finding_value(f, FAB_ZH), b->zh, f->p);
+        fab_words_printf(&w[FAB_ZH], "%s：%s，%s（概率 %.2f）。", f->row->name[FAB_ZH], fab_finding_value(f, FAB_ZH), b->zh, f->p);
     } else {
         fab_words_printf(&w[FAB_EN], "%s: undecided (highest p = %.2f).", f->row->name[FAB_EN], f->p);
-        fab_words_printf(&w[FAB_ZH], "%s:无法判定(最高概率 %.2f)。", f->row->name[FAB_ZH], f->p);
+        fab_words_printf(&w[FAB_ZH], "%s：无法判定（最高概率 %.2f）。", f->row->name[FAB_ZH], f->p);
     }
     return finish(r, &s, w, err);
 }
@@ -189,9 +189,9 @@ static bool is_overall(const fab_finding *f)
 
 static bool word_findings(fab_report *r, fab_err *err)
 {
-    if (!word_group(r, FAB_KIND_ORGAN, "Structures recognised: ", "可辨认结构:", err) ||
-        !word_group(r, FAB_KIND_CELL, "Cells recognised: ", "可辨认细胞:", err) ||
-        !word_group(r, FAB_KIND_ATTRIBUTE, "Dermoscopic features: ", "皮肤镜特征:", err))
+    if (!word_group(r, FAB_KIND_ORGAN, "Structures recognised: ", "可辨认结构：", err) ||
+        !word_group(r, FAB_KIND_CELL, "Cells recognised: ", "可辨认细胞：", err) ||
+        !word_group(r, FAB_KIND_ATTRIBUTE, "Dermoscopic features: ", "皮肤镜特征：", err))
         return false;
     for (int i = 0; i < r->n_findings; i++) {
         const fab_finding *f = &r->findings[i];
@@ -240,7 +240,7 @@ static void put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANG
     fab_words_put(&w[FAB_EN], "; highest: ");
     put_lower(&w[FAB_EN], top->row->name[FAB_EN]);
     fab_words_printf(&w[FAB_EN], ", p = %.2f", top->p);
-    fab_words_printf(&w[FAB_ZH], ";其中最高:%s,概率 %.2f", top->row->name[FAB_ZH], top->p);
+    fab_words_printf(&w[FAB_ZH], "；其中最高：%s，概率 %.2f", top->row->name[FAB_ZH], top->p);
 }
 
 static bool word_none(fab_report *r, fab_err *err)
@@ -251,11 +251,11 @@ static bool word_none(fab_report *r, fab_err *err)
     if (s.n_refs) {
         fab_words_printf(&w[FAB_EN], "No abnormality detected by the model among those it was asked about (%s). "
                          "This does not exclude disease.", asked[FAB_EN].text ? asked[FAB_EN].text : "");
-        fab_words_printf(&w[FAB_ZH], "在所询问的项目中,模型未检出异常(%s)。这不能排除疾病。",
+        fab_words_printf(&w[FAB_ZH], "在所询问的项目中，模型未检出异常（%s）。这不能排除疾病。",
                          asked[FAB_ZH].text ? asked[FAB_ZH].text : "");
     } else {
         fab_words_put(&w[FAB_EN], "The model has no question about abnormalities for this kind of image: none was looked for.");
-        fab_words_put(&w[FAB_ZH], "模型没有针对此类图像异常的问题:未进行异常检测。");
+        fab_words_put(&w[FAB_ZH], "模型没有针对此类图像异常的问题：未进行异常检测。");
     }
     bool failed = asked[FAB_EN].failed || asked[FAB_ZH].failed;
     fab_words_clear(&asked[FAB_EN]);
@@ -273,13 +273,13 @@ static bool word_impression(fab_report *r, fab_err *err)
     if (is_overall(f)) {
         fab_words_printf(&w[FAB_EN], "The model rates the image as abnormal (p = %.2f) but names no abnormality with enough "
                          "certainty", f->p);
-        fab_words_printf(&w[FAB_ZH], "模型认为图像异常(概率 %.2f),但不能确定具体异常", f->p);
+        fab_words_printf(&w[FAB_ZH], "模型认为图像异常（概率 %.2f），但不能确定具体异常", f->p);
         refer(&s, f);
     }
     for (; f && !is_overall(f) && s.n_refs < FAB_SENTENCE_REFS; f = next_claim(r, &s)) {
         if (s.n_refs) {
             fab_words_put(&w[FAB_EN], "; ");
-            fab_words_put(&w[FAB_ZH], ";");
+            fab_words_put(&w[FAB_ZH], "；");
         }
         put_claim(f, w);
         refer(&s, f);
@@ -305,17 +305,17 @@ static bool word_limits(fab_report *r, fab_err *err)
     bool ok = true;
     if (r->gate.reason != FAB_GATE_KNOWN)
         ok = word_plain(r, "limits", "The input gate refused this image and was overridden by the user: the findings are not to be relied on.",
-                        "输入检查拒绝了此图像,由用户强制生成报告:以下所见不可采信。", err);
+                        "输入检查拒绝了此图像，由用户强制生成报告：以下所见不可采信。", err);
     if (ok && r->opts.history)
         ok = word_plain(r, "limits", "The history is shown for the reader; the model did not use it.",
-                        "病史仅供阅读者参考;模型未使用病史。", err);
+                        "病史仅供阅读者参考；模型未使用病史。", err);
     if (ok && !r->image->has_orientation)
         ok = word_plain(r, "limits", "The file does not state the patient's orientation: left and right are as displayed and may be mirrored.",
-                        "文件未注明患者方位:左右以显示为准,可能为镜像。", err);
+                        "文件未注明患者方位：左右以显示为准，可能为镜像。", err);
     if (ok && (r->image->spacing_mm[0] <= 0 || r->image->spacing_mm[1] <= 0))
-        ok = word_plain(r, "limits", "The file states no pixel spacing: no sizes are given.", "文件未提供像素间距:不给出尺寸。", err);
+        ok = word_plain(r, "limits", "The file states no pixel spacing: no sizes are given.", "文件未提供像素间距：不给出尺寸。", err);
     return ok && word_plain(r, "limits", "A single image was read by a small research model at low resolution; small lesions may be missed.",
-                            "本报告由小型科研模型以低分辨率判读单幅图像,可能遗漏小病灶。", err);
+                            "本报告由小型科研模型以低分辨率判读单幅图像，可能遗漏小病灶。", err);
 }
 
 bool fab_report_word(fab_report *r, fab_err *err)

@@ -22,7 +22,7 @@ enum {
 typedef struct fab_engine fab_engine;
 
 /* Finds and opens the model. path NULL: $FABRICA_MODEL, else models/mini.gguf here, beside the program
- * (../models, ../../models), in ../share/fabrica/models and /usr/share/fabrica/models. The pool is borrowed, NULL is
+ * (../models, ../../models, ../../../models), in ../share/fabrica/models and /usr/share/fabrica/models. The pool is borrowed, NULL is
  * fine. NULL with err set; when nothing is found the message names every place. */
 fab_engine *fab_engine_open(const char *path, fab_pool *pool, fab_err *err);
 void fab_engine_close(fab_engine *e); /* NULL is fine; looks that are still held stay valid */

@@ -28,9 +28,9 @@ static const struct {
     const char *code, *en, *zh;
 } reasons[FAB_GATE_REASONS] = {
     { "known", "The image resembles those that the model was trained on.", "图像与模型的训练图像相似。" },
-    { "too-small", "The image has too few pixels to read.", "图像像素过少,无法判读。" },
-    { "blank", "The image is empty: nearly all of it has one brightness.", "图像为空白:几乎只有一种亮度。" },
-    { "noise", "The image is noise: neighbouring pixels are unrelated.", "图像为噪声:相邻像素互不相关。" },
+    { "too-small", "The image has too few pixels to read.", "图像像素过少，无法判读。" },
+    { "blank", "The image is empty: nearly all of it has one brightness.", "图像为空白：几乎只有一种亮度。" },
+    { "noise", "The image is noise: neighbouring pixels are unrelated.", "图像为噪声：相邻像素互不相关。" },
     { "unlike-training", "The image is unlike every kind of image that the model was trained on.",
       "图像与模型训练过的各类图像均不相似。" },
 };
