@@ -29,6 +29,7 @@ namespace
 {
 
 const size_t MOST_ZEROS = 1 << 16;
+const Uint32 MOST_TEXT = 1 << 20; /* a longer value is a broken length, and would take a minute to convert */
 
 void load_all()
 {
@@ -239,7 +240,7 @@ bool fab_dcm_words(fab_dcm *d, const fab_dcm_item *in, uint32_t tag, const char 
 {
     try {
         DcmElement *e = find(in, tag);
-        if (!e || !e->isLeaf()) return false;
+        if (!e || !e->isLeaf() || e->getLength() > MOST_TEXT) return false;
         Uint8 *bytes = NULL;
         OFString value;
         DcmEVR vr = e->ident();
