@@ -2,7 +2,7 @@
 """Writes tests/cases/{dicom,png,jpeg}/bad-*: small broken pictures, each with one defect that its name says.
 
 Needs: pip install pillow pydicom numpy. Run from the source root. The sentence that each must give stands beside it in
-bad-NAME.says, written by hand.
+expected.txt, written by hand.
 """
 import io
 import struct
