@@ -210,6 +210,18 @@ TEST(fact_from_record)
     fab_arena_free(a);
 }
 
+static const char *suitable(fab_fact_kind kind)
+{
+    switch (kind) {
+    case FAB_FACT_IS_MODALITY: return "CT";
+    case FAB_FACT_IS_PLANE: return "coronal plane";
+    case FAB_FACT_STUDY_OF: return "neck";
+    case FAB_FACT_HAS_SYSTEM: return "nervous system";
+    case FAB_FACT_CAN: return "digesting food";
+    default: return "liver";
+    }
+}
+
 /* Every wording of a yes-no fact reads back as the same fact. */
 TEST(fact_round_trip)
 {
@@ -218,12 +230,7 @@ TEST(fact_round_trip)
     int tried = 0;
     for (int t = 0; t < fab_template_count; t++) {
         for (int yes = 0; yes < 2 && fab_templates[t].yes; yes++) {
-            bool modality = fab_templates[t].kind == FAB_FACT_IS_MODALITY,
-                 plane = fab_templates[t].kind == FAB_FACT_IS_PLANE;
-            const char *noun = modality                                     ? "CT"
-                               : plane                                      ? "coronal plane"
-                               : fab_templates[t].kind == FAB_FACT_STUDY_OF ? "neck"
-                                                                            : "liver";
+            const char *noun = suitable(fab_templates[t].kind);
             bool hole = strstr(fab_templates[t].text, "{}") != NULL;
             fab_fact f = { .kind = fab_templates[t].kind,
                            .noun = hole ? fab_noun_find(noun) : -1,
@@ -242,6 +249,35 @@ TEST(fact_round_trip)
     }
     CHECK(tried > 100);
     fab_arena_free(a);
+}
+
+static int said(const fab_case *c, fab_fact_kind kind, const char *noun)
+{
+    for (int i = 0; i < c->n_facts; i++)
+        if (c->facts[i].kind == kind && c->facts[i].noun == fab_noun_find(noun))
+            return c->facts[i].yes;
+    return -2;
+}
+
+TEST(knowledge_follows_organs)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_case_list list;
+    fab_case c = { .id = "x" };
+    CHECK(fab_cases_init(&list, &err));
+    memset(c.presence, -1, sizeof c.presence);
+    c.presence[fab_label_find("liver")] = 1;
+    c.presence[fab_label_find("heart")] = 0;
+    c.presence[fab_label_find("left_eye")] = 0;
+    CHECK_MSG(fab_case_knowledge(&list, &c, &err), "%s", err.text);
+    CHECK(said(&c, FAB_FACT_HAS_SYSTEM, "digestive system") == 1);
+    CHECK(said(&c, FAB_FACT_HAS_SYSTEM, "circulatory system") == 0);
+    CHECK(said(&c, FAB_FACT_HAS_SYSTEM, "nervous system") == -2); /* not known */
+    CHECK(said(&c, FAB_FACT_CAN, "detoxicating") == 1 && said(&c, FAB_FACT_CAN, "detoxicate") == 1);
+    CHECK(said(&c, FAB_FACT_CAN, "sensing light") == -2);       /* the other eye is not known */
+    CHECK(said(&c, FAB_FACT_SYSTEM, "digestive system") == -2); /* the stomach is not known */
+    fab_free(c.facts);
+    fab_cases_clear(&list);
 }
 
 /* ---- views and targets ---- */

@@ -190,26 +190,11 @@ typedef struct {
     bool val;
 } reader;
 
-typedef bool (*record_fn)(reader *r, const json_t *o, fab_err *err);
-
-static bool read_set(reader *r, const char *root, const char *file, record_fn fn, fab_err *err)
+static bool read_set(reader *r, const char *root, const char *file, fab_jsonl_fn fn, fab_err *err)
 {
-    fab_jsonl j;
-    fab_err mine = FAB_ERR_INIT;
     char *path = fab_path_join(r->cases->arena, root, file, err);
-    if (!path || !(r->dir = fab_path_dir(r->cases->arena, path, err)) ||
-        !fab_jsonl_open(&j, path, err))
-        return false;
-    for (json_t *o; (o = fab_jsonl_next(&j, &mine));) {
-        bool ok = fn(r, o, &mine);
-        json_decref(o);
-        if (!ok) {
-            fab_while(&mine, "%s line %lld", path, (long long)j.line);
-            break;
-        }
-    }
-    fab_jsonl_close(&j);
-    return mine.code == FAB_OK || fab_fail(err, mine.code, "%s", mine.text);
+    return path && (r->dir = fab_path_dir(r->cases->arena, path, err)) &&
+           fab_jsonl_each(path, fn, r, err);
 }
 
 static fab_case *start(reader *r, fab_set set, const json_t *o, fab_err *err)
@@ -268,8 +253,9 @@ static bool isic_facts(fab_case_list *c, fab_case *x, fab_err *err)
     return ok;
 }
 
-static bool isic_record(reader *r, const json_t *o, fab_err *err)
+static bool isic_record(void *arg, const json_t *o, fab_err *err)
 {
+    reader *r = arg;
     fab_case *x = start(r, FAB_SET_ISIC, o, err);
     const char *diagnosis = x ? fab_json_str(o, "diagnosis", err) : NULL,
                *mask = fab_json_str(o, "mask", NULL);
@@ -332,8 +318,9 @@ static bool kermany_facts(fab_case_list *c, fab_case *x, int cause, fab_err *err
            fab_case_say(c, x, FAB_FACT_CAUSE, NULL, -1, en[cause], zh[cause], err);
 }
 
-static bool kermany_record(reader *r, const json_t *o, fab_err *err)
+static bool kermany_record(void *arg, const json_t *o, fab_err *err)
 {
+    reader *r = arg;
     fab_case *x = start(r, FAB_SET_KERMANY, o, err);
     const char *label = x ? fab_json_str(o, "label", err) : NULL,
                *patient = label ? fab_json_str(o, "patient", err) : NULL;
@@ -395,8 +382,9 @@ static bool bccd_facts(fab_case_list *c, fab_case *x, fab_err *err)
     return ok && (!*list_en || fab_case_say(c, x, FAB_FACT_CELLS, NULL, -1, list_en, list_zh, err));
 }
 
-static bool bccd_record(reader *r, const json_t *o, fab_err *err)
+static bool bccd_record(void *arg, const json_t *o, fab_err *err)
 {
+    reader *r = arg;
     static const char *const codes[] = { "wbc", "rbc", "platelet" };
     fab_case *x = start(r, FAB_SET_BCCD, o, err);
     if (!x) return false;

@@ -42,8 +42,7 @@ typedef struct {
     int counts[3]; /* BCCD: WBC, RBC, platelets; -1 elsewhere */
     const uint8_t
         *map; /* label + 1 per place, 0 background, [FAB_MAP_SIDE * FAB_MAP_SIDE]; NULL: no mask */
-    uint64_t
-        dense_known; /* bit l: where spatial label l is, or that it is absent, is known */
+    uint64_t dense_known; /* bit l: where spatial label l is, or that it is absent, is known */
     float area[FAB_LABELS_SPATIAL]; /* fraction of the picture covered; 0 absent or unknown */
     float cx[FAB_LABELS_SPATIAL], cy[FAB_LABELS_SPATIAL]; /* centre of it */
     fab_fact *facts; /* [n_facts]: what the questions are made from; kind and noun appear once */
@@ -77,6 +76,8 @@ bool fab_case_mask(fab_case_list *c, fab_case *x, const char *path, const int8_t
                    fab_err *err);
 bool fab_case_boxes(fab_case_list *c, fab_case *x, const json_t *record, double width,
                     double height, fab_err *err);
+/* What follows from the organs that are there: systems and functions (knowledge.c). */
+bool fab_case_knowledge(fab_case_list *c, fab_case *x, fab_err *err);
 bool fab_case_say(fab_case_list *c, fab_case *x, fab_fact_kind kind, const char *noun, int yes,
                   const char *en, const char *zh, fab_err *err);
 

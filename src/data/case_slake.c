@@ -18,6 +18,8 @@ typedef struct {
     int32_t first;       /* of SLAKE's cases in the list */
     fab_case **of_image; /* [n_images] */
     int32_t n_images;
+    const char *dir;      /* SLAKE's folder */
+    int8_t label_of[256]; /* of a mask's values */
 } slake;
 
 static void know(fab_case *x, int label, int present)
@@ -28,42 +30,30 @@ static void know(fab_case *x, int label, int present)
 
 /* ---- files ---- */
 
-static bool detection_record(slake *s, const json_t *o, const char *dir, const int8_t label_of[256],
-                             fab_err *err)
+static bool detection_record(void *arg, const json_t *o, fab_err *err)
 {
+    const slake *s = arg;
     const char *image = fab_json_str(o, "image", err), *mask = fab_json_str(o, "mask", NULL);
     double w, h;
     if (!image || !fab_json_num(o, "width", &w, err) || !fab_json_num(o, "height", &h, err))
         return false;
-    char *path = fab_path_join(s->cases->arena, dir, image, err);
+    char *path = fab_path_join(s->cases->arena, s->dir, image, err);
     fab_case *x =
         path ? fab_case_new(s->cases, FAB_SET_SLAKE, fab_path_base(image), path, s->images, err)
              : NULL;
     if (!x || !fab_case_boxes(s->cases, x, o, w, h, err)) return false;
     if (!mask) return true;
     memset(x->area, 0, sizeof x->area); /* the mask measures better */
-    if (!(path = fab_path_join(s->cases->arena, dir, mask, err))) return false;
-    return fab_case_mask(s->cases, x, path, label_of, err);
+    if (!(path = fab_path_join(s->cases->arena, s->dir, mask, err))) return false;
+    return fab_case_mask(s->cases, x, path, s->label_of, err);
 }
 
 static bool read_detection(slake *s, const char *dir, fab_err *err)
 {
-    fab_jsonl j;
-    fab_err mine = FAB_ERR_INIT;
-    int8_t label_of[256];
-    for (int v = 0; v < 256; v++) label_of[v] = (int8_t)fab_label_of_mask(v);
+    s->dir = dir;
+    for (int v = 0; v < 256; v++) s->label_of[v] = (int8_t)fab_label_of_mask(v);
     char *path = fab_path_join(s->cases->arena, dir, "detection.jsonl", err);
-    if (!path || !fab_jsonl_open(&j, path, err)) return false;
-    for (json_t *o; (o = fab_jsonl_next(&j, &mine));) {
-        bool ok = detection_record(s, o, dir, label_of, &mine);
-        json_decref(o);
-        if (!ok) {
-            fab_while(&mine, "%s line %lld", path, (long long)j.line);
-            break;
-        }
-    }
-    fab_jsonl_close(&j);
-    return mine.code == FAB_OK || fab_fail(err, mine.code, "%s", mine.text);
+    return path && fab_jsonl_each(path, detection_record, s, err);
 }
 
 /* ---- what the records say ---- */
@@ -235,6 +225,18 @@ static bool tidy(slake *s, fab_fact *f, fab_err *err)
     return true;
 }
 
+/* "Where is the mass?" and "in which part of the lung is it?" have one answer. */
+static bool twin(slake *s, fab_case *x, const fab_fact *f, fab_err *err)
+{
+    int l =
+        f->noun >= 0 && fab_nouns[f->noun].code_a ? fab_label_find(fab_nouns[f->noun].code_a) : -1;
+    bool where = f->kind == FAB_FACT_WHERE, in_lung = f->kind == FAB_FACT_IN_LUNG;
+    if (l < 0 || fab_labels[l].regions != FAB_REGION_CHEST || (!where && !in_lung)) return true;
+    fab_fact other = *f;
+    other.kind = where ? FAB_FACT_IN_LUNG : FAB_FACT_WHERE;
+    return fab_case_fact(s->cases, x, &other, err);
+}
+
 static bool read_facts(slake *s, const fab_qa_set *train, fab_err *err)
 {
     for (int64_t i = 0; i < train->n; i++) {
@@ -245,7 +247,8 @@ static bool read_facts(slake *s, const fab_qa_set *train, fab_err *err)
         if (!*x->diagnosis) place(x, q);
         x->diagnosis = q->organ; /* marks the case as placed; reset by the caller */
         if (!fab_fact_parse(q, s->cases->arena, &f)) continue;
-        if (!tidy(s, &f, err) || !fab_case_fact(s->cases, x, &f, err)) return false;
+        if (!tidy(s, &f, err) || !fab_case_fact(s->cases, x, &f, err) || !twin(s, x, &f, err))
+            return false;
         absorb(x, &f);
     }
     return true;
@@ -341,7 +344,9 @@ static bool finish(slake *s, fab_err *err)
         fab_case *x = &s->cases->items[i];
         x->diagnosis = "";
         whole_organs(x);
-        if (!state_facts(s, x, err) || !pair_counts(s, x, err)) return false;
+        if (!state_facts(s, x, err) || !pair_counts(s, x, err) ||
+            !fab_case_knowledge(s->cases, x, err))
+            return false;
     }
     return true;
 }

@@ -52,34 +52,31 @@ static bool add(fab_corpus *c, const fab_text *t, int max_chars, fab_err *err)
     return true;
 }
 
-static bool read_line(fab_corpus *c, const source *s, const json_t *o, int max_chars, fab_err *err)
+typedef struct {
+    fab_corpus *corpus;
+    const source *from;
+    int max_chars;
+} reader;
+
+static bool read_line(void *arg, const json_t *o, fab_err *err)
 {
+    const reader *r = arg;
+    const source *s = r->from;
     fab_text t = { .prompt = "", .source = s->name, .lang = s->lang };
     const char *id = fab_json_str(o, "id", NULL);
     if (!(t.answer = fab_json_str(o, s->answer, err))) return false;
     if (*s->prompt && !(t.prompt = fab_json_str(o, s->prompt, err))) return false;
     if (!*t.answer) return true; /* nothing to learn */
     t.val = fab_split_hash(s->name, id ? id : t.prompt, 0.02);
-    return add(c, &t, max_chars, err);
+    return add(r->corpus, &t, r->max_chars, err);
 }
 
 static bool read_source(fab_corpus *c, const source *s, const char *root, int max_chars,
                         fab_err *err)
 {
-    fab_jsonl j;
-    fab_err mine = FAB_ERR_INIT;
+    reader r = { c, s, max_chars };
     char *path = fab_path_join(c->arena, root, s->file, err);
-    if (!path || !fab_jsonl_open(&j, path, err)) return false;
-    for (json_t *o; (o = fab_jsonl_next(&j, &mine));) {
-        bool ok = read_line(c, s, o, max_chars, &mine);
-        json_decref(o);
-        if (!ok) {
-            fab_while(&mine, "%s line %lld", path, (long long)j.line);
-            break;
-        }
-    }
-    fab_jsonl_close(&j);
-    return mine.code == FAB_OK || fab_fail(err, mine.code, "%s", mine.text);
+    return path && fab_jsonl_each(path, read_line, &r, err);
 }
 
 bool fab_corpus_open(fab_corpus *c, const char *root, int max_chars, fab_err *err)

@@ -61,6 +61,9 @@ static const char *const phrases[][FAB_LANGS] = {
     { "Much", "较多" },
     { "A Little", "较少" },
     { "Normal", "正常" },
+    { "Breathe", "呼吸" },
+    { "Promote blood flow", "推动血液流动" },
+    { "Control heartbeat and breathing", "控制心跳和呼吸" },
     { "Pulmonary bronchus", "肺支气管" },
 };
 
@@ -157,6 +160,9 @@ static bool noun_suits(fab_fact_kind kind, int noun)
     case FAB_FACT_IS_MODALITY: return k == FAB_KIND_MODALITY;
     case FAB_FACT_IS_PLANE: return k == FAB_KIND_PLANE;
     case FAB_FACT_STUDY_OF: return k == FAB_KIND_REGION;
+    case FAB_FACT_SYSTEM:
+    case FAB_FACT_HAS_SYSTEM: return strstr(fab_nouns[noun].en, "system") != NULL;
+    case FAB_FACT_CAN: return label < 0;
     default: return true;
     }
 }
@@ -183,16 +189,33 @@ bool fab_fact_parse(const fab_qa *q, fab_arena *a, fab_fact *out)
     return false;
 }
 
+/* "used for digesting food", "can digest food": what a noun of FAB_FACT_CAN is. */
+static bool is_gerund(const char *noun)
+{
+    size_t n = strcspn(noun, " ");
+    return (n > 3 && !strncmp(noun + n - 3, "ing", 3)) || strstr(noun, "delivery");
+}
+
 /* "a liver", "an MRI", "{}s" for singular nouns only, "how many {} are" for plural ones. */
 static bool grammatical(const fab_template *t, const char *hole, const char *noun)
 {
     size_t n = strlen(noun), at = (size_t)(hole - t->text);
     bool vowel = strchr("aeiouAEIOU", noun[0]) || !strcmp(noun, "MRI"),
          plural = noun[n - 1] == 's' && strcmp(noun, "pelvis");
+    if (t->kind == FAB_FACT_CAN)
+        return is_gerund(noun) == (!strncmp(hole - 4, "for ", 4) || !strncmp(hole - 3, "of ", 3));
     if (at > 3 && !strncmp(hole - 3, " a ", 3)) return !vowel && !plural;
     if (at > 4 && !strncmp(hole - 4, " an ", 4)) return vowel && !plural;
     if (hole[2] == 's') return !plural;
     return t->kind != FAB_FACT_COUNT || plural || strstr(t->text, "existing");
+}
+
+/* SLAKE writes this answer to this wording with two blanks (80 of 99 times), to the others with
+ * one. */
+static const char *as_written(const char *question, const char *answer)
+{
+    if (strcmp(question, "What is the scanning plane of this image?")) return answer;
+    return strcmp(answer, "Transverse Plane") ? answer : "Transverse  Plane";
 }
 
 bool fab_fact_word(const fab_fact *f, const fab_template *t, fab_arena *a, const char **question,
@@ -209,7 +232,9 @@ bool fab_fact_word(const fab_fact *f, const fab_template *t, fab_arena *a, const
                        : t->lang == FAB_EN ? fab_nouns[f->noun].en
                                            : fab_nouns[f->noun].zh;
     if (hole && t->lang == FAB_EN && !grammatical(t, hole, noun)) return true;
-    *answer = reply;
+    if (t->kind == FAB_FACT_CAN && t->lang == FAB_ZH && !is_gerund(fab_nouns[f->noun].en))
+        return true;
+    *answer = as_written(t->text, reply);
     *question = t->text;
     if (!hole) return true;
     *question =
