@@ -30,7 +30,6 @@ asan: ## the same tests under AddressSanitizer and UBSan, in build-asan
 bench: ## the machine's peaks, and each kernel as a fraction of them
 	@tools/install-deps build bench
 	@test -f $(BUILD)/build.ninja && meson setup --reconfigure $(BUILD) >/dev/null || meson setup $(BUILD) >/dev/null
-	@ninja -C $(BUILD) -j $(JOBS)
 	@tools/bench $(BUILD)
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (120), in build-fuzz
