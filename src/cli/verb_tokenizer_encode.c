@@ -71,7 +71,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (!o->text && !fab_file_map(&f, o->file ? o->file : "-", 0, err)) return false;
     const char *text = o->text ? o->text : (const char *)f.data;
     fab_bpe *b = fab_tokenizer_open(o->tokenizer, err);
-    bool ok = b && encode(r, o, b, text, o->text ? strlen(text) : f.size, err);
+    bool ok = b && (encode(r, o, b, text, o->text ? strlen(text) : f.size, err) ||
+                    fab_while(err, "%s", o->text ? "--text" : o->file ? o->file : "standard input"));
 
     fab_bpe_free(b);
     fab_file_unmap(&f);

@@ -156,7 +156,7 @@ const fab_verb fab_verb_tokenizer_train = {
     .opts = (const fab_opt[]){
         { "FILE", FAB_LIST, offsetof(opts, files), NULL, "JSONL or plain text" },
         { "fields", FAB_STR, offsetof(opts, fields), NULL, "of a JSONL record, \"question,answer\"; default: all strings" },
-        { "vocab-size", FAB_INT, offsetof(opts, vocab_size), "8192", "tokens to end with", .min = 257, .max = 1 << 20 },
+        { "vocab-size", FAB_INT, offsetof(opts, vocab_size), "8192", "tokens to end with", .min = 257, .max = 1000000 },
         { "special", FAB_LIST, offsetof(opts, special), NULL, "a control token, again and again; they get the first ids",
           .meta = "TEXT" },
         { "pre", FAB_CHOICE, offsetof(opts, pre), "fabrica", "how text is cut into words before merging",
