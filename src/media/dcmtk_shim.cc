@@ -29,7 +29,8 @@ namespace
 {
 
 const size_t MOST_ZEROS = 1 << 16;
-const Uint32 MOST_TEXT = 1 << 20; /* a longer value is a broken length, and would take a minute to convert */
+const Uint32 MOST_TEXT =
+    1 << 20; /* a longer value is a broken length, and would take a minute to convert */
 
 void load_all()
 {
@@ -265,8 +266,8 @@ bool fab_dcm_number(const fab_dcm_item *in, uint32_t tag, int i, double *out)
     try {
         DcmElement *e = find(in, tag);
         OFString value;
-        if (!e || !e->isLeaf() || e->getOFString(value, static_cast<unsigned long>(i)).bad() ||
-            value.empty())
+        if (!e || !e->isLeaf() || e->getLength() > MOST_TEXT ||
+            e->getOFString(value, static_cast<unsigned long>(i)).bad() || value.empty())
             return false;
         OFBool ok = OFFalse;
         double v = OFStandard::atof(value.c_str(), &ok);
