@@ -18,15 +18,9 @@ static const struct { const char *name; short block, bytes; } types[FAB_DTYPES] 
 };
 /* clang-format on */
 
-static bool known(fab_dtype t)
-{
-    return (unsigned)t < FAB_DTYPES;
-}
+static bool known(fab_dtype t) { return (unsigned)t < FAB_DTYPES; }
 
-const char *fab_dtype_name(fab_dtype t)
-{
-    return known(t) ? types[t].name : "?";
-}
+const char *fab_dtype_name(fab_dtype t) { return known(t) ? types[t].name : "?"; }
 
 bool fab_dtype_parse(const char *name, fab_dtype *t)
 {
@@ -38,20 +32,11 @@ bool fab_dtype_parse(const char *name, fab_dtype *t)
     return false;
 }
 
-int fab_dtype_block(fab_dtype t)
-{
-    return known(t) ? types[t].block : 0;
-}
+int fab_dtype_block(fab_dtype t) { return known(t) ? types[t].block : 0; }
 
-int fab_dtype_bytes(fab_dtype t)
-{
-    return known(t) ? types[t].bytes : 0;
-}
+int fab_dtype_bytes(fab_dtype t) { return known(t) ? types[t].bytes : 0; }
 
-bool fab_dtype_is_quantised(fab_dtype t)
-{
-    return fab_dtype_block(t) > 1;
-}
+bool fab_dtype_is_quantised(fab_dtype t) { return fab_dtype_block(t) > 1; }
 
 bool fab_dtype_row_bytes(fab_dtype t, int64_t n, uint64_t *bytes)
 {
@@ -73,7 +58,8 @@ bool fab_dtype_size(fab_dtype t, int ndim, const int64_t *shape, int64_t *count,
         if (shape[i] < 0) return false;
         empty |= shape[i] == 0;
     }
-    for (int i = 0; i < ndim && !empty; i++) { /* a zero anywhere makes the product zero, whatever the others claim */
+    for (int i = 0; i < ndim && !empty;
+         i++) { /* a zero anywhere makes the product zero, whatever the others claim */
         if (n > INT64_MAX / shape[i]) return false;
         n *= shape[i];
     }

@@ -43,8 +43,8 @@ typedef enum {
 
 const char *fab_dtype_name(fab_dtype t);              /* "F32", "Q8_0"; "?" outside the enum */
 bool fab_dtype_parse(const char *name, fab_dtype *t); /* the same names; false: unknown */
-int fab_dtype_block(fab_dtype t);                     /* elements per block: 1, 32 or 256; 0 outside the enum */
-int fab_dtype_bytes(fab_dtype t);                     /* bytes per block */
+int fab_dtype_block(fab_dtype t); /* elements per block: 1, 32 or 256; 0 outside the enum */
+int fab_dtype_bytes(fab_dtype t); /* bytes per block */
 bool fab_dtype_is_quantised(fab_dtype t);
 
 /* Bytes of one row of n elements; false when n is no multiple of the block or the product overflows. */

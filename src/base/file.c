@@ -3,6 +3,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -296,6 +297,14 @@ char *fab_exe_dir(fab_arena *a, fab_err *err)
     }
     path[n] = 0;
     return fab_path_dir(a, path, err);
+}
+
+char *fab_path_real(fab_arena *a, const char *path, fab_err *err)
+{
+    char real[PATH_MAX];
+    if (realpath(path, real)) return fab_arena_strdup(a, real, err);
+    fab_fail(err, FAB_EIO, "%s: %s", path, strerror(errno));
+    return NULL;
 }
 
 size_t fab_rss_peak(void)

@@ -36,6 +36,7 @@ bool fab_exists(const char *path);
 char *fab_path_dir(fab_arena *a, const char *path, fab_err *err);
 char *fab_path_join(fab_arena *a, const char *dir, const char *name, fab_err *err); /* absolute name wins */
 const char *fab_path_base(const char *path);
+char *fab_path_real(fab_arena *a, const char *path, fab_err *err); /* absolute, links resolved; it must exist */
 char *fab_exe_dir(fab_arena *a, fab_err *err);  /* the folder this program was started from */
 
 double fab_now(void);            /* seconds, monotonic */

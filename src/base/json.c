@@ -173,3 +173,20 @@ void fab_jsonl_close(fab_jsonl *j)
     if (!j->borrowed) fab_file_unmap(&j->file);
     *j = (fab_jsonl){ 0 };
 }
+
+bool fab_jsonl_each(const char *path, fab_jsonl_fn fn, void *arg, fab_err *err)
+{
+    fab_jsonl j;
+    fab_err mine = FAB_ERR_INIT;
+    if (!fab_jsonl_open(&j, path, err)) return false;
+    for (json_t *o; (o = fab_jsonl_next(&j, &mine));) {
+        bool ok = fn(arg, o, &mine);
+        json_decref(o);
+        if (!ok) {
+            fab_while(&mine, "%s line %lld", path, (long long)j.line);
+            break;
+        }
+    }
+    fab_jsonl_close(&j);
+    return mine.code == FAB_OK || fab_fail(err, mine.code, "%s", mine.text);
+}

@@ -31,4 +31,8 @@ bool fab_jsonl_parse(fab_jsonl *j, const void *data, size_t size, const char *na
 json_t *fab_jsonl_next(fab_jsonl *j, fab_err *err); /* new reference; NULL with err unset at the end */
 void fab_jsonl_close(fab_jsonl *j);
 
+/* Calls fn with every object of the file at path, in order, until it fails; the error gains "PATH line N: ". */
+typedef bool (*fab_jsonl_fn)(void *arg, const json_t *o, fab_err *err);
+bool fab_jsonl_each(const char *path, fab_jsonl_fn fn, void *arg, fab_err *err);
+
 #endif
