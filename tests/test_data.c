@@ -600,9 +600,13 @@ TEST(bundle_of_shared_data)
     CHECK(b.cases.n == 546 + 1400 + 1300 + 292 && b.images.n == b.cases.n + 313);
     CHECK(!touches_val(&b, &b.slake) && !touches_val(&b, &b.made) && !touches_val(&b, &b.captions));
     CHECK(touches_val(&b, &b.slake_val) && touches_val(&b, &b.made_val));
-    for (int64_t i = 0; i < b.rad_val.n; i++)
+    CHECK(!strcmp(b.made.items[0].source, "VQA-RAD made"));
+    for (int64_t i = 0; i < b.rad_val.n; i++) {
+        for (int64_t k = 0; k < b.made.n && !strcmp(b.made.items[k].source, "VQA-RAD made"); k++)
+            CHECK(b.made.items[k].image != b.rad_val.items[i].image);
         for (int64_t k = 0; k < b.rad.n; k++)
             CHECK(b.rad.items[k].image != b.rad_val.items[i].image);
+    }
     for (int64_t i = 0; i < b.made.n; i++)
         CHECK(b.made.items[i].question[0] && b.made.items[i].answer[0]);
     CHECK(b.facts.n > 5000 && b.facts.items[0].image == -1);

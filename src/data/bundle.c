@@ -23,6 +23,24 @@ static bool read_rad(fab_bundle *b, const char *root, fab_err *err)
     return ok;
 }
 
+/* The question frames: the same findings asked a third way, of training pictures only. */
+static bool read_frames(fab_bundle *b, const char *root, fab_err *err)
+{
+    fab_qa_set all, train, val;
+    bool ok = fab_qa_init(&all, &b->images, err) & fab_qa_init(&train, &b->images, err) &
+              fab_qa_init(&val, &b->images, err);
+    ok = ok && read_file(&all, b, root, "vqa_rad/train_frame.jsonl", err) &&
+         fab_split_vqa_rad(&all, &train, &val, err);
+    for (int64_t i = 0; ok && i < train.n; i++) {
+        train.items[i].source = "VQA-RAD made";
+        ok = fab_qa_add(&b->made, &train.items[i], err);
+    }
+    fab_qa_clear(&all);
+    fab_qa_clear(&train);
+    fab_qa_clear(&val);
+    return ok;
+}
+
 static bool index_cases(fab_bundle *b, fab_err *err)
 {
     b->case_of = fab_new_array((size_t)b->images.n + 1, sizeof *b->case_of, err);
@@ -84,7 +102,7 @@ bool fab_bundle_open(fab_bundle *b, const char *root, const fab_bundle_opts *opt
     for (size_t i = 0; ok && i < sizeof sets / sizeof *sets; i++)
         ok = fab_qa_init(sets[i], &b->images, err);
     ok = ok && read_cases(b, root, err) && read_slake(b, root, o, err) && read_rad(b, root, err) &&
-         index_cases(b, err) && generate(b, root, err) &&
+         read_frames(b, root, err) && index_cases(b, err) && generate(b, root, err) &&
          (!o->corpus || fab_corpus_open(&b->corpus, root, 600, err));
     if (!ok) fab_bundle_clear(b);
     return ok;

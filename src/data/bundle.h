@@ -11,8 +11,8 @@ typedef struct {
     fab_case_list cases;
     int32_t *case_of; /* [images.n]: the case of an image, -1 none (VQA-RAD) */
     fab_qa_set slake, slake_val, rad, rad_val; /* as the files have them */
-    fab_qa_set made,
-        made_val;        /* generated; made_val is the exam of the held-out classification cases */
+    fab_qa_set made;     /* generated, and VQA-RAD's question frames ("VQA-RAD made") */
+    fab_qa_set made_val; /* the exam of the held-out classification cases */
     fab_qa_set facts;    /* knowledge graph, text only */
     fab_qa_set captions; /* of training cases */
     fab_corpus corpus;   /* empty unless asked for */
@@ -23,9 +23,8 @@ typedef struct {
  * default every training record about a picture of any val question is left out (1,425 of
  * 9,043), so that a val figure tells about pictures never seen. */
 typedef struct {
-    bool corpus; /* read the text corpus too */
-    bool
-        share_val; /* keep SLAKE's training records and masks of val pictures */
+    bool corpus;    /* read the text corpus too */
+    bool share_val; /* keep SLAKE's training records and masks of val pictures */
 } fab_bundle_opts;
 
 /* root: ".../open". opts may be NULL. Errors name the file. */
