@@ -73,13 +73,22 @@ static bool listed(const char *words) /* each of the words is in found.features 
 }
 
 #if defined(__x86_64__)
+static char *put_word(char *at, const char *word) /* all of them take 130 of the 256 bytes */
+{
+    size_t n = strlen(word);
+    memcpy(at, word, n);
+    memcpy(at + n, " ", 2);
+    return at + n + 1;
+}
+
 static void probe(int *n)
 {
     uint64_t saved = xcr0();
 
+    char *end = found.features + 1;
     found.features[0] = ' ';
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
-        if (has(features + i, saved)) strcat(strcat(found.features, features[i].name), " "); /* 130 of 256 at most */
+        if (has(features + i, saved)) end = put_word(end, features[i].name);
     if (listed("avx2 fma f16c")) found.all[(*n)++] = &fab_table_avx2;
     if (!listed("avx2 fma f16c avx512f avx512dq avx512bw avx512vl")) return;
     found.all[(*n)++] = &fab_table_avx512;
