@@ -1,4 +1,5 @@
-/* The bytes as a tokenizer.json; and as a text that a tokenizer is trained on and must give back. */
+/* The bytes as a tokenizer.json; and as a text that a tokenizer is trained on and must give
+ * back. */
 #include <string.h>
 #include "fuzz.h"
 #include "text/bpe.h"
@@ -22,7 +23,9 @@ static void round_trip(const fab_bpe *b, const char *text, size_t n, fab_arena *
 static void train(const char *text, size_t n, fab_pretoken pre, fab_arena *a)
 {
     static const char *const specials[] = { "<eos>" };
-    fab_bpe_train_opts o = { .vocab_size = 320, .specials = specials, .n_specials = 1, .pre = pre, .max_han = 4 };
+    fab_bpe_train_opts o = {
+        .vocab_size = 320, .specials = specials, .n_specials = 1, .pre = pre, .max_han = 4
+    };
     fab_bpe_trainer *t = fab_bpe_trainer_new(&o, NULL);
     fab_bpe *b = NULL;
 

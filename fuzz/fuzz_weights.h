@@ -1,4 +1,5 @@
-/* fuzz_weights: reads all that an accepted weight file offers. What a parse accepted must be readable in full. */
+/* fuzz_weights: reads all that an accepted weight file offers. What a parse accepted must be
+ * readable in full. */
 #ifndef FAB_FUZZ_WEIGHTS_H
 #define FAB_FUZZ_WEIGHTS_H
 
@@ -17,8 +18,10 @@ static inline void fuzz_weights(const uint8_t *data, size_t size)
         const fab_weight *e = fab_weights_at(w, i);
         uint64_t bytes = 0;
         if (fab_weights_find(w, e->name, NULL) != e) __builtin_trap();
-        if (!fab_dtype_size(e->dtype, e->ndim, e->shape, NULL, &bytes) || bytes != e->bytes) __builtin_trap();
-        for (uint64_t k = 0; k < e->bytes; k++) sink = (uint8_t)(sink ^ ((const uint8_t *)e->data)[k]);
+        if (!fab_dtype_size(e->dtype, e->ndim, e->shape, NULL, &bytes) || bytes != e->bytes)
+            __builtin_trap();
+        for (uint64_t k = 0; k < e->bytes; k++)
+            sink = (uint8_t)(sink ^ ((const uint8_t *)e->data)[k]);
     }
     fab_weights_check_finite(w, &err);
     json_decref(fab_weights_describe(w, true, NULL));

@@ -1,4 +1,5 @@
-/* cases: walks a folder of broken and sound files, tests/cases/X/: expected.txt there has a line per file,
+/* cases: walks a folder of broken and sound files, tests/cases/X/: expected.txt there has a line
+ * per file,
  *
  *     NAME: part of the error message        or        NAME: ok
  *
@@ -45,7 +46,8 @@ static inline void case_folder(const char *folder, case_run run)
     }
     fclose(f);
     DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));) files += e->d_name[0] != '.' && strcmp(e->d_name, "expected.txt") != 0;
+    for (struct dirent *e; d && (e = readdir(d));)
+        files += e->d_name[0] != '.' && strcmp(e->d_name, "expected.txt") != 0;
     if (d) closedir(d);
     CHECK_MSG(files == lines, "%s has %d files and %d lines in expected.txt", folder, files, lines);
 }

@@ -1,7 +1,8 @@
-/* Weight files against the reference packages (tools/golden/formats.py) and against broken ones (bad_weights.py). */
-#include "cases.h"
+/* Weight files against the reference packages (tools/golden/formats.py) and against broken ones
+ * (bad_weights.py). */
 #include <unistd.h>
 #include "base/bytes.h"
+#include "cases.h"
 #include "format/weights_write.h"
 
 #define GOLDEN "tests/golden/formats/"
@@ -26,7 +27,10 @@ static double element(const fab_weight *e, int64_t i)
     case FAB_F32: return fab_bits_f32(fab_le32(p));
     case FAB_F16: return fab_f16_f32(fab_le16(p));
     case FAB_BF16: return fab_bf16_f32(fab_le16(p));
-    case FAB_F64: u = fab_le64(p); memcpy(&d, &u, 8); return d;
+    case FAB_F64:
+        u = fab_le64(p);
+        memcpy(&d, &u, 8);
+        return d;
     case FAB_I64: return (double)(int64_t)fab_le64(p);
     case FAB_I32: return (int32_t)fab_le32(p);
     case FAB_I16: return (int16_t)fab_le16(p);
@@ -36,20 +40,23 @@ static double element(const fab_weight *e, int64_t i)
 }
 
 /* The scripts fill every tensor with i * 0.5 - 1, cut to an integer where the type is one. */
-static void check_ramp(const fab_weights *w, const char *name, fab_dtype dtype, int ndim, const int64_t *shape)
+static void check_ramp(const fab_weights *w, const char *name, fab_dtype dtype, int ndim,
+                       const int64_t *shape)
 {
     fab_err err = FAB_ERR_INIT;
     const fab_weight *e = fab_weights_find(w, name, &err);
     int64_t n;
 
     CHECK_MSG(e, "%s", err.text);
-    CHECK_MSG(e->dtype == dtype && e->ndim == ndim, "%s is %s, %d-d", name, fab_dtype_name(e->dtype), e->ndim);
+    CHECK_MSG(e->dtype == dtype && e->ndim == ndim, "%s is %s, %d-d", name,
+              fab_dtype_name(e->dtype), e->ndim);
     for (int i = 0; i < ndim; i++) CHECK_MSG(e->shape[i] == shape[i], "%s: shape[%d]", name, i);
     CHECK(fab_weight_aligned(e) && fab_dtype_size(dtype, ndim, shape, &n, NULL));
     for (int64_t i = 0; i < n; i++) {
         double want = (double)i * 0.5 - 1;
         if (dtype >= FAB_I8 && dtype <= FAB_I64) want = (double)(int64_t)want;
-        CHECK_MSG(element(e, i) == want, "%s[%lld] is %g, wanted %g", name, (long long)i, element(e, i), want);
+        CHECK_MSG(element(e, i) == want, "%s[%lld] is %g, wanted %g", name, (long long)i,
+                  element(e, i), want);
     }
 }
 
@@ -103,8 +110,10 @@ TEST(reference_gguf)
     CHECK(fab_weights_count(w) == 10);
     check_shared_tensors(w);
     check_ramp(w, "s.bf16", FAB_BF16, 2, (const int64_t[]){ 2, 3 });
-    const fab_weight *q = fab_weights_find(w, "q.q8_0", NULL), *k = fab_weights_find(w, "r.q6_k", NULL);
-    CHECK(q->dtype == FAB_Q8_0 && q->ndim == 2 && q->shape[0] == 2 && q->shape[1] == 64 && q->bytes == 4 * 34);
+    const fab_weight *q = fab_weights_find(w, "q.q8_0", NULL),
+                     *k = fab_weights_find(w, "r.q6_k", NULL);
+    CHECK(q->dtype == FAB_Q8_0 && q->ndim == 2 && q->shape[0] == 2 && q->shape[1] == 64 &&
+          q->bytes == 4 * 34);
     CHECK(k->dtype == FAB_Q6_K && k->shape[1] == 256 && k->bytes == 420);
     fab_weights_close(w);
 }
@@ -113,16 +122,26 @@ TEST(reference_gguf_keys)
 {
     fab_weights *w = open_golden("ref.gguf");
     fab_arena *a = fab_arena_new(0, NULL);
-    static const struct { const char *key; int64_t value; } ints[] = {
-        { "test.uint8", 200 },   { "test.int8", -3 },         { "test.uint16", 60000 },          { "test.int16", -300 },
-        { "test.int32", -70000 }, { "test.uint32", 4000000000 }, { "test.uint64", INT64_C(1) << 40 }, { "test.int64", -(INT64_C(1) << 40) },
+    static const struct {
+        const char *key;
+        int64_t value;
+    } ints[] = {
+        { "test.uint8", 200 },
+        { "test.int8", -3 },
+        { "test.uint16", 60000 },
+        { "test.int16", -300 },
+        { "test.int32", -70000 },
+        { "test.uint32", 4000000000 },
+        { "test.uint64", INT64_C(1) << 40 },
+        { "test.int64", -(INT64_C(1) << 40) },
     };
     int64_t v, n;
     double d;
     bool b;
 
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
-        CHECK_MSG(fab_weights_int(w, ints[i].key, &v, NULL) && v == ints[i].value, "%s", ints[i].key);
+        CHECK_MSG(fab_weights_int(w, ints[i].key, &v, NULL) && v == ints[i].value, "%s",
+                  ints[i].key);
         CHECK(fab_weights_num(w, ints[i].key, &d, NULL) && d == (double)v);
     }
     CHECK(fab_weights_num(w, "test.float32", &d, NULL) && d == 0.25);
@@ -168,7 +187,8 @@ TEST(mistyped_keys)
     fab_weights_close(w);
 }
 
-/* --- writing: our bytes are the committed ones, which the references read (formats.py --check) --- */
+/* --- writing: our bytes are the committed ones, which the references read (formats.py --check)
+ * --- */
 
 typedef struct {
     uint8_t f32[24], f16[8], i64[24], scalar[4], q8[4 * 34];
@@ -176,7 +196,8 @@ typedef struct {
 
 static void fill(ramps *r)
 {
-    for (uint32_t i = 0; i < 6; i++) fab_put_le32(r->f32 + 4 * i, fab_f32_bits((float)i * 0.5f - 1));
+    for (uint32_t i = 0; i < 6; i++)
+        fab_put_le32(r->f32 + 4 * i, fab_f32_bits((float)i * 0.5f - 1));
     for (uint32_t i = 0; i < 4; i++) {
         uint16_t h = fab_f32_f16((float)i * 0.5f - 1);
         r->f16[2 * i] = (uint8_t)h;
@@ -195,7 +216,8 @@ static void same_file(const char *written, const char *golden)
     fab_err err = FAB_ERR_INIT;
     CHECK_MSG(fab_file_map(&a, written, 0, &err), "%s", err.text);
     CHECK_MSG(fab_file_map(&b, golden, 0, &err), "%s", err.text);
-    CHECK_MSG(a.size == b.size && !memcmp(a.data, b.data, a.size), "%s and %s differ", written, golden);
+    CHECK_MSG(a.size == b.size && !memcmp(a.data, b.data, a.size), "%s and %s differ", written,
+              golden);
     fab_file_unmap(&a);
     fab_file_unmap(&b);
     remove(written);
@@ -216,8 +238,10 @@ TEST(written_safetensors)
 
     fill(&r);
     const fab_weight list[] = {
-        { "b.f16", FAB_F16, 1, { 4 }, r.f16, sizeof r.f16 },        { "a.f32", FAB_F32, 2, { 2, 3 }, r.f32, sizeof r.f32 },
-        { "w.empty", FAB_F32, 2, { 0, 4 }, NULL, 0 },               { "d.i64", FAB_I64, 1, { 3 }, r.i64, sizeof r.i64 },
+        { "b.f16", FAB_F16, 1, { 4 }, r.f16, sizeof r.f16 },
+        { "a.f32", FAB_F32, 2, { 2, 3 }, r.f32, sizeof r.f32 },
+        { "w.empty", FAB_F32, 2, { 0, 4 }, NULL, 0 },
+        { "d.i64", FAB_I64, 1, { 3 }, r.i64, sizeof r.i64 },
         { "h.scalar", FAB_F32, 0, { 0 }, r.scalar, sizeof r.scalar },
     };
     const char *path = scratch(".safetensors");
@@ -273,12 +297,18 @@ TEST(gguf_builder_keeps_the_first_failure)
 {
     ramps r;
     const char *path = scratch(".gguf");
-    static const struct { const char *name; fab_dtype dtype; int64_t n; const char *says; } bad[] = {
+    static const struct {
+        const char *name;
+        fab_dtype dtype;
+        int64_t n;
+        const char *says;
+    } bad[] = {
         { "", FAB_F32, 2, "a tensor without a name" },
         { "a.f32", FAB_F32, 2, "tensor 'a.f32' is given twice" },
         { "q", FAB_Q8_0, 33, "rows that do not fill blocks of Q8_0" },
         { "q", FAB_U8, 2, "GGUF has no U8" },
-        { "a234567890123456789012345678901234567890123456789012345678901234", FAB_F32, 2, "a name of 64 bytes, at most 63" },
+        { "a234567890123456789012345678901234567890123456789012345678901234", FAB_F32, 2,
+          "a name of 64 bytes, at most 63" },
     };
 
     fill(&r);
@@ -301,7 +331,12 @@ TEST(gguf_builder_keeps_the_first_failure)
 
 TEST(not_finite)
 {
-    static const struct { fab_dtype dtype; uint8_t bytes[34]; int64_t n; const char *says; } cases[] = {
+    static const struct {
+        fab_dtype dtype;
+        uint8_t bytes[34];
+        int64_t n;
+        const char *says;
+    } cases[] = {
         { FAB_F32, { 0, 0, 0, 0, 0, 0, 0xc0, 0x7f }, 2, "x: element 1 is NaN" },
         { FAB_F32, { 0, 0, 0x80, 0xff }, 1, "x: element 0 is infinite" },
         { FAB_F32, { 0xff, 0xff, 0x7f, 0x7f }, 1, NULL },
@@ -335,7 +370,8 @@ TEST(described)
 
     CHECK_STR(json_string_value(json_object_get(d, "format")), "gguf");
     CHECK(json_array_size(json_object_get(d, "tensors")) == 10);
-    CHECK(json_integer_value(json_object_get(d, "parameters")) == 6 + 4 + 4 + 3 + 4 + 5 + 3 + 128 + 512 + 6);
+    CHECK(json_integer_value(json_object_get(d, "parameters")) ==
+          6 + 4 + 4 + 3 + 4 + 5 + 3 + 128 + 512 + 6);
     CHECK(json_integer_value(json_object_get(json_object_get(d, "dtypes"), "F32")) == 1);
     CHECK(json_integer_value(json_object_get(meta, "test.uint32")) == 4000000000);
     CHECK(json_array_size(json_object_get(meta, "test.strings")) == 3);
@@ -353,15 +389,9 @@ static bool load(const char *path, fab_err *err)
     return d != NULL;
 }
 
-TEST(bad_safetensors)
-{
-    case_folder("tests/cases/safetensors", load);
-}
+TEST(bad_safetensors) { case_folder("tests/cases/safetensors", load); }
 
-TEST(bad_gguf)
-{
-    case_folder("tests/cases/gguf", load);
-}
+TEST(bad_gguf) { case_folder("tests/cases/gguf", load); }
 
 static bool read_lines(const char *path, fab_err *err)
 {
@@ -372,12 +402,10 @@ static bool read_lines(const char *path, fab_err *err)
     return !err->code;
 }
 
-TEST(bad_jsonl)
-{
-    case_folder("tests/cases/jsonl", read_lines);
-}
+TEST(bad_jsonl) { case_folder("tests/cases/jsonl", read_lines); }
 
-/* Every prefix of a sound file is refused, except that a GGUF may lose padding after its last tensor. */
+/* Every prefix of a sound file is refused, except that a GGUF may lose padding after its last
+ * tensor. */
 TEST(truncated_anywhere)
 {
     static const char *const names[] = { GOLDEN "ref.safetensors", GOLDEN "ours.gguf" };
@@ -387,7 +415,8 @@ TEST(truncated_anywhere)
         CHECK(fab_file_map(&f, names[i], 0, NULL));
         for (size_t n = 0; n + 32 < f.size; n++) {
             fab_err err = FAB_ERR_INIT;
-            uint8_t *cut = malloc(n + 1); /* its own block, so that a sanitizer sees a read past the end */
+            uint8_t *cut =
+                malloc(n + 1); /* its own block, so that a sanitizer sees a read past the end */
             memcpy(cut, f.data, n);
             fab_weights *w = fab_weights_parse(cut, n, &err);
             CHECK_MSG(!w && err.code, "%s cut to %zu bytes is accepted", names[i], n);
@@ -397,8 +426,11 @@ TEST(truncated_anywhere)
     }
 }
 
-static const struct { const char *name, *text, *says; } indexes[] = {
-    { "bad-escape", "{\"weight_map\": {\"x\": \"../m-1.safetensors\"}}", "is not a file name in the index's folder" },
+static const struct {
+    const char *name, *text, *says;
+} indexes[] = {
+    { "bad-escape", "{\"weight_map\": {\"x\": \"../m-1.safetensors\"}}",
+      "is not a file name in the index's folder" },
     { "bad-itself", "{\"weight_map\": {\"x\": \"ITSELF\"}}", "index where safetensors is wanted" },
     { "bad-absent", "{\"weight_map\": {\"x\": \"none.safetensors\"}}", "none.safetensors" },
     { "bad-number", "{\"weight_map\": {\"x\": 3}}", "'x' has no file name" },
@@ -414,7 +446,8 @@ TEST(bad_indexes)
         char text[256];
         const char *self = strstr(indexes[i].text, "ITSELF");
         int before = self ? (int)(self - indexes[i].text) : (int)strlen(indexes[i].text);
-        snprintf(text, sizeof text, "%.*s%s%s", before, indexes[i].text, self ? name : "", self ? self + 6 : "");
+        snprintf(text, sizeof text, "%.*s%s%s", before, indexes[i].text, self ? name : "",
+                 self ? self + 6 : "");
         CHECK(fab_file_write(path, text, strlen(text), NULL));
         CHECK_MSG(!fab_weights_open(path, &err), "%s is accepted", indexes[i].name);
         CHECK_SAYS(err.text, indexes[i].says);
@@ -430,8 +463,10 @@ static bool open_and_write(fab_err *err)
     fab_weights *w = fab_weights_open(GOLDEN "ref.gguf", err);
     fab_weights *s = w ? fab_weights_open(GOLDEN "shards/model.safetensors.index.json", err) : NULL;
     fab_gguf *g = s ? fab_gguf_new(err) : NULL;
-    bool ok = g && (fab_gguf_str(g, "k", "v"), fab_gguf_tensor(g, "a", FAB_F32, 1, (const int64_t[]){ 6 }, r.f32),
-                    fab_gguf_write(g, path, err)) &&
+    bool ok = g &&
+              (fab_gguf_str(g, "k", "v"),
+               fab_gguf_tensor(g, "a", FAB_F32, 1, (const int64_t[]){ 6 }, r.f32),
+               fab_gguf_write(g, path, err)) &&
               fab_safetensors_write(path, &one, 1, NULL, err);
     fab_weights_close(w);
     fab_weights_close(s);

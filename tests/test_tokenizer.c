@@ -1,6 +1,7 @@
-/* Byte-level BPE against Hugging Face's ids and merges (tools/golden/bpe.py), against a plain reference, and on bad input. */
-#include "cases.h"
+/* Byte-level BPE against Hugging Face's ids and merges (tools/golden/bpe.py), against a plain
+ * reference, and on bad input. */
 #include "base/rng.h"
+#include "cases.h"
 #include "text/bpe.h"
 #include "text/utf8.h"
 
@@ -25,13 +26,15 @@ static void check_ids(const fab_bpe *b, const json_t *want, const char *text, si
     fab_err err = FAB_ERR_INIT;
     int64_t got = fab_bpe_encode(b, text, n, ids, MANY, &err);
 
-    CHECK_MSG(got == (int64_t)json_array_size(want), "'%s': %lld ids, wanted %zu %s", text, (long long)got,
-              json_array_size(want), err.text);
+    CHECK_MSG(got == (int64_t)json_array_size(want), "'%s': %lld ids, wanted %zu %s", text,
+              (long long)got, json_array_size(want), err.text);
     for (int64_t i = 0; i < got; i++)
-        CHECK_MSG(ids[i] == json_integer_value(json_array_get(want, (size_t)i)), "'%s': id %lld", text, (long long)i);
+        CHECK_MSG(ids[i] == json_integer_value(json_array_get(want, (size_t)i)), "'%s': id %lld",
+                  text, (long long)i);
     fab_arena *a = fab_arena_new(0, NULL);
     char *back = fab_bpe_decode(b, a, ids, got, false, NULL);
-    CHECK_MSG(back && strlen(back) == n && !memcmp(back, text, n), "'%s' decodes to '%s'", text, back);
+    CHECK_MSG(back && strlen(back) == n && !memcmp(back, text, n), "'%s' decodes to '%s'", text,
+              back);
     fab_arena_free(a);
 }
 
@@ -43,10 +46,11 @@ TEST(golden_ids)
     CHECK(json_array_size(cases) > 80);
     for (int p = 0; p < PATTERNS; p++) {
         fab_bpe *b = open_golden(patterns[p]);
-        json_array_foreach (cases, i, c) {
+        json_array_foreach(cases, i, c)
+        {
             const json_t *text = json_object_get(c, "text");
-            check_ids(b, json_object_get(json_object_get(c, "ids"), patterns[p]), json_string_value(text),
-                      json_string_length(text));
+            check_ids(b, json_object_get(json_object_get(c, "ids"), patterns[p]),
+                      json_string_value(text), json_string_length(text));
         }
         fab_bpe_free(b);
     }
@@ -62,7 +66,8 @@ static fab_bpe *train(fab_bpe_train_opts o, bool backwards)
     int n = 0;
 
     CHECK(fab_file_map(&f, GOLDEN "corpus.txt", 0, &err));
-    for (const char *p = (const char *)f.data, *end = p + f.size, *q; p < end && n < 400; p = q + 1, n++) {
+    for (const char *p = (const char *)f.data, *end = p + f.size, *q; p < end && n < 400;
+         p = q + 1, n++) {
         q = memchr(p, '\n', (size_t)(end - p));
         line[n] = p;
         len[n] = (size_t)(q - p);
@@ -84,12 +89,15 @@ static const char *const specials[] = { "<pad>", "<eos>", "<|user|>" };
 
 static fab_bpe_train_opts opts_for(const char *pattern)
 {
-    fab_bpe_train_opts o = { .vocab_size = 600, .specials = specials, .n_specials = 3, .min_count = 2 };
+    fab_bpe_train_opts o = {
+        .vocab_size = 600, .specials = specials, .n_specials = 3, .min_count = 2
+    };
     CHECK(fab_pretoken_parse(pattern, &o.pre));
     return o;
 }
 
-/* The trainer learns what Hugging Face's learns, merge by merge, whatever the order of the texts. */
+/* The trainer learns what Hugging Face's learns, merge by merge, whatever the order of the
+ * texts. */
 TEST(golden_training)
 {
     for (int p = 0; p < PATTERNS; p++) {
@@ -168,15 +176,18 @@ TEST(written_and_read_again)
     fab_arena_free(a);
 }
 
-/* --- against the definition: merge the pair of lowest rank, leftmost first, until none has a rule --- */
+/* --- against the definition: merge the pair of lowest rank, leftmost first, until none has a rule
+ * --- */
 
-static int32_t reference_word(const fab_bpe *b, const fab_bpe_parts *parts, const char *s, size_t n, int32_t *id)
+static int32_t reference_word(const fab_bpe *b, const fab_bpe_parts *parts, const char *s, size_t n,
+                              int32_t *id)
 {
     for (size_t i = 0; i < n; i++) {
         char byte[2] = { s[i], 0 };
         id[i] = fab_bpe_id(b, byte);
     }
-    for (int64_t r = 0; r < parts->n_merges; r++) { /* rank by rank is the same as always the lowest */
+    for (int64_t r = 0; r < parts->n_merges;
+         r++) { /* rank by rank is the same as always the lowest */
         char rule[512], joined[512];
         const char *space = strchr(strcpy(rule, parts->merges[r]), ' ');
         int32_t left = -1, right = -1, whole = -1;
@@ -197,10 +208,12 @@ static int32_t reference_word(const fab_bpe *b, const fab_bpe_parts *parts, cons
     return (int32_t)n;
 }
 
-/* Words of one letter class, short and long, so that both ways of merging and the copy of a seen word are compared. */
+/* Words of one letter class, short and long, so that both ways of merging and the copy of a seen
+ * word are compared. */
 TEST(merges_as_defined)
 {
-    static const char *const parts_of[] = { "is", "the", "a", "n", "i", "e", "left", "肺", "结节", "图中", "e\xcc\x81x" };
+    static const char *const parts_of[] = { "is",   "the", "a",    "n",    "i",         "e",
+                                            "left", "肺",  "结节", "图中", "e\xcc\x81x" };
     fab_bpe *b = open_golden("gpt-2");
     fab_arena *a = fab_arena_new(0, NULL);
     fab_bpe_parts parts;
@@ -245,7 +258,8 @@ TEST(long_text_as_its_lines)
     CHECK(n == total);
     CHECK(fab_bpe_encode(b, text, f.size, NULL, 0, NULL) == total);
     int32_t few[100];
-    CHECK(fab_bpe_encode(b, text, f.size, few, 100, NULL) == total && !memcmp(few, all, sizeof few));
+    CHECK(fab_bpe_encode(b, text, f.size, few, 100, NULL) == total &&
+          !memcmp(few, all, sizeof few));
     free(all);
     free(line);
     fab_file_unmap(&f);
@@ -296,7 +310,9 @@ TEST(stream_holds_back_cut_characters)
         CHECK(fab_bpe_stream_push(b, &s, fab_bpe_id(b, byte), out) == (i == 2 ? 3u : 0u));
     }
     CHECK(!memcmp(out, lung, 3));
-    static const struct { const char *bytes, *text; } broken[] = {
+    static const struct {
+        const char *bytes, *text;
+    } broken[] = {
         { "a\xe8\x82", "a\xef\xbf\xbd" },
         { "\xe8\x82z", "\xef\xbf\xbdz" },
         { "\xffz", "\xef\xbf\xbdz" },
@@ -313,13 +329,12 @@ TEST(stream_holds_back_cut_characters)
 
 TEST(text_that_is_not_utf8)
 {
-    static const struct { const char *bytes, *says; } bad[] = {
-        { "ab\xff", "not UTF-8 at byte 2 (0xFF)" },
-        { "0123456789\xc0\x80", "at byte 10 (0xC0)" },
-        { "\xe8\x82", "at byte 0 (0xE8)" },
-        { "\xed\xa0\x80", "at byte 0 (0xED)" },
-        { "\xf4\x90\x80\x80", "at byte 0 (0xF4)" },
-        { "x\xb4\xf3", "at byte 1 (0xB4)" },
+    static const struct {
+        const char *bytes, *says;
+    } bad[] = {
+        { "ab\xff", "not UTF-8 at byte 2 (0xFF)" }, { "0123456789\xc0\x80", "at byte 10 (0xC0)" },
+        { "\xe8\x82", "at byte 0 (0xE8)" },         { "\xed\xa0\x80", "at byte 0 (0xED)" },
+        { "\xf4\x90\x80\x80", "at byte 0 (0xF4)" }, { "x\xb4\xf3", "at byte 1 (0xB4)" },
     };
     fab_bpe *b = open_golden("gpt-2");
     int32_t ids[16];
@@ -346,15 +361,15 @@ static bool load(const char *path, fab_err *err)
     return b != NULL;
 }
 
-TEST(bad_files)
-{
-    case_folder("tests/cases/tokenizer", load);
-}
+TEST(bad_files) { case_folder("tests/cases/tokenizer", load); }
 
 TEST(bad_training_options)
 {
     static const char *const twice[] = { "<a>", "<a>" }, *const byte[] = { "x" };
-    static const struct { fab_bpe_train_opts o; const char *says; } bad[] = {
+    static const struct {
+        fab_bpe_train_opts o;
+        const char *says;
+    } bad[] = {
         { { .vocab_size = 255 }, "vocabulary size 255" },
         { { .vocab_size = 257, .specials = twice, .n_specials = 2 }, "vocabulary size 257" },
         { { .vocab_size = 300, .specials = twice, .n_specials = 2 }, "given twice" },

@@ -1,8 +1,8 @@
 /* dtype: element types of tensors in memory and in files, and how many bytes their elements take.
  *
- * Plain types hold one element per block. A quantised type packs `block` consecutive elements of the last dimension
- * into `bytes` bytes (GGUF's layouts, SYSTEMS.md 28.4), so a row's length must be a multiple of the block.
- */
+ * Plain types hold one element per block. A quantised type packs `block` consecutive elements of
+ * the last dimension into `bytes` bytes (GGUF's layouts, SYSTEMS.md 28.4), so a row's length must
+ * be a multiple of the block. */
 #ifndef FAB_BASE_DTYPE_H
 #define FAB_BASE_DTYPE_H
 
@@ -47,12 +47,14 @@ int fab_dtype_block(fab_dtype t); /* elements per block: 1, 32 or 256; 0 outside
 int fab_dtype_bytes(fab_dtype t); /* bytes per block */
 bool fab_dtype_is_quantised(fab_dtype t);
 
-/* Bytes of one row of n elements; false when n is no multiple of the block or the product overflows. */
+/* Bytes of one row of n elements; false when n is no multiple of the block or the product
+ * overflows. */
 bool fab_dtype_row_bytes(fab_dtype t, int64_t n, uint64_t *bytes);
 
-/* Elements and bytes of a whole tensor, shape outermost first (ndim 0 = a scalar, one element; a zero dimension gives
- * zero). False on a negative dimension, ndim outside 0..FAB_MAX_DIM, a last dimension that does not fill whole blocks,
- * or an overflow of int64. count and bytes may be NULL. */
+/* Elements and bytes of a whole tensor, shape outermost first (ndim 0 = a scalar, one element; a
+ * zero dimension gives zero). False on a negative dimension, ndim outside 0..FAB_MAX_DIM, a last
+ * dimension that does not fill whole blocks, or an overflow of int64. count and bytes may be
+ * NULL. */
 bool fab_dtype_size(fab_dtype t, int ndim, const int64_t *shape, int64_t *count, uint64_t *bytes);
 
 #endif

@@ -11,7 +11,8 @@ typedef struct {
     bool skip_special;
 } opts;
 
-/* Decimal ids between spaces, commas or brackets, so that what encode printed, also as a JSON list, can be pasted. */
+/* Decimal ids between spaces, commas or brackets, so that what encode printed, also as a JSON list,
+ * can be pasted. */
 static bool read_ids(const char *s, int32_t *ids, int64_t *n, fab_err *err)
 {
     for (*n = 0; *(s += strspn(s, " ,[]\t\r\n")); (*n)++) {

@@ -19,7 +19,9 @@ static char *piece_text(fab_arena *a, const fab_bpe *b, int32_t id, fab_err *err
 
     if (fab_utf8_check(bytes, n) == n) return fab_arena_strdup(a, bytes, err);
     for (size_t i = 0; i < n; i++)
-        if (!(out = fab_arena_printf(a, err, "%s\\x%02X", out ? out : "", (unsigned)(uint8_t)bytes[i]))) break;
+        if (!(out = fab_arena_printf(a, err, "%s\\x%02X", out ? out : "",
+                                     (unsigned)(uint8_t)bytes[i])))
+            break;
     return out;
 }
 
@@ -33,11 +35,15 @@ static bool print_json(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t
         json_array_append_new(list, json_integer(ids[i]));
         json_array_append_new(pieces, json_string(text));
     }
-    return fab_run_json(r, json_pack("{s:I, s:o, s:o}", "n", (json_int_t)n, "ids", list, "tokens", pieces), err) &&
+    return fab_run_json(r,
+                        json_pack("{s:I, s:o, s:o}", "n", (json_int_t)n, "ids", list, "tokens",
+                                  pieces),
+                        err) &&
            !err->code;
 }
 
-static bool print_ids(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t n, bool pieces, fab_err *err)
+static bool print_ids(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t n, bool pieces,
+                      fab_err *err)
 {
     for (int64_t i = 0; i < n; i++) {
         char *text = pieces ? piece_text(r->arena, b, ids[i], err) : NULL;
@@ -49,14 +55,16 @@ static bool print_ids(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t 
     return true;
 }
 
-static bool encode(fab_run *r, const opts *o, const fab_bpe *b, const char *text, size_t n, fab_err *err)
+static bool encode(fab_run *r, const opts *o, const fab_bpe *b, const char *text, size_t n,
+                   fab_err *err)
 {
     int64_t (*how)(const fab_bpe *, const char *, size_t, int32_t *, int64_t, fab_err *) =
         o->special ? fab_bpe_encode : fab_bpe_encode_plain;
     int64_t count;
     int32_t *ids = fab_new_array(n + 1, sizeof *ids, err); /* a token has a byte at least */
-    bool ok = ids && (count = how(b, text, n, ids, (int64_t)n, err)) >= 0 &&
-              (r->json ? print_json(r, b, ids, count, err) : print_ids(r, b, ids, count, o->pieces, err));
+    bool ok =
+        ids && (count = how(b, text, n, ids, (int64_t)n, err)) >= 0 &&
+        (r->json ? print_json(r, b, ids, count, err) : print_ids(r, b, ids, count, o->pieces, err));
 
     fab_free(ids);
     return ok;
@@ -72,7 +80,10 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     const char *text = o->text ? o->text : (const char *)f.data;
     fab_bpe *b = fab_tokenizer_open(o->tokenizer, err);
     bool ok = b && (encode(r, o, b, text, o->text ? strlen(text) : f.size, err) ||
-                    fab_while(err, "%s", o->text ? "--text" : o->file ? o->file : "standard input"));
+                    fab_while(err, "%s",
+                              o->text   ? "--text"
+                              : o->file ? o->file
+                                        : "standard input"));
 
     fab_bpe_free(b);
     fab_file_unmap(&f);

@@ -1,7 +1,7 @@
 /* fabrica tokenizer train: learns a byte-level BPE from texts and writes a tokenizer.json.
  *
- * A file whose first character is a brace is JSONL: the string fields named by --fields, or all of them, are texts. Any
- * other file is plain text, a text per line. */
+ * A file whose first character is a brace is JSONL: the string fields named by --fields, or all of
+ * them, are texts. Any other file is plain text, a text per line. */
 #include <ctype.h>
 #include <stddef.h>
 #include <string.h>
@@ -53,15 +53,17 @@ static bool read_jsonl(pass *p, const fab_file *f, const char *path, const char 
     for (json_t *record; ok && (record = fab_jsonl_next(&lines, p->err)); json_decref(record)) {
         const char *key;
         json_t *v;
-        json_object_foreach (record, key, v) {
+        json_object_foreach(record, key, v)
+        {
             if (!json_is_string(v) || !wanted(fields, key)) continue;
             if (!(ok = take(p, json_string_value(v), json_string_length(v)))) break;
         }
     }
     fab_jsonl_close(&lines);
     if (p->err->code) return false;
-    return p->texts > before || fab_fail(p->err, FAB_EFORMAT, "%s: no record has a string field%s%s", path,
-                                         fields ? " " : "", fields ? fields : "");
+    return p->texts > before ||
+           fab_fail(p->err, FAB_EFORMAT, "%s: no record has a string field%s%s", path,
+                    fields ? " " : "", fields ? fields : "");
 }
 
 static bool read_lines(pass *p, const fab_file *f, const char *path)
@@ -70,7 +72,8 @@ static bool read_lines(pass *p, const fab_file *f, const char *path)
 
     for (int64_t line = 1; s < end; line++) {
         const char *nl = memchr(s, '\n', (size_t)(end - s)), *next = nl ? nl + 1 : end;
-        if (!take(p, s, (size_t)(next - s))) return fab_while(p->err, "%s line %lld", path, (long long)line);
+        if (!take(p, s, (size_t)(next - s)))
+            return fab_while(p->err, "%s line %lld", path, (long long)line);
         s = next;
     }
     return true;
@@ -83,7 +86,8 @@ static bool read_file(pass *p, const char *path, const char *fields)
 
     if (!fab_file_map(&f, path, 0, p->err)) return false;
     while (at < f.size && isspace(f.data[at])) at++;
-    bool ok = at < f.size && f.data[at] == '{' ? read_jsonl(p, &f, path, fields) : read_lines(p, &f, path);
+    bool ok = at < f.size && f.data[at] == '{' ? read_jsonl(p, &f, path, fields)
+                                               : read_lines(p, &f, path);
     fab_file_unmap(&f);
     return ok;
 }
@@ -99,19 +103,24 @@ static bool read_all(pass *p, const opts *o, const char *what, bool quiet)
         if (!quiet) fab_progress_set(&bar, i + 1, NULL);
     }
     fab_progress_clear(&bar);
-    return ok && (p->bytes || fab_fail(p->err, FAB_EFORMAT, "%s: there is no text in it", o->files.items[0]));
+    return ok && (p->bytes ||
+                  fab_fail(p->err, FAB_EFORMAT, "%s: there is no text in it", o->files.items[0]));
 }
 
 static fab_bpe *train(fab_run *r, const opts *o, fab_err *err)
 {
-    fab_bpe_train_opts t = { .vocab_size = (int32_t)o->vocab_size, .specials = o->special.items,
-                             .n_specials = o->special.n, .max_han = (int32_t)o->max_han, .min_count = o->min_count };
+    fab_bpe_train_opts t = { .vocab_size = (int32_t)o->vocab_size,
+                             .specials = o->special.items,
+                             .n_specials = o->special.n,
+                             .max_han = (int32_t)o->max_han,
+                             .min_count = o->min_count };
     pass p = { .err = err };
     fab_bpe *b = NULL;
 
     fab_pretoken_parse(o->pre, &t.pre); /* one of the row's choices */
     p.trainer = fab_bpe_trainer_new(&t, err);
-    if (p.trainer && read_all(&p, o, "reading", r->quiet)) b = fab_bpe_trainer_finish(p.trainer, err);
+    if (p.trainer && read_all(&p, o, "reading", r->quiet))
+        b = fab_bpe_trainer_finish(p.trainer, err);
     fab_bpe_trainer_free(p.trainer);
     return b;
 }
@@ -123,12 +132,18 @@ static bool report(fab_run *r, const opts *o, const fab_bpe *b, double seconds, 
     if (!read_all(&p, o, "measuring", r->quiet)) return false;
     double per_token = (double)p.bytes / (double)p.tokens;
     if (r->json)
-        return fab_run_json(r, json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:f, s:f}", "file", o->out, "vocab_size",
-                                         fab_bpe_vocab_size(b), "merges", fab_bpe_merge_count(b), "texts",
-                                         (json_int_t)p.texts, "bytes", (json_int_t)p.bytes, "tokens",
-                                         (json_int_t)p.tokens, "bytes_per_token", per_token, "seconds", seconds), err);
-    fprintf(r->out, "%s: %d tokens, %d merges, from %lld texts of %.1f MB in %.1f s; %.2f bytes per token\n", o->out,
-            fab_bpe_vocab_size(b), fab_bpe_merge_count(b), (long long)p.texts, (double)p.bytes / 1e6, seconds, per_token);
+        return fab_run_json(r,
+                            json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:f, s:f}", "file", o->out,
+                                      "vocab_size", fab_bpe_vocab_size(b), "merges",
+                                      fab_bpe_merge_count(b), "texts", (json_int_t)p.texts, "bytes",
+                                      (json_int_t)p.bytes, "tokens", (json_int_t)p.tokens,
+                                      "bytes_per_token", per_token, "seconds", seconds),
+                            err);
+    fprintf(
+        r->out,
+        "%s: %d tokens, %d merges, from %lld texts of %.1f MB in %.1f s; %.2f bytes per token\n",
+        o->out, fab_bpe_vocab_size(b), fab_bpe_merge_count(b), (long long)p.texts,
+        (double)p.bytes / 1e6, seconds, per_token);
     return true;
 }
 

@@ -5,8 +5,8 @@
 #include "base/dtype.h"
 
 #define FAB_GGUF_ALIGNMENT 32
-#define FAB_GGUF_MAX_DIM 4
-#define FAB_GGUF_MAX_NAME 64 /* bytes; the writer keeps one free for readers that count a NUL */
+#define FAB_GGUF_MAX_DIM   4
+#define FAB_GGUF_MAX_NAME  64 /* bytes; the writer keeps one free for readers that count a NUL */
 
 bool fab_gguf_number(fab_dtype t, uint32_t *number); /* false: GGUF has no such type */
 

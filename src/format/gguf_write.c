@@ -1,8 +1,8 @@
 /* gguf_write: builds a GGUF v3 file (layout at the head of gguf.c).
  *
- * Keys are serialised as they come into one growing block; tensor infos keep the borrowed data pointers. The write then
- * streams header, keys, infos and the padded tensors in order. The first failure is kept in g->err and reported by write.
- */
+ * Keys are serialised as they come into one growing block; tensor infos keep the borrowed data
+ * pointers. The write then streams header, keys, infos and the padded tensors in order. The first
+ * failure is kept in g->err and reported by write. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +94,8 @@ static bool begin(fab_gguf *g, block *b, const char *name)
     uint64_t n = b->count;
 
     if (g->err.code) return false;
-    if (!*name) return fab_fail(&g->err, FAB_EINTERNAL, "a %s without a name", which ? "tensor" : "key");
+    if (!*name)
+        return fab_fail(&g->err, FAB_EINTERNAL, "a %s without a name", which ? "tensor" : "key");
     if (n == g->room[which]) {
         uint64_t want = n ? 2 * n : 64;
         if (!fab_grow((void **)&g->seen[which], want, sizeof *g->seen[which], &g->err) ||
@@ -115,7 +116,8 @@ static bool begin_key(fab_gguf *g, const char *key, fab_kv_type type)
 
 static bool begin_array(fab_gguf *g, const char *key, fab_kv_type item, int64_t n)
 {
-    return begin_key(g, key, FAB_KV_ARRAY) && put_u32(g, &g->keys, item) && put_u64(g, &g->keys, (uint64_t)n);
+    return begin_key(g, key, FAB_KV_ARRAY) && put_u32(g, &g->keys, item) &&
+           put_u64(g, &g->keys, (uint64_t)n);
 }
 
 /* --- keys --- */
@@ -174,19 +176,22 @@ bool fab_gguf_f32s(fab_gguf *g, const char *key, const float *v, int64_t n)
 
 /* --- tensors --- */
 
-bool fab_gguf_tensor(fab_gguf *g, const char *name, fab_dtype dtype, int ndim, const int64_t *shape, const void *data)
+bool fab_gguf_tensor(fab_gguf *g, const char *name, fab_dtype dtype, int ndim, const int64_t *shape,
+                     const void *data)
 {
     uint32_t number;
     uint64_t bytes, i = g->infos.count;
 
     if (g->err.code) return false;
     if (strlen(name) >= FAB_GGUF_MAX_NAME)
-        return fab_fail(&g->err, FAB_EINTERNAL, "tensor '%s': a name of %zu bytes, at most %d", name, strlen(name),
-                        FAB_GGUF_MAX_NAME - 1);
+        return fab_fail(&g->err, FAB_EINTERNAL, "tensor '%s': a name of %zu bytes, at most %d",
+                        name, strlen(name), FAB_GGUF_MAX_NAME - 1);
     if (!fab_gguf_number(dtype, &number))
-        return fab_fail(&g->err, FAB_EUNSUPPORTED, "tensor '%s': GGUF has no %s", name, fab_dtype_name(dtype));
+        return fab_fail(&g->err, FAB_EUNSUPPORTED, "tensor '%s': GGUF has no %s", name,
+                        fab_dtype_name(dtype));
     if (ndim > FAB_GGUF_MAX_DIM || !fab_dtype_size(dtype, ndim, shape, NULL, &bytes))
-        return fab_fail(&g->err, FAB_EINTERNAL, "tensor '%s': %d dimensions, or rows that do not fill blocks of %s", name,
+        return fab_fail(&g->err, FAB_EINTERNAL,
+                        "tensor '%s': %d dimensions, or rows that do not fill blocks of %s", name,
                         ndim, fab_dtype_name(dtype));
     bool ok = begin(g, &g->infos, name) && put_u32(g, &g->infos, (uint32_t)ndim);
     for (int k = ndim - 1; ok && k >= 0; k--) ok = put_u64(g, &g->infos, (uint64_t)shape[k]);
@@ -210,16 +215,19 @@ static bool unique(fab_gguf *g, int which, uint64_t n, fab_err *err)
     if (n) qsort(s, n, sizeof *s, by_text);
     for (uint64_t i = 1; i < n; i++)
         if (!strcmp(s[i], s[i - 1]))
-            return fab_fail(err, FAB_EINTERNAL, "%s '%s' is given twice", which ? "tensor" : "key", s[i]);
+            return fab_fail(err, FAB_EINTERNAL, "%s '%s' is given twice", which ? "tensor" : "key",
+                            s[i]);
     return true;
 }
 
-/* n bytes, which may be none at no address; then zeros up to the alignment of `at`, where they end. */
+/* n bytes, which may be none at no address; then zeros up to the alignment of `at`, where they
+ * end. */
 static bool write_padded(fab_out *out, const void *data, uint64_t n, uint64_t at, fab_err *err)
 {
     static const uint8_t zeros[FAB_GGUF_ALIGNMENT];
     return (!n || fab_out_write(out, data, n, err)) &&
-           fab_out_write(out, zeros, (FAB_GGUF_ALIGNMENT - at % FAB_GGUF_ALIGNMENT) % FAB_GGUF_ALIGNMENT, err);
+           fab_out_write(out, zeros,
+                         (FAB_GGUF_ALIGNMENT - at % FAB_GGUF_ALIGNMENT) % FAB_GGUF_ALIGNMENT, err);
 }
 
 static bool stream(fab_gguf *g, fab_out *out, fab_err *err)
@@ -229,9 +237,10 @@ static bool stream(fab_gguf *g, fab_out *out, fab_err *err)
     fab_put_le32(head + 4, 3);
     fab_put_le64(head + 8, g->infos.count);
     fab_put_le64(head + 16, g->keys.count);
-    bool ok = fab_out_write(out, head, sizeof head, err) &&
-              (!g->keys.n || fab_out_write(out, g->keys.bytes, g->keys.n, err)) &&
-              write_padded(out, g->infos.bytes, g->infos.n, sizeof head + g->keys.n + g->infos.n, err);
+    bool ok =
+        fab_out_write(out, head, sizeof head, err) &&
+        (!g->keys.n || fab_out_write(out, g->keys.bytes, g->keys.n, err)) &&
+        write_padded(out, g->infos.bytes, g->infos.n, sizeof head + g->keys.n + g->infos.n, err);
     for (uint64_t i = 0; ok && i < g->infos.count; i++)
         ok = write_padded(out, g->tensors[i].data, g->tensors[i].bytes, g->tensors[i].bytes, err);
     return ok;
@@ -242,8 +251,8 @@ bool fab_gguf_write(fab_gguf *g, const char *path, fab_err *err)
     fab_out out = { NULL, NULL, NULL };
 
     if (g->err.code) return fab_fail(err, g->err.code, "%s", g->err.text);
-    bool ok = unique(g, 0, g->keys.count, err) && unique(g, 1, g->infos.count, err) && fab_out_open(&out, path, err) &&
-              stream(g, &out, err) && fab_out_commit(&out, err);
+    bool ok = unique(g, 0, g->keys.count, err) && unique(g, 1, g->infos.count, err) &&
+              fab_out_open(&out, path, err) && stream(g, &out, err) && fab_out_commit(&out, err);
     fab_out_abort(&out);
     return ok;
 }

@@ -1,4 +1,5 @@
-/* table: what a fab_weights is, for the files of this folder that fill one. A format is one file that ends in one row. */
+/* table: what a fab_weights is, for the files of this folder that fill one. A format is one file
+ * that ends in one row. */
 #ifndef FAB_FORMAT_TABLE_H
 #define FAB_FORMAT_TABLE_H
 
@@ -43,18 +44,22 @@ struct fab_weights {
     fab_weight *entries; /* in the file's order */
     uint32_t *by_name;   /* [n] numbers of entries, ordered by name */
     int64_t n;
-    fab_kv *kv;          /* ordered by key once sealed */
+    fab_kv *kv; /* ordered by key once sealed */
     int64_t n_kv;
 };
 
 typedef struct fab_format {
     const char *name;
-    int (*bid)(const uint8_t *data, size_t size); /* how many bits say that this is the format; 0: it is not */
+    int (*bid)(const uint8_t *data,
+               size_t size); /* how many bits say that this is the format; 0: it is not */
     /* Fills w from the bytes; dir = the file's folder, NULL over borrowed bytes. */
     bool (*parse)(fab_weights *w, const uint8_t *data, size_t size, const char *dir, fab_err *err);
 } fab_format;
 
 extern const fab_format fab_format_safetensors, fab_format_gguf, fab_format_index;
+
+/* Orders two fab_kv by key, for qsort and bsearch. */
+int fab_kv_order(const void *a, const void *b);
 
 /* fab_weights_open, but only this format is accepted. */
 fab_weights *fab_weights_open_as(const char *path, const fab_format *only, fab_err *err);
@@ -62,8 +67,9 @@ fab_weights *fab_weights_open_as(const char *path, const fab_format *only, fab_e
 /* Room for n entries or keys, cleared. */
 bool fab_weights_room(fab_weights *w, int64_t n, int64_t n_kv, fab_err *err);
 
-/* Offsets of tensors [begin, begin + bytes): sorts, and refuses two that overlap, naming them. holes: also a gap, or an
- * end other than size. */
-bool fab_weights_check_layout(const fab_weights *w, const uint8_t *data, uint64_t size, bool holes, fab_err *err);
+/* Offsets of tensors [begin, begin + bytes): sorts, and refuses two that overlap, naming them.
+ * holes: also a gap, or an end other than size. */
+bool fab_weights_check_layout(const fab_weights *w, const uint8_t *data, uint64_t size, bool holes,
+                              fab_err *err);
 
 #endif

@@ -1,17 +1,17 @@
 /* bpe: encoding and decoding with a sealed table.
  *
- * A word is its bytes' tokens; the adjacent pair of lowest rank is merged (the leftmost of equals) until no pair has a
- * rule. Short words scan for the minimum, which is fastest below some 50 symbols; longer ones (a Chinese clause, a run
- * of dashes, an attack) use a heap, O(n log n). Three short cuts leave the result as it is: a word that is a token whose
- * bytes encode to itself; a word met before in the same call (its ids are copied); ASCII, checked eight bytes at once.
- */
+ * A word is its bytes' tokens; the adjacent pair of lowest rank is merged (the leftmost of equals)
+ * until no pair has a rule. Short words scan for the minimum, which is fastest below some 50
+ * symbols; longer ones (a Chinese clause, a run of dashes, an attack) use a heap, O(n log n). Three
+ * short cuts leave the result as it is: a word that is a token whose bytes encode to itself; a word
+ * met before in the same call (its ids are copied); ASCII, checked eight bytes at once. */
 #include <string.h>
 #include "base/hash.h"
 #include "text/bpe_table.h"
 #include "text/utf8.h"
 
-#define SHORT 48
-#define CACHE 4096
+#define SHORT      48
+#define CACHE      4096
 #define CACHE_FROM 2048 /* bytes of text from which clearing the cache pays */
 
 typedef struct {
@@ -37,7 +37,8 @@ static void emit(run *r, int32_t id)
 static const fab_bpe_slot *rule(const fab_bpe *b, int32_t left, int32_t right)
 {
     uint64_t key = (uint64_t)left << 32 | (uint32_t)right;
-    for (uint32_t i = (uint32_t)fab_hash64(&key, 8, 0) & b->pair_mask;; i = (i + 1) & b->pair_mask) {
+    for (uint32_t i = (uint32_t)fab_hash64(&key, 8, 0) & b->pair_mask;;
+         i = (i + 1) & b->pair_mask) {
         if (b->pairs[i].key == key) return &b->pairs[i];
         if (b->pairs[i].key == UINT64_MAX) return NULL;
     }
@@ -67,7 +68,8 @@ static void merge_short(run *r, const char *word, int n)
     for (int i = 0; i < n; i++) emit(r, id[i]);
 }
 
-/* --- longer words: symbols in a linked list, candidate pairs in a heap ordered by rank, then position --- */
+/* --- longer words: symbols in a linked list, candidate pairs in a heap ordered by rank, then
+ * position --- */
 
 typedef struct {
     int32_t rank;
@@ -81,10 +83,7 @@ typedef struct {
     size_t n, heaped;
 } chain;
 
-static bool sooner(cand a, cand b)
-{
-    return a.rank != b.rank ? a.rank < b.rank : a.at < b.at;
-}
+static bool sooner(cand a, cand b) { return a.rank != b.rank ? a.rank < b.rank : a.at < b.at; }
 
 static void heap_push(chain *c, cand x)
 {
@@ -165,7 +164,8 @@ static int32_t whole_word(const fab_bpe *b, const char *word, size_t len, uint64
     if (len > b->longest) return -1;
     for (uint32_t i = (uint32_t)hash & b->word_mask; b->words[i]; i = (i + 1) & b->word_mask) {
         const fab_bpe_entry *e = &b->tokens[b->words[i] - 1];
-        if (e->len == len && !memcmp(e->bytes, word, len)) return e->whole ? (int32_t)b->words[i] - 1 : -1;
+        if (e->len == len && !memcmp(e->bytes, word, len))
+            return e->whole ? (int32_t)b->words[i] - 1 : -1;
     }
     return -1;
 }
@@ -185,7 +185,8 @@ static bool encode_word(run *r, const char *word, size_t len)
     if (len > SHORT) return merge_long(r, word, len);
     merge_short(r, word, (int)len);
     if (s && r->n <= r->max && r->n <= UINT32_MAX && word - r->text <= UINT32_MAX)
-        *s = (seen){ (uint32_t)(word - r->text), (uint32_t)len, (uint32_t)from, (uint32_t)(r->n - from) };
+        *s = (seen){ (uint32_t)(word - r->text), (uint32_t)len, (uint32_t)from,
+                     (uint32_t)(r->n - from) };
     return true;
 }
 
@@ -225,7 +226,8 @@ static bool encode_added(run *r, const char *s, size_t n)
     return encode_words(r, s + from, n - from);
 }
 
-static int64_t encode(const fab_bpe *b, const char *text, size_t n, int32_t *ids, int64_t max, bool added, fab_err *err)
+static int64_t encode(const fab_bpe *b, const char *text, size_t n, int32_t *ids, int64_t max,
+                      bool added, fab_err *err)
 {
     run r = { .b = b, .text = text, .ids = ids, .max = max, .err = err };
 
@@ -234,19 +236,22 @@ static int64_t encode(const fab_bpe *b, const char *text, size_t n, int32_t *ids
         fab_fail(err, FAB_ELIMIT, "text of %zu bytes: at most 1 GiB at once", n);
         return -1;
     }
-    if (n >= CACHE_FROM && max && !(r.cache = fab_new_array(CACHE, sizeof *r.cache, err))) return -1;
+    if (n >= CACHE_FROM && max && !(r.cache = fab_new_array(CACHE, sizeof *r.cache, err)))
+        return -1;
     bool ok = added && b->n_added ? encode_added(&r, text, n) : encode_words(&r, text, n);
     fab_arena_free(r.scratch);
     fab_free(r.cache);
     return ok ? r.n : -1;
 }
 
-int64_t fab_bpe_encode(const fab_bpe *b, const char *text, size_t n, int32_t *ids, int64_t max, fab_err *err)
+int64_t fab_bpe_encode(const fab_bpe *b, const char *text, size_t n, int32_t *ids, int64_t max,
+                       fab_err *err)
 {
     return encode(b, text, n, ids, max, true, err);
 }
 
-int64_t fab_bpe_encode_plain(const fab_bpe *b, const char *text, size_t n, int32_t *ids, int64_t max, fab_err *err)
+int64_t fab_bpe_encode_plain(const fab_bpe *b, const char *text, size_t n, int32_t *ids,
+                             int64_t max, fab_err *err)
 {
     return encode(b, text, n, ids, max, false, err);
 }
@@ -272,15 +277,9 @@ bool fab_bpe_seal(fab_bpe *b, fab_err *err)
 
 /* --- looking at tokens, decoding --- */
 
-int32_t fab_bpe_vocab_size(const fab_bpe *b)
-{
-    return b->n_tokens;
-}
+int32_t fab_bpe_vocab_size(const fab_bpe *b) { return b->n_tokens; }
 
-int32_t fab_bpe_merge_count(const fab_bpe *b)
-{
-    return b->n_merges;
-}
+int32_t fab_bpe_merge_count(const fab_bpe *b) { return b->n_merges; }
 
 int32_t fab_bpe_id(const fab_bpe *b, const char *token)
 {
@@ -304,19 +303,13 @@ bool fab_bpe_is_special(const fab_bpe *b, int32_t id)
     return id >= 0 && id < b->n_tokens && b->tokens[id].kind == FAB_TOKEN_SPECIAL;
 }
 
-size_t fab_bpe_longest(const fab_bpe *b)
-{
-    return b->longest;
-}
+size_t fab_bpe_longest(const fab_bpe *b) { return b->longest; }
 
-fab_pretoken fab_bpe_pre(const fab_bpe *b)
-{
-    return b->pre;
-}
+fab_pretoken fab_bpe_pre(const fab_bpe *b) { return b->pre; }
 
 size_t fab_bpe_stream_room(const fab_bpe *b)
 {
-    return 3 * (b->longest + sizeof ((fab_bpe_stream *)0)->held);
+    return 3 * (b->longest + sizeof((fab_bpe_stream *)0)->held);
 }
 
 static size_t put_replacement(char *out)
@@ -325,7 +318,8 @@ static size_t put_replacement(char *out)
     return 3;
 }
 
-/* One byte more: out gets the character that it completes, U+FFFD for each held part that it breaks, or nothing. */
+/* One byte more: out gets the character that it completes, U+FFFD for each held part that it
+ * breaks, or nothing. */
 static size_t push_byte(fab_bpe_stream *s, uint8_t byte, char *out)
 {
     const char *held = (const char *)s->held;
@@ -337,7 +331,8 @@ static size_t push_byte(fab_bpe_stream *s, uint8_t byte, char *out)
         memcpy(out, held, (size_t)s->n);
         n = (size_t)s->n;
         s->n = 0;
-    } else if (!fab_utf8_missing(held, (size_t)s->n)) { /* broken: by this byte alone, or before it */
+    } else if (!fab_utf8_missing(held,
+                                 (size_t)s->n)) { /* broken: by this byte alone, or before it */
         bool again = s->n > 1;
         n = put_replacement(out);
         s->n = 0;
@@ -362,20 +357,24 @@ size_t fab_bpe_stream_end(fab_bpe_stream *s, char *out)
     return n;
 }
 
-char *fab_bpe_decode(const fab_bpe *b, fab_arena *a, const int32_t *ids, int64_t n, bool skip_special, fab_err *err)
+char *fab_bpe_decode(const fab_bpe *b, fab_arena *a, const int32_t *ids, int64_t n,
+                     bool skip_special, fab_err *err)
 {
     size_t room = 4, len = 0, used;
     fab_bpe_stream s = { { 0 }, 0 };
 
     for (int64_t i = 0; i < n; i++) {
         if (!fab_bpe_token(b, ids[i], &used))
-            return fab_fail(err, FAB_EFORMAT, "id %d at position %lld is outside the vocabulary of %d", ids[i],
-                            (long long)i, b->n_tokens), NULL;
+            return fab_fail(err, FAB_EFORMAT,
+                            "id %d at position %lld is outside the vocabulary of %d", ids[i],
+                            (long long)i, b->n_tokens),
+                   NULL;
         room += 3 * used;
     }
     char *out = fab_arena_take(a, room, err);
     for (int64_t i = 0; out && i < n; i++)
-        if (!skip_special || !fab_bpe_is_special(b, ids[i])) len += fab_bpe_stream_push(b, &s, ids[i], out + len);
+        if (!skip_special || !fab_bpe_is_special(b, ids[i]))
+            len += fab_bpe_stream_push(b, &s, ids[i], out + len);
     if (!out) return NULL;
     len += fab_bpe_stream_end(&s, out + len);
     out[len] = 0;

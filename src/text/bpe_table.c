@@ -1,7 +1,7 @@
-/* bpe_table: builds the two hash tables of a fab_bpe, checking what comes from files; the byte-level alphabet.
+/* bpe_table: builds the two hash tables of a fab_bpe, checking what comes from files; the
+ * byte-level alphabet.
  *
- * Both tables are open addressing with linear probing at a load of at most one half.
- */
+ * Both tables are open addressing with linear probing at a load of at most one half. */
 #include "text/bpe_table.h"
 
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "text/utf8.h"
 
 #define MAX_TOKENS (1 << 22)
-#define MAX_ADDED 16384 /* the list is searched one by one */
-#define EMPTY UINT64_MAX
+#define MAX_ADDED  16384 /* the list is searched one by one */
+#define EMPTY      UINT64_MAX
 
 static uint32_t table_size(int64_t n)
 {
@@ -22,10 +22,12 @@ static uint32_t table_size(int64_t n)
 fab_bpe *fab_bpe_begin(int64_t n_tokens, int64_t n_merges, fab_pretoken pre, fab_err *err)
 {
     if (n_tokens < 256 || n_tokens > MAX_TOKENS)
-        return fab_fail(err, FAB_EFORMAT, "%lld tokens: a byte-level vocabulary has 256 to %d", (long long)n_tokens,
-                        MAX_TOKENS), NULL;
+        return fab_fail(err, FAB_EFORMAT, "%lld tokens: a byte-level vocabulary has 256 to %d",
+                        (long long)n_tokens, MAX_TOKENS),
+               NULL;
     if (n_merges < 0 || n_merges > n_tokens * 4)
-        return fab_fail(err, FAB_EFORMAT, "%lld merges for %lld tokens", (long long)n_merges, (long long)n_tokens),
+        return fab_fail(err, FAB_EFORMAT, "%lld merges for %lld tokens", (long long)n_merges,
+                        (long long)n_tokens),
                NULL;
     fab_bpe *b = fab_new(sizeof *b, err);
     if (!b || !(b->arena = fab_arena_new(0, err))) goto fail;
@@ -76,13 +78,15 @@ int32_t fab_bpe_find(const fab_bpe *b, const char *bytes, size_t len)
     return -1;
 }
 
-bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, int kind, fab_err *err)
+bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, int kind,
+                       fab_err *err)
 {
     if (id < 0 || id >= b->n_tokens)
-        return fab_fail(err, FAB_EFORMAT, "token id %lld is outside 0..%d", (long long)id, b->n_tokens - 1);
+        return fab_fail(err, FAB_EFORMAT, "token id %lld is outside 0..%d", (long long)id,
+                        b->n_tokens - 1);
     if (!len || len > FAB_BPE_MAX_TOKEN)
-        return fab_fail(err, FAB_EFORMAT, "token %lld has %zu bytes, not 1 to %d", (long long)id, len,
-                        FAB_BPE_MAX_TOKEN);
+        return fab_fail(err, FAB_EFORMAT, "token %lld has %zu bytes, not 1 to %d", (long long)id,
+                        len, FAB_BPE_MAX_TOKEN);
     if (kind != FAB_TOKEN_NORMAL && fab_utf8_check(bytes, len) != len)
         return fab_fail(err, FAB_EFORMAT, "added token %lld is not UTF-8", (long long)id);
     fab_bpe_entry *e = &b->tokens[id];
@@ -99,30 +103,33 @@ bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, in
     }
     uint32_t slot = word_slot(b, copy, len);
     if (b->words[slot])
-        return fab_fail(err, FAB_EFORMAT, "tokens %u and %lld are the same %zu bytes", b->words[slot] - 1,
-                        (long long)id, len);
+        return fab_fail(err, FAB_EFORMAT, "tokens %u and %lld are the same %zu bytes",
+                        b->words[slot] - 1, (long long)id, len);
     b->words[slot] = (uint32_t)id + 1;
     if (len > b->longest) b->longest = len;
     return true;
 }
 
-/* Longest first, so that the longest added token wins where two begin; insertion sort keeps equal ones in order and
- * costs nothing on lists that come sorted or short. */
+/* Longest first, so that the longest added token wins where two begin; insertion sort keeps equal
+ * ones in order and costs nothing on lists that come sorted or short. */
 static void sort_added(fab_bpe *b)
 {
     for (int32_t i = 1; i < b->n_added; i++) {
         int32_t id = b->added[i], j = i;
-        for (; j && b->tokens[b->added[j - 1]].len < b->tokens[id].len; j--) b->added[j] = b->added[j - 1];
+        for (; j && b->tokens[b->added[j - 1]].len < b->tokens[id].len; j--)
+            b->added[j] = b->added[j - 1];
         b->added[j] = id;
     }
 }
 
 bool fab_bpe_seal_tokens(fab_bpe *b, fab_err *err)
 {
-    if (b->n_added > MAX_ADDED) return fab_fail(err, FAB_ELIMIT, "%d added tokens, at most %d", b->n_added, MAX_ADDED);
+    if (b->n_added > MAX_ADDED)
+        return fab_fail(err, FAB_ELIMIT, "%d added tokens, at most %d", b->n_added, MAX_ADDED);
     for (int32_t i = 0; i < b->n_tokens; i++) {
         if (!b->tokens[i].kind)
-            return fab_fail(err, FAB_EFORMAT, "token id %d is missing: ids must be 0..%d without a gap", i,
+            return fab_fail(err, FAB_EFORMAT,
+                            "token id %d is missing: ids must be 0..%d without a gap", i,
                             b->n_tokens - 1);
         if (b->tokens[i].len > b->longest) b->longest = b->tokens[i].len;
     }
@@ -130,7 +137,8 @@ bool fab_bpe_seal_tokens(fab_bpe *b, fab_err *err)
         char byte = (char)(uint8_t)c;
         b->byte_id[c] = fab_bpe_find(b, &byte, 1);
         if (b->byte_id[c] < 0)
-            return fab_fail(err, FAB_EFORMAT, "no token for byte 0x%02X: a byte-level vocabulary has all 256", c);
+            return fab_fail(err, FAB_EFORMAT,
+                            "no token for byte 0x%02X: a byte-level vocabulary has all 256", c);
     }
     sort_added(b);
     return true;
@@ -146,13 +154,15 @@ bool fab_bpe_put_merge(fab_bpe *b, int32_t left, int32_t right, fab_err *err)
     memcpy(joined + l->len, r->bytes, r->len);
     int32_t id = fab_bpe_find(b, joined, l->len + (size_t)r->len);
     if (id < 0)
-        return fab_fail(err, FAB_EFORMAT, "merge %d joins tokens %d and %d to something that is no token",
+        return fab_fail(err, FAB_EFORMAT,
+                        "merge %d joins tokens %d and %d to something that is no token",
                         b->n_merges, left, right);
     uint64_t key = (uint64_t)left << 32 | (uint32_t)right;
     uint32_t i = (uint32_t)fab_hash64(&key, 8, 0) & b->pair_mask;
     for (; b->pairs[i].key != EMPTY; i = (i + 1) & b->pair_mask)
         if (b->pairs[i].key == key)
-            return fab_fail(err, FAB_EFORMAT, "merges %d and %d are the same pair", b->pairs[i].rank, b->n_merges);
+            return fab_fail(err, FAB_EFORMAT, "merges %d and %d are the same pair",
+                            b->pairs[i].rank, b->n_merges);
     b->pairs[i] = (fab_bpe_slot){ key, b->n_merges, id };
     b->merges[b->n_merges++] = (fab_bpe_merge){ left, right, id };
     return true;
@@ -169,7 +179,10 @@ static uint32_t byte_char(uint8_t c)
 int fab_bpe_byte_order(uint8_t byte)
 {
     int cp = (int)byte_char(byte);
-    return cp < 127 ? cp - 33 : cp < 173 ? cp - 161 + 94 : cp < 256 ? cp - 174 + 106 : cp - 256 + 188;
+    return cp < 127   ? cp - 33
+           : cp < 173 ? cp - 161 + 94
+           : cp < 256 ? cp - 174 + 106
+                      : cp - 256 + 188;
 }
 
 static int char_byte(uint32_t cp)
@@ -179,7 +192,8 @@ static int char_byte(uint32_t cp)
     return k <= 32 ? (int)k : k <= 66 ? (int)(k - 33 + 127) : k == 67 ? 173 : -1;
 }
 
-/* The bytes that alphabet text stands for, in place of at most n bytes; SIZE_MAX: another character came. */
+/* The bytes that alphabet text stands for, in place of at most n bytes; SIZE_MAX: another character
+ * came. */
 static size_t from_alphabet(const char *text, size_t n, char *out)
 {
     size_t len = 0;
@@ -197,10 +211,12 @@ static size_t from_alphabet(const char *text, size_t n, char *out)
 bool fab_bpe_put_text(fab_bpe *b, int64_t id, const char *text, fab_err *err)
 {
     char bytes[2 * FAB_BPE_MAX_TOKEN];
-    size_t n = strlen(text), len = n <= sizeof bytes ? from_alphabet(text, n, bytes) : FAB_BPE_MAX_TOKEN + 1;
+    size_t n = strlen(text),
+           len = n <= sizeof bytes ? from_alphabet(text, n, bytes) : FAB_BPE_MAX_TOKEN + 1;
 
     if (len == SIZE_MAX)
-        return fab_fail(err, FAB_EFORMAT, "token %lld '%.40s' is not written in the byte-level alphabet",
+        return fab_fail(err, FAB_EFORMAT,
+                        "token %lld '%.40s' is not written in the byte-level alphabet",
                         (long long)id, fab_utf8_check(text, n) == n ? text : "?");
     return fab_bpe_put_token(b, id, bytes, len, FAB_TOKEN_NORMAL, err);
 }
@@ -212,12 +228,14 @@ static int32_t find_text(const fab_bpe *b, const char *text, size_t n)
     return len == SIZE_MAX ? -1 : fab_bpe_find(b, bytes, len);
 }
 
-bool fab_bpe_put_rule2(fab_bpe *b, const char *left, size_t n_left, const char *right, size_t n_right, fab_err *err)
+bool fab_bpe_put_rule2(fab_bpe *b, const char *left, size_t n_left, const char *right,
+                       size_t n_right, fab_err *err)
 {
     int32_t l = find_text(b, left, n_left), r = find_text(b, right, n_right);
 
     if (l < 0 || r < 0)
-        return fab_fail(err, FAB_EFORMAT, "merge %d: its %s half is no token", b->n_merges, l < 0 ? "left" : "right");
+        return fab_fail(err, FAB_EFORMAT, "merge %d: its %s half is no token", b->n_merges,
+                        l < 0 ? "left" : "right");
     return fab_bpe_put_merge(b, l, r, err);
 }
 
@@ -226,7 +244,8 @@ bool fab_bpe_put_rule(fab_bpe *b, const char *rule, fab_err *err)
     const char *space = strchr(rule, ' ');
 
     if (!space || strchr(space + 1, ' '))
-        return fab_fail(err, FAB_EFORMAT, "merge %d is not two tokens with one space between", b->n_merges);
+        return fab_fail(err, FAB_EFORMAT, "merge %d is not two tokens with one space between",
+                        b->n_merges);
     return fab_bpe_put_rule2(b, rule, (size_t)(space - rule), space + 1, strlen(space + 1), err);
 }
 
@@ -235,8 +254,10 @@ char *fab_bpe_text(const fab_bpe *b, int32_t id, fab_arena *a, fab_err *err)
     const fab_bpe_entry *e = &b->tokens[id];
     if (e->kind != FAB_TOKEN_NORMAL) return fab_arena_strdup(a, e->bytes, err);
 
-    char *text = fab_arena_take(a, 2 * (size_t)e->len + 1, err), *p = text; /* alphabet: at most two bytes each */
-    for (uint32_t i = 0; text && i < e->len; i++) p += fab_utf8_put(byte_char((uint8_t)e->bytes[i]), p);
+    char *text = fab_arena_take(a, 2 * (size_t)e->len + 1, err),
+         *p = text; /* alphabet: at most two bytes each */
+    for (uint32_t i = 0; text && i < e->len; i++)
+        p += fab_utf8_put(byte_char((uint8_t)e->bytes[i]), p);
     if (text) *p = 0;
     return text;
 }

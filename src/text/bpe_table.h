@@ -1,9 +1,9 @@
-/* bpe_table: what a fab_bpe is, for the files of this folder that build one (bpe_json.c, bpe_parts.c, bpe_train.c) and
- * for the one that uses it (bpe.c).
+/* bpe_table: what a fab_bpe is, for the files of this folder that build one (bpe_json.c,
+ * bpe_parts.c, bpe_train.c) and for the one that uses it (bpe.c).
  *
- * Tokens are kept as raw bytes. The byte-level alphabet, which writes each byte as a printable character, exists only in
- * files: bytes 33-126, 161-172, 174-255 stand for themselves, the other 68 are U+0100, U+0101, ... in order.
- */
+ * Tokens are kept as raw bytes. The byte-level alphabet, which writes each byte as a printable
+ * character, exists only in files: bytes 33-126, 161-172, 174-255 stand for themselves, the other
+ * 68 are U+0100, U+0101, ... in order. */
 #ifndef FAB_TEXT_BPE_TABLE_H
 #define FAB_TEXT_BPE_TABLE_H
 
@@ -17,7 +17,7 @@ typedef struct {
     const char *bytes; /* NUL-terminated in the arena */
     uint32_t len;
     uint8_t kind;
-    bool whole; /* encoding its bytes gives this one token, so a word that equals it needs no merging */
+    bool whole; /* its bytes encode to this one token: a word that equals it needs no merging */
 } fab_bpe_entry;
 
 typedef struct {
@@ -42,23 +42,31 @@ struct fab_bpe {
     fab_bpe_slot *pairs;
     uint32_t pair_mask;
     size_t longest;
-    bool ignore_merges; /* a word that is a token is that token, whatever the merges would make of it (Llama-3) */
+    bool
+        ignore_merges; /* a word that is a token is that token, whatever the merges say (Llama-3) */
 };
 
-/* Building: begin with the number of tokens, put every token, seal_tokens, put every merge, seal. On failure: free. */
+/* Building: begin with the number of tokens, put every token, seal_tokens, put every merge, seal.
+ * On failure: free. */
 fab_bpe *fab_bpe_begin(int64_t n_tokens, int64_t n_merges, fab_pretoken pre, fab_err *err);
-bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, int kind, fab_err *err);
+bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, int kind,
+                       fab_err *err);
 bool fab_bpe_seal_tokens(fab_bpe *b, fab_err *err); /* every id given, all 256 bytes there */
 bool fab_bpe_put_merge(fab_bpe *b, int32_t left, int32_t right, fab_err *err);
 bool fab_bpe_seal(fab_bpe *b, fab_err *err);
 
-/* Tokens and merges as files write them. put_text: a token in the alphabet; put_rule: "left right". */
+/* Tokens and merges as files write them. put_text: a token in the alphabet; put_rule: "left
+ * right". */
 bool fab_bpe_put_text(fab_bpe *b, int64_t id, const char *text, fab_err *err);
 bool fab_bpe_put_rule(fab_bpe *b, const char *rule, fab_err *err);
-bool fab_bpe_put_rule2(fab_bpe *b, const char *left, size_t n_left, const char *right, size_t n_right, fab_err *err);
-char *fab_bpe_text(const fab_bpe *b, int32_t id, fab_arena *a, fab_err *err); /* in the alphabet, or as it is */
+bool fab_bpe_put_rule2(fab_bpe *b, const char *left, size_t n_left, const char *right,
+                       size_t n_right, fab_err *err);
+char *fab_bpe_text(const fab_bpe *b, int32_t id, fab_arena *a,
+                   fab_err *err); /* in the alphabet, or as it is */
 
-int fab_bpe_byte_order(uint8_t byte); /* its place among the alphabet's characters: the ids of a trained tokenizer */
-int32_t fab_bpe_find(const fab_bpe *b, const char *bytes, size_t len); /* normal tokens, then added; -1 */
+int fab_bpe_byte_order(
+    uint8_t byte); /* its place among the alphabet's characters: the ids of a trained tokenizer */
+int32_t fab_bpe_find(const fab_bpe *b, const char *bytes,
+                     size_t len); /* normal tokens, then added; -1 */
 
 #endif

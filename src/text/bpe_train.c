@@ -1,20 +1,22 @@
 /* bpe_train: learns merges from word counts.
  *
- *   words   distinct words with their counts, each a run of symbols in one buffer; a merge shortens runs in place
- *   pairs   adjacent symbols -> count over all words, and the words that may hold the pair (a list that only grows)
- *   heap    pairs by count, ties by smaller ids; an entry whose count has changed since is put back when it surfaces
+ *   words   distinct words with counts, each a run of symbols in one buffer; a merge shortens runs
+ *   pairs   adjacent symbols -> count over all words, and the words that may hold the pair (a list
+ *           that only grows)
+ *   heap    pairs by count, ties by smaller ids; an entry whose count has changed since is put back
+ *           when it surfaces
  *
- * A merge visits only the words of its pair, so the cost is about (occurrences merged) x (word length), not vocabulary
- * x corpus. With max_han set, a pair that would hold more Han characters is dropped when it surfaces: Chinese has no
- * spaces, and without a limit the commonest sentence of a corpus becomes a token.
- */
+ * A merge visits only the words of its pair, so the cost is about (occurrences merged) x (word
+ * length), not vocabulary x corpus. With max_han set, a pair that would hold more Han characters is
+ * dropped when it surfaces: Chinese has no spaces, and without a limit the commonest sentence of a
+ * corpus becomes a token. */
 #include <string.h>
 #include "base/hash.h"
 #include "text/bpe_table.h"
 #include "text/utf8.h"
 
-#define EMPTY UINT64_MAX
-#define LINK 13 /* a link fills one cache line */
+#define EMPTY       UINT64_MAX
+#define LINK        13    /* a link fills one cache line */
 #define FIRST_SLOTS 4096u /* tables double from here */
 
 typedef struct link {
@@ -108,7 +110,8 @@ static bool add_piece(fab_bpe_trainer *t, const char *bytes, size_t len, fab_err
 
     if (!copy) return false;
     if (t->piece_index[slot])
-        return fab_fail(err, FAB_EUSAGE, "special token '%.*s' is given twice or is a single byte", (int)len, bytes);
+        return fab_fail(err, FAB_EUSAGE, "special token '%.*s' is given twice or is a single byte",
+                        (int)len, bytes);
     memcpy(copy, bytes, len);
     t->pieces[t->n_pieces++] = (piece){ copy, len };
     t->piece_index[slot] = (uint32_t)t->n_pieces;
@@ -141,8 +144,10 @@ static bool add_first_pieces(fab_bpe_trainer *t, fab_err *err)
 fab_bpe_trainer *fab_bpe_trainer_new(const fab_bpe_train_opts *o, fab_err *err)
 {
     if (o->n_specials < 0 || o->vocab_size > 1 << 20 || o->vocab_size - 256 < o->n_specials)
-        return fab_fail(err, FAB_EUSAGE, "vocabulary size %d: at least 256 bytes and %d special tokens, at most %d",
-                        o->vocab_size, o->n_specials, 1 << 20), NULL;
+        return fab_fail(err, FAB_EUSAGE,
+                        "vocabulary size %d: at least 256 bytes and %d special tokens, at most %d",
+                        o->vocab_size, o->n_specials, 1 << 20),
+               NULL;
     fab_bpe_trainer *t = fab_new(sizeof *t, err);
     if (!t) return NULL;
     t->o = *o;
@@ -194,7 +199,8 @@ static bool count_word(fab_bpe_trainer *t, const char *s, size_t len, fab_err *e
         ((word *)t->words.items)[t->index[slot] - 1].count++;
         return true;
     }
-    if (t->text.n + len > INT32_MAX) return fab_fail(err, FAB_ELIMIT, "the distinct words hold more than 2 GiB");
+    if (t->text.n + len > INT32_MAX)
+        return fab_fail(err, FAB_ELIMIT, "the distinct words hold more than 2 GiB");
     uint32_t at = (uint32_t)t->text.n;
     char *copy = extend(&t->text, len, 1, err);
     word *w = copy ? extend(&t->words, 1, sizeof *w, err) : NULL;
@@ -264,7 +270,8 @@ static bool gain(fab_bpe_trainer *t, int32_t left, int32_t right, uint32_t w, fa
     uint64_t key = key_of(left, right);
     int32_t step = (int32_t)t->merges.n + 1;
 
-    if (t->n_pairs * 2 > t->pair_mask && !resize_pairs(t, 2 * (t->pair_mask + 1), err)) return false;
+    if (t->n_pairs * 2 > t->pair_mask && !resize_pairs(t, 2 * (t->pair_mask + 1), err))
+        return false;
     pair *p = &t->pairs[pair_slot(t, key)];
     if (p->key == EMPTY) {
         *p = (pair){ .key = key };
@@ -288,10 +295,7 @@ static void lose(fab_bpe_trainer *t, int32_t left, int32_t right, uint32_t w)
 
 /* --- heap --- */
 
-static bool better(top a, top b)
-{
-    return a.count != b.count ? a.count > b.count : a.key < b.key;
-}
+static bool better(top a, top b) { return a.count != b.count ? a.count > b.count : a.key < b.key; }
 
 static bool push(fab_bpe_trainer *t, top x, fab_err *err)
 {
@@ -335,7 +339,8 @@ static bool start(fab_bpe_trainer *t, fab_err *err)
     if (!resize_pairs(t, FIRST_SLOTS, err)) return false;
     t->symbols = fab_new_array(t->text.n + 1, sizeof *t->symbols, err);
     if (!t->symbols) return false;
-    for (size_t i = 0; i < t->text.n; i++) t->symbols[i] = t->o.n_specials + fab_bpe_byte_order(text[i]);
+    for (size_t i = 0; i < t->text.n; i++)
+        t->symbols[i] = t->o.n_specials + fab_bpe_byte_order(text[i]);
     for (uint32_t w = 0; w < t->words.n; w++) {
         const word *x = (const word *)t->words.items + w;
         for (uint32_t i = x->at + 1; i < x->at + x->len; i++)
@@ -384,8 +389,8 @@ static int32_t count_han(const char *s, size_t n)
     return han;
 }
 
-/* The token that the pair makes: a new one, one that another pair made before, or -1: the pair is not to be merged.
- * Specials keep their text to themselves. */
+/* The token that the pair makes: a new one, one that another pair made before, or -1: the pair is
+ * not to be merged. Specials keep their text to themselves. */
 static int32_t product(fab_bpe_trainer *t, uint64_t key, bool *ok, fab_err *err)
 {
     const piece *l = &t->pieces[key >> 32], *r = &t->pieces[key & UINT32_MAX];
@@ -425,7 +430,8 @@ static bool learn(fab_bpe_trainer *t, fab_err *err)
         }
         if (x.count < t->o.min_count) break;
         bool ok;
-        fab_bpe_merge m = { (int32_t)(x.key >> 32), (int32_t)(x.key & UINT32_MAX), product(t, x.key, &ok, err) };
+        fab_bpe_merge m = { (int32_t)(x.key >> 32), (int32_t)(x.key & UINT32_MAX),
+                            product(t, x.key, &ok, err) };
         const link *where = p->where;
         p->count = 0;
         p->where = NULL;
@@ -444,7 +450,8 @@ fab_bpe *fab_bpe_trainer_finish(fab_bpe_trainer *t, fab_err *err)
         ok = fab_bpe_put_token(b, i, t->pieces[i].bytes, t->pieces[i].len,
                                i < t->o.n_specials ? FAB_TOKEN_SPECIAL : FAB_TOKEN_NORMAL, err);
     ok = ok && fab_bpe_seal_tokens(b, err);
-    for (size_t i = 0; ok && i < t->merges.n; i++) ok = fab_bpe_put_merge(b, m[i].left, m[i].right, err);
+    for (size_t i = 0; ok && i < t->merges.n; i++)
+        ok = fab_bpe_put_merge(b, m[i].left, m[i].right, err);
     if (ok && fab_bpe_seal(b, err)) return b;
     fab_bpe_free(b);
     return NULL;

@@ -1,25 +1,26 @@
-/* pretoken: the four patterns of pretoken.h as scans. A regular expression's alternatives are tried in order, each greedy;
- * the comments give the alternative that a branch is. `\s+(?!\S)` gives back the last space of a run before a word, so
- * that the space goes with the word.
+/* pretoken: the four patterns of pretoken.h as scans. A regular expression's alternatives are tried
+ * in order, each greedy; the comments give the alternative that a branch is. `\s+(?!\S)` gives back
+ * the last space of a run before a word, so that the space goes with the word.
  *
- * gpt-2 and llama-3 know no Han class: to them Han is a letter, which is what \p{L} says.
- */
+ * gpt-2 and llama-3 know no Han class: to them Han is a letter, which is what \p{L} says. */
 #include "text/pretoken.h"
 
 #include <string.h>
 #include "text/utf8.h"
 
 #define HAN "\\x{3400}-\\x{4DBF}\\x{4E00}-\\x{9FFF}\\x{F900}-\\x{FAFF}\\x{20000}-\\x{3FFFD}"
-#define MODERN(digits)                                                                                               \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits                                            \
+#define MODERN(digits)                                                                             \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits                           \
     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-static const struct { const char *name, *regex; } patterns[FAB_PRES] = {
+static const struct {
+    const char *name, *regex;
+} patterns[FAB_PRES] = {
     [FAB_PRE_GPT2] = { "gpt-2", NULL },
     [FAB_PRE_LLAMA3] = { "llama-bpe", MODERN("\\p{N}{1,3}") },
     [FAB_PRE_QWEN2] = { "qwen2", MODERN("\\p{N}") },
-    [FAB_PRE_FABRICA] = { "fabrica", "'(?:s|t|re|ve|m|ll|d)| ?[\\p{L}&&[^" HAN "]]+|[" HAN "]+|\\p{N}| ?[^\\s\\p{L}\\p{N}"
-                                     HAN "]+|\\s+(?!\\S)|\\s+" },
+    [FAB_PRE_FABRICA] = { "fabrica", "'(?:s|t|re|ve|m|ll|d)| ?[\\p{L}&&[^" HAN "]]+|[" HAN
+                                     "]+|\\p{N}| ?[^\\s\\p{L}\\p{N}" HAN "]+|\\s+(?!\\S)|\\s+" },
 };
 
 typedef struct {
@@ -32,7 +33,9 @@ static unit look(fab_pretoken p, const char *s, size_t n)
     uint32_t cp = 0;
     int len = fab_utf8_next(s, n, &cp);
 
-    if (!len) return (unit){ FAB_CHAR_OTHER, n ? 1 : 0 }; /* a broken byte cannot come here; do not loop if it does */
+    if (!len)
+        return (unit){ FAB_CHAR_OTHER,
+                       n ? 1 : 0 }; /* a broken byte cannot come here; do not loop if it does */
     fab_char_class c = fab_char_class_of(cp);
     if (c == FAB_CHAR_HAN && p != FAB_PRE_FABRICA) c = FAB_CHAR_LETTER;
     return (unit){ c, (size_t)len };
@@ -90,10 +93,7 @@ static size_t next_gpt2(fab_pretoken p, const char *s, size_t n)
     }
 }
 
-static bool newline(char c)
-{
-    return c == '\r' || c == '\n';
-}
+static bool newline(char c) { return c == '\r' || c == '\n'; }
 
 static size_t next_modern(fab_pretoken p, const char *s, size_t n)
 {
@@ -106,7 +106,8 @@ static size_t next_modern(fab_pretoken p, const char *s, size_t n)
         at = run(p, s, n, u.len, FAB_CHAR_LETTER, -1);
         if (at > u.len) return at;
     }
-    if (u.cls == FAB_CHAR_DIGIT) return run(p, s, n, 0, FAB_CHAR_DIGIT, p == FAB_PRE_LLAMA3 ? 3 : 1);
+    if (u.cls == FAB_CHAR_DIGIT)
+        return run(p, s, n, 0, FAB_CHAR_DIGIT, p == FAB_PRE_LLAMA3 ? 3 : 1);
     at = s[0] == ' ' && n > 1 && look(p, s + 1, n - 1).cls == FAB_CHAR_OTHER;
     if (at || u.cls == FAB_CHAR_OTHER) { /*  ?[^\s\p{L}\p{N}]+[\r\n]* */
         at = run(p, s, n, at, FAB_CHAR_OTHER, -1);

@@ -1,4 +1,5 @@
-/* utf8: a hand-written decoder (the table of RFC 3629 section 4) and character classes by utf8proc's categories. */
+/* utf8: a hand-written decoder (the table of RFC 3629 section 4) and character classes by
+ * utf8proc's categories. */
 #include "text/utf8.h"
 
 #include <string.h>
@@ -62,7 +63,8 @@ size_t fab_utf8_check(const char *s, size_t n)
 
     while (i < n) {
         uint64_t w;
-        while (n - i >= 8 && (memcpy(&w, s + i, 8), !(w & 0x8080808080808080u))) i += 8; /* ASCII, eight at once */
+        while (n - i >= 8 && (memcpy(&w, s + i, 8), !(w & 0x8080808080808080u)))
+            i += 8; /* ASCII, eight at once */
         if (i == n) break;
         int len = fab_utf8_next(s + i, n - i, &cp);
         if (!len) return i;
@@ -74,8 +76,8 @@ size_t fab_utf8_check(const char *s, size_t n)
 bool fab_utf8_require(const char *s, size_t n, fab_err *err)
 {
     size_t bad = fab_utf8_check(s, n);
-    return bad == n ||
-           fab_fail(err, FAB_EFORMAT, "text is not UTF-8 at byte %zu (0x%02X)", bad, (unsigned)(uint8_t)s[bad]);
+    return bad == n || fab_fail(err, FAB_EFORMAT, "text is not UTF-8 at byte %zu (0x%02X)", bad,
+                                (unsigned)(uint8_t)s[bad]);
 }
 
 size_t fab_utf8_count(const char *s, size_t n)
@@ -92,8 +94,8 @@ size_t fab_utf8_count(const char *s, size_t n)
 
 static bool is_han(uint32_t c)
 {
-    return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0xf900 && c <= 0xfaff) ||
-           (c >= 0x20000 && c <= 0x3fffd);
+    return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) ||
+           (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3fffd);
 }
 
 fab_char_class fab_char_class_of(uint32_t cp)

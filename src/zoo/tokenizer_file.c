@@ -12,7 +12,8 @@ static bool read_parts(const fab_weights *w, fab_bpe_parts *p, fab_arena *a, fab
 
     if (!model) return false;
     if (strcmp(model, "gpt2"))
-        return fab_fail(err, FAB_EUNSUPPORTED, "key " KEY("model") ": '%.40s'; only gpt2, byte-level BPE, is read", model);
+        return fab_fail(err, FAB_EUNSUPPORTED,
+                        "key " KEY("model") ": '%.40s'; only gpt2, byte-level BPE, is read", model);
     p->tokens = fab_weights_strs(w, KEY("tokens"), &p->n_tokens, err);
     p->merges = fab_weights_strs(w, KEY("merges"), &p->n_merges, err);
     p->pre = fab_weights_str(w, KEY("pre"), err);
@@ -20,7 +21,8 @@ static bool read_parts(const fab_weights *w, fab_bpe_parts *p, fab_arena *a, fab
     if (!fab_weights_has(w, KEY("token_type"))) return true;
     p->types = fab_weights_i32s(w, KEY("token_type"), a, &n_types, err);
     if (p->types && n_types != p->n_tokens)
-        return fab_fail(err, FAB_EFORMAT, "%lld tokens but %lld token types", (long long)p->n_tokens, (long long)n_types);
+        return fab_fail(err, FAB_EFORMAT, "%lld tokens but %lld token types",
+                        (long long)p->n_tokens, (long long)n_types);
     return p->types != NULL;
 }
 
