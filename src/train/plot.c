@@ -222,7 +222,7 @@ static void draw_legend(const plot *p, const fab_series *series, int n)
     for (int s = 0; s < n; s++) {
         char label[96];
         snprintf(label, sizeof label, "%s%s", series[s].label,
-                 series[s].right ? " (right axis)" : "");
+                 series[s].right ? " (right)" : "");
         colour(p, s, 1);
         cairo_rectangle(p->cr, x, TOP - 24, 18, 4);
         cairo_fill(p->cr);
@@ -296,6 +296,10 @@ static bool add(fab_series *all, int *n, fab_arena *a, const char *path, fab_ser
     if (!fab_metrics_read(path, s.label, a, &x, &y, &s.n, err)) return false;
     s.x = x;
     s.y = y;
+    if (s.smooth > 0) { /* over a fiftieth of the points */
+        double over = (double)s.n / 50;
+        s.smooth = over > 1 ? fmin(s.smooth, 1 - 1 / over) : 0;
+    }
     if (s.n > 1) all[(*n)++] = s;
     return true;
 }
@@ -308,7 +312,7 @@ static bool plot_run(const char *dir, const char *title, const char *const *righ
     const char *from = fab_path_join(a, dir, "metrics.jsonl", err),
                *to = fab_path_join(a, dir, "curves.png", err);
     if (!from || !to) return false;
-    bool ok = add(all, &n, a, from, (fab_series){ .label = "train/loss", .smooth = 0.95 }, err) &&
+    bool ok = add(all, &n, a, from, (fab_series){ .label = "train/loss", .smooth = 0.98 }, err) &&
               add(all, &n, a, from, (fab_series){ .label = "val/loss", .marks = true }, err);
     for (int i = 0; ok && right && right[i] && i < MAX_RIGHT; i++)
         ok = add(all, &n, a, from, (fab_series){ .label = right[i], .marks = true, .right = true },
