@@ -20,15 +20,15 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
 {
     int64_t n = fab_count(y), d = fab_count(y->in[1]);
     float *da = fab_grad_of(y, 0), *db = fab_grad_of(y, 1);
-    if (da) c->k->axpy(c->pool, 1.0f, y->grad, da, n);
-    if (db && n == d) c->k->axpy(c->pool, 1.0f, y->grad, db, n);
+    if (da && da != y->grad) c->k->axpy(c->pool, 1.0f, y->grad, da, n);
+    if (db && db != y->grad && n == d) c->k->axpy(c->pool, 1.0f, y->grad, db, n);
     if (db && n != d) c->k->sum_rows(c->pool, y->grad, db, n / d, d);
     return true;
 }
 
 /* clang-format off */
 const fab_op fab_op_add = {
-    .name = "add", .n_in = 2, .shape = shape,
+    .name = "add", .n_in = 2, .passes = 3, .shape = shape,
     .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,7}}, {{3,7}} } },

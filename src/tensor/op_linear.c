@@ -86,9 +86,10 @@ static bool backward_x(fab_ctx *c, const fab_tensor *y, float *dx)
                                       .b_col = 1,
                                       .c = dx,
                                       .c_row = I,
-                                      .add = true,
+                                      .add = !y->in[0]->blank_grad,
                                       .bf16 = c->bf16 },
                          &c->err);
+    y->in[0]->blank_grad = false;
     fab_arena_release(c->arena, mark);
     return ok;
 }
@@ -120,7 +121,7 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
 
 /* clang-format off */
 const fab_op fab_op_linear = {
-    .name = "linear", .n_in = 3, .optional_from = 2, .shape = shape,
+    .name = "linear", .n_in = 3, .optional_from = 2, .sets = 1, .shape = shape,
     .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{4,8}}, {{5,8}}, {{5}} } },

@@ -30,13 +30,13 @@ static bool forward(fab_ctx *c, fab_tensor *y)
 static bool backward(fab_ctx *c, const fab_tensor *y)
 {
     float *dx = fab_grad_of(y, 0);
-    if (dx) c->k->axpy(c->pool, 1.0f, y->grad, dx, fab_count(y));
+    if (dx && dx != y->grad) c->k->axpy(c->pool, 1.0f, y->grad, dx, fab_count(y));
     return true;
 }
 
 /* clang-format off */
 const fab_op fab_op_reshape = {
-    .name = "reshape", .n_in = 1, .attr_size = sizeof(opts), .shape = shape,
+    .name = "reshape", .n_in = 1, .passes = 1, .attr_size = sizeof(opts), .shape = shape,
     .forward = forward, .backward = backward,
     .samples = (const fab_sample[]){
         { .in = { {{3,4}} }, .attr = &(const opts){ { 2, 3, 2 } } },

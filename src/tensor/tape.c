@@ -8,15 +8,38 @@
 
 void fab_want_grad(fab_tensor *t)
 {
-    if (t) t->needs_grad = true;
+    if (t) t->needs_grad = t->keeps_grad = true;
 }
 
+static bool wants(const fab_tensor *x) { return x && x->needs_grad && !x->grad; }
+
+static int uses(const fab_tensor *y, const fab_tensor *x)
+{
+    int n = 0;
+    for (int i = 0; i < y->n_in; i++) n += y->in[i] == x;
+    return n;
+}
+
+/* Lets one input whose gradient is y's own take over the memory: nobody reads y's any more. */
+static void hand_on(const fab_tensor *y)
+{
+    for (int i = 0; i < y->n_in; i++) {
+        if (!(y->op->passes >> i & 1) || !wants(y->in[i])) continue;
+        if (fab_count(y->in[i]) != fab_count(y)) continue;
+        if (uses(y, y->in[i]) > 1) continue; /* add(x, x) */
+        y->in[i]->grad = y->grad;
+        return;
+    }
+}
+
+/* Memory for the gradients that the inputs of y still lack, cleared unless backward sets them. */
 static bool make_grads(fab_ctx *c, const fab_tensor *y)
 {
     for (int i = 0; i < y->n_in; i++) {
         fab_tensor *x = y->in[i];
-        if (!x || !x->needs_grad || x->grad) continue;
-        x->grad = fab_zero_f32(c, fab_count(x));
+        if (!wants(x)) continue;
+        x->blank_grad = y->op->sets >> i & 1;
+        x->grad = x->blank_grad ? fab_take_f32(c, fab_count(x)) : fab_zero_f32(c, fab_count(x));
         if (!x->grad) return false;
     }
     return true;
@@ -46,6 +69,7 @@ bool fab_backward_from(fab_ctx *c, fab_tensor *y)
     for (; i >= 0; i--) {
         const fab_tensor *t = c->tape[i];
         if (!t->grad) continue;
+        if (t != y && !t->keeps_grad) hand_on(t);
         if (!make_grads(c, t)) return false;
         bool ok = t->op->backward(c, t);
         if (!ok || c->err.code)

@@ -33,6 +33,8 @@ struct fab_tensor {
     void *data;
     float *grad;      /* f32, same shape; NULL until somebody needs it */
     bool needs_grad;  /* a parameter in training, or computed from one */
+    bool keeps_grad;  /* somebody outside reads grad: an input may not take it over */
+    bool blank_grad;  /* grad holds nothing yet: the backward that comes first sets it */
     const char *name; /* parameters: the checkpoint name; else NULL */
     /* how it was made; NULL op for leaves */
     const fab_op *op;
@@ -88,6 +90,10 @@ struct fab_op {
     bool (*forward)(fab_ctx *c, fab_tensor *y); /* y->data is allocated, not cleared */
     /* adds into y->in[i]->grad where that is not NULL */
     bool (*backward)(fab_ctx *c, const fab_tensor *y);
+    /* Bit i: the gradient of input i is y's own, so it may take over y->grad instead of adding it
+     * (backward then finds them equal and does nothing for that input). */
+    unsigned passes;
+    unsigned sets;             /* bit i: backward looks at in[i]->blank_grad, and sets or adds */
     const fab_sample *samples; /* ends with a sample without inputs */
 };
 
