@@ -263,6 +263,7 @@ bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *c, const float *x, 
         weight_forward(c, w + g * out * k, wt);
         FAB_NAME(fab_core_strided)(&m, &s.s);
         m.user = &s;
+        m.a = NULL;
         m.pack_a = pack_a_pixels;
         m.a_by_k = false;
         ok = FAB_NAME(fab_core_run)(p, &m, err);
@@ -294,6 +295,7 @@ static bool dx_phase(fab_pool *p, const fab_conv *c, int64_t g, int64_t py, int6
     core m = { .m = c->batch * s.rows_h * s.rows_w, .n = in, .k = n * out, .c_at = row_at, .add = true, .bf16 = bf16 };
     FAB_NAME(fab_core_strided)(&m, &s.s);
     m.user = &s;
+    m.a = NULL;
     m.pack_a = pack_a_pixels;
     m.a_by_k = false;
     return m.m <= 0 || m.k <= 0 || FAB_NAME(fab_core_run)(p, &m, err);
@@ -312,6 +314,7 @@ static bool dw_group(fab_pool *p, const fab_conv *c, int64_t g, const float *x, 
     core m = { .m = out, .n = taps * in, .k = c->batch * c->oh * c->ow, .c = dt, .c_row = taps * in, .bf16 = bf16 };
     FAB_NAME(fab_core_strided)(&m, &s.s);
     m.user = &s;
+    m.b = NULL;
     m.pack_b = pack_b_pixels;
     if (!FAB_NAME(fab_core_run)(p, &m, err)) return false;
     for (int64_t o = 0; o < out; o++)

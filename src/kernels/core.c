@@ -5,7 +5,7 @@
  */
 #include "kernels/core.h"
 
-enum { WHOLE_TILES = 8, MAX_CUTS = 16, FEWEST = 16 };
+enum { WHOLE_TILES = 8, TILE_FLOPS = 2000000, FEWEST = 16 };
 
 /* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc, first are constants. */
 INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b, float *const *c, bool load,
@@ -176,20 +176,22 @@ static void plan_cut(plan *p)
     const core *g = p->g;
     double flops = 2.0 * (double)g->m * (double)g->n * (double)g->k;
     int64_t twice = rounded(g) ? 2 : 1; /* rounded operands take half the room */
-    p->wide = NR * twice;
-    int64_t max_cols = ceil_div(g->n, p->wide), max_rows = ceil_div(g->m, MR);
+    int64_t want = (int64_t)(flops / TILE_FLOPS);
 
+    p->wide = NR * twice;
     p->cuts = 1;
     p->row_parts = ceil_div(g->m, MB * twice);
     p->col_parts = ceil_div(g->n, NB * twice);
-    while (p->row_parts * p->col_parts < WHOLE_TILES && flops / (double)(p->row_parts * p->col_parts) > 2e6) {
+    want = want > WHOLE_TILES ? WHOLE_TILES : want;
+    while (p->row_parts * p->col_parts * p->cuts < want) { /* halve the longest side; a cut of K costs sums of C */
         double tall = (double)g->m / (double)p->row_parts, wide = (double)g->n / (double)p->col_parts;
-        if (p->row_parts < max_rows / 2 && (tall >= wide || p->col_parts >= max_cols)) p->row_parts++;
-        else if (p->col_parts < max_cols) p->col_parts++;
+        double deep = (double)g->k / (double)p->cuts / 2;
+        if (deep > tall && deep > wide && deep > KC) p->cuts *= 2;
+        else if (tall >= wide && tall > 2 * MR) p->row_parts *= 2;
+        else if (wide > 2.0 * (double)p->wide) p->col_parts *= 2;
+        else if (deep > KC) p->cuts *= 2;
         else break;
     }
-    int64_t tiles = p->row_parts * p->col_parts;
-    if (tiles < 4 && g->k >= 16 * KC) p->cuts = min64(min64(ceil_div(WHOLE_TILES, tiles), g->k / (4 * KC)), MAX_CUTS);
 }
 
 /* Columns are cut at panel edges, K at multiples of KC: in units. */
@@ -354,6 +356,8 @@ static void pack_b_cols(const core *g, int64_t j0, int nr, int64_t k0, int kc, f
 void FAB_NAME(fab_core_strided)(core *g, const strided *s)
 {
     g->user = s;
+    g->a = s->a, g->a_row = s->a_row, g->a_col = s->a_col;
+    g->b = s->b, g->b_row = s->b_row, g->b_col = s->b_col;
     g->a_by_k = s->a_col != 1;
     g->pack_a = s->a_col == 1 ? pack_a_rows : s->a_row == 1 ? pack_a_whole : pack_a_cols;
     g->pack_b = s->b_col == 1 ? pack_b_rows : s->b_row == 1 ? pack_b_cols : pack_b_any;

@@ -16,7 +16,7 @@
 
 #include "kernels/isa.h"
 
-enum { KC = 256, NB = 512, KSTRIDE = KC + 16, MB = 18 * 14 };
+enum { KC = 384, NB = 512, KSTRIDE = KC + 16, MB = 18 * 14 };
 
 typedef struct core core;
 struct core {
@@ -28,6 +28,9 @@ struct core {
     /* rows k0..k0+kc of B, columns j..j+nr (nr <= NR), dst[k * NR + j], zero beyond nr */
     void (*pack_b)(const core *g, int64_t j, int nr, int64_t k0, int kc, float *dst);
     const float *panels; /* f32 [N/NR][K][NR], used in place of pack_b when not NULL */
+    /* what pack_a and pack_b would copy, when that is plain memory; else NULL */
+    const float *a, *b;
+    int64_t a_row, a_col, b_row, b_col;
     float *c;
     int64_t c_row;
     float *(*c_at)(const core *g, int64_t i); /* row i of C; NULL: c + i * c_row */
@@ -55,6 +58,6 @@ typedef struct {
     const float *a, *b;
     int64_t a_row, a_col, b_row, b_col;
 } strided;
-void FAB_NAME(fab_core_strided)(core *g, const strided *s); /* sets user, pack_a, a_by_k, pack_b */
+void FAB_NAME(fab_core_strided)(core *g, const strided *s); /* sets user, a, pack_a, a_by_k, b, pack_b */
 
 #endif

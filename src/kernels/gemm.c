@@ -246,6 +246,7 @@ static void gemm_core(core *c, source *s, const fab_gemm *g)
     *c = (core){ .m = g->m, .n = g->n, .k = g->k, .c = g->c, .c_row = g->c_row, .bias = g->bias, .add = g->add, .bf16 = g->bf16 };
     *s = (source){ .s = { g->a, g->b, g->a_row, g->a_col, g->b_row, g->b_col }, .g = g };
     FAB_NAME(fab_core_strided)(c, &s->s);
+    if (g->packed || g->b_dtype != FAB_F32) c->b = NULL;
     if (g->packed && g->packed->bf16) c->pack_b = b_from_packed;
     else if (g->packed) c->panels = g->packed->data;
     else if (g->b_dtype != FAB_F32) c->pack_b = g->b_row == 1 ? b_from_rows : b_from_any;
