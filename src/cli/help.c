@@ -157,7 +157,7 @@ static void man_row(FILE *out, const fab_opt *o)
         fprintf(out, o->type == FAB_FLAG ? "\n" : " Ar %s\n", meta(o));
     }
     print_roff(out, o->help);
-    if (o->def && o->def[0]) fprintf(out, "Default: %s\n", o->def);
+    if (o->def && o->def[0]) fprintf(out, "(default: %s)\n", o->def);
 }
 
 static void man_rows(FILE *out, const fab_opt *rows)
@@ -220,6 +220,15 @@ static void bash_verb(FILE *out, const fab_verb *v)
     fputs("    esac ;;\n", out);
 }
 
+/* Of "eval vqa" and "eval classify" only the first offers the word "eval". */
+static bool first_of_its_word(const fab_verb *const *v)
+{
+    size_t n = strcspn((*v)->name, " ");
+    for (const fab_verb *const *w = fab_verbs; w < v; w++)
+        if (strcspn((*w)->name, " ") == n && strncmp((*w)->name, (*v)->name, n) == 0) return false;
+    return true;
+}
+
 void fab_help_bash(FILE *out)
 {
     fputs("# bash completion of fabrica: source <(fabrica completion bash)\n_fabrica() {\n"
@@ -228,7 +237,7 @@ void fab_help_bash(FILE *out)
           "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    COMPREPLY=($(compgen -W '",
           out);
     for (const fab_verb *const *v = fab_verbs; *v; v++)
-        fprintf(out, "%.*s ", (int)strcspn((*v)->name, " "), (*v)->name);
+        if (first_of_its_word(v)) fprintf(out, "%.*s ", (int)strcspn((*v)->name, " "), (*v)->name);
     fputs("' -- \"$cur\")); return\n  fi\n  case $verb in\n", out);
     for (const fab_verb *const *v = fab_verbs; *v; v++) { /* the second words, under their first word */
         const char *space = strchr((*v)->name, ' ');

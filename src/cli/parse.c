@@ -85,6 +85,7 @@ const fab_verb *fab_verb_find(char *const *words, int n, int *used)
 bool fab_verb_unknown(char *const *words, int n, fab_err *err)
 {
     char both[128], kin[160] = "";
+    if (n > 1 && words[1][0] == '-') n = 1; /* "eval --help": the second word is still to come */
     snprintf(both, sizeof both, "%s %s", words[0], n > 1 ? words[1] : "");
     const char *best = NULL;
     int best_rank = LONGEST;

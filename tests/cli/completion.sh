@@ -6,4 +6,6 @@ complete_line() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _fabr
 complete_line fabrica doct
 complete_line fabrica doctor --j
 complete_line fabrica help --m
+complete_line fabrica ev
+complete_line fabrica eval v
 '
