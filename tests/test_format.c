@@ -393,6 +393,22 @@ TEST(bad_safetensors) { case_folder("tests/cases/safetensors", load); }
 
 TEST(bad_gguf) { case_folder("tests/cases/gguf", load); }
 
+TEST(names_cannot_move_the_terminal)
+{
+    fab_err err = FAB_ERR_INIT;
+    const char *path = scratch(".gguf"), *name = "\033[2Jx\r";
+    fab_gguf *g = fab_gguf_new(NULL);
+    fab_weights *w = NULL;
+
+    fab_gguf_u32(g, name, 1);
+    CHECK(fab_gguf_write(g, path, NULL) && (w = fab_weights_open(path, NULL)));
+    CHECK(!fab_weights_str(w, name, &err));
+    CHECK_STR(err.text, "key ?[2Jx?: u32, wanted a string");
+    fab_weights_close(w);
+    fab_gguf_free(g);
+    remove(path);
+}
+
 static bool read_lines(const char *path, fab_err *err)
 {
     fab_jsonl j;

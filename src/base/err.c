@@ -1,4 +1,5 @@
-/* err: see err.h. The text is cut at a whole UTF-8 character when it does not fit. */
+/* err: see err.h. The text is cut at a whole UTF-8 character when it does not fit, and holds no
+ * control characters. */
 #include "base/err.h"
 
 #include <stdarg.h>
@@ -18,6 +19,13 @@ static void trim_cut_character(char *text, size_t size)
     if (n - (at - 1) < want) text[at - 1] = 0;
 }
 
+/* Words from a hostile file are quoted in messages: a control character would move the terminal. */
+static void blank_controls(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+}
+
 bool fab_fail(fab_err *err, fab_code code, const char *fmt, ...)
 {
     if (!err || err->code != FAB_OK) return false;
@@ -27,6 +35,7 @@ bool fab_fail(fab_err *err, fab_code code, const char *fmt, ...)
     vsnprintf(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
     trim_cut_character(err->text, sizeof err->text);
+    blank_controls(err->text);
     return false;
 }
 
@@ -42,6 +51,7 @@ bool fab_while(fab_err *err, const char *fmt, ...)
     if (n >= 0 && (size_t)n < sizeof err->text)
         snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", old);
     trim_cut_character(err->text, sizeof err->text);
+    blank_controls(err->text);
     return false;
 }
 
