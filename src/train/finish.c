@@ -105,7 +105,7 @@ static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused
         if (s->of_picture[i].n_real || s->of_picture[i].n_made) continue;
         if (!gate_features(s, e, i, dim, held + n_held++ * width, err)) return false;
     }
-    const fab_gate_opts o = { .seed = 1 };
+    const fab_gate_opts o = { .seed = 1, .engine = e };
     if (!fab_gate_fit(g, fit, domain, n_fit, width, &o, s->arena, err)) return false;
     g->limit = fab_gate_limit_for(g, held, n_held, gate_rate, s->arena, err);
     *refused = fab_gate_refused(g, held, n_held);
@@ -137,7 +137,7 @@ static fab_blind *train_blind(const fab_session *s, fab_err *err)
 static json_t *measure(fab_session *s, json_t *summary, fab_err *err)
 {
     fab_exam seen, blank;
-    if (!fab_session_exam(s, 0, false, &seen, err) || !fab_session_exam(s, 0, true, &blank, err)) return NULL;
+    if (!fab_session_exam(s, 400, false, &seen, err) || !fab_session_exam(s, 400, true, &blank, err)) return NULL;
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name", s->name, "intended_use",
                      "Research use only. Not for diagnostic use.", "training_data",
                      "SLAKE (CC BY 4.0), VQA-RAD (CC0), ISIC 2017 (CC0), Kermany chest X-ray (CC BY 4.0), BCCD (MIT), MedQuAD "
@@ -150,7 +150,7 @@ bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
     fab_mini_save_opts o;
     char *path = model_path(s, ".gguf", err), *card_path = model_path(s, ".card.json", err);
     if (!path || !card_path || !save_options(s, &o, err)) return false;
-    fab_log(FAB_LOG_INFO, "measuring on all validation records, then with a blank picture");
+    fab_log(FAB_LOG_INFO, "measuring on the validation records, then with a blank picture");
     json_t *card = measure(s, summary, err);
     fab_blind *blind = card ? train_blind(s, err) : NULL;
     char *packed = blind ? fab_blind_pack(blind, s->arena, err) : NULL;
