@@ -437,7 +437,7 @@ TEST(a_report_is_whole_and_every_sentence_has_its_evidence)
         json_decref(record);
         const char *html = slurp(in_folder("out/report.html")), *text = slurp(in_folder("out/report.txt"));
         CHECK(!strstr(html, "<script") && !strstr(html, "http:") && !strstr(html, "<b>\"two\""));
-        CHECK_SAYS(html, "咳嗽 &lt；b&gt；&quot；two&quot； &amp； weeks&lt；/b&gt；");
+        CHECK_SAYS(html, "咳嗽 &lt;b&gt;&quot;two&quot; &amp; weeks&lt;/b&gt;");
         CHECK_SAYS(html, FAB_MARK_ZH);
         CHECK_SAYS(text, FAB_MARK_EN);
         CHECK_SAYS(text, "not used by the model");

@@ -1,5 +1,6 @@
 /* fabrica embed: an image or a text as a vector of length one, in the space that both share. */
 #include <math.h>
+#include <string.h>
 #include "cli/picture.h"
 
 typedef struct {
@@ -34,8 +35,8 @@ static bool print(fab_run *r, const opts *o, const fab_engine *e, const float *v
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    bool image = *o->image != 0;
-    if (image == (o->text != NULL)) return fab_fail(err, FAB_EUSAGE, "give either an image or --text");
+    bool image = !o->text;
+    if (o->text && strcmp(o->image, "-") != 0) return fab_fail(err, FAB_EUSAGE, "give either an image or --text");
     fab_engine *e = fab_engine_open(o->model, r->pool, err);
     if (!e) return false;
     int E = fab_engine_model(e)->model->cfg.embed;
@@ -52,7 +53,7 @@ const fab_verb fab_verb_embed = {
     .about = "Image and text embeddings live in one space: their dot product is the cosine.",
     .example = "fabrica embed --text \"chest X-ray with pneumonia\" --json", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
-        { "IMAGE", FAB_FILE_IN, offsetof(opts, image), "", "a DICOM, PNG or JPEG file; - is stdin" },
+        { "IMAGE", FAB_FILE_IN, offsetof(opts, image), "-", "a DICOM, PNG or JPEG file; - is stdin" },
         { "text", FAB_STR, offsetof(opts, text), NULL, "a text instead of an image" },
         FAB_OPT_MODEL(opts),
         { 0 } },

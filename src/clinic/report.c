@@ -70,6 +70,8 @@ static const char *plane_of(const fab_image *im)
     return NULL;
 }
 
+bool fab_report_windowed(const fab_image *im) { return !strcmp(im->format, "dicom") && im->shown.width > 0; }
+
 void fab_report_facts(fab_report *r)
 {
     r->header_modality = modality_of(r->image->modality);

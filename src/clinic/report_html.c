@@ -132,7 +132,7 @@ static void put_facts(const fab_report *r, fab_words *w)
         snprintf(s, sizeof s, "%.3g mm", im->thickness_mm);
         put_row(r, w, "Slice thickness", "层厚", s);
     }
-    if (im->shown.width > 0) {
+    if (fab_report_windowed(im)) {
         snprintf(s, sizeof s, "%.0f / %.0f", im->shown.center, im->shown.width);
         put_row(r, w, "Window centre / width", "窗位 / 窗宽", s);
     }

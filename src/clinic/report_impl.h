@@ -18,6 +18,7 @@ void fab_words_clear(fab_words *w);
 bool fab_report_ask(fab_report *r, fab_engine *e, const fab_look *look, fab_err *err);     /* fills findings */
 bool fab_report_explain(fab_report *r, fab_engine *e, const fab_look *look, fab_err *err); /* their heat maps */
 bool fab_report_word(fab_report *r, fab_err *err);                                         /* fills sentences */
+bool fab_report_windowed(const fab_image *im);                                              /* a VOI window worth telling */
 void fab_report_facts(fab_report *r);                                                      /* header_* */
 void fab_report_step(const fab_report *r, int done, int total, const char *what);
 

@@ -38,7 +38,7 @@ static json_t *image_facts(const fab_report *r)
                                                       number(im->width * im->spacing_mm[1])));
     }
     if (im->thickness_mm > 0) json_object_set_new(o, "thickness_mm", number(im->thickness_mm));
-    if (im->shown.width > 0)
+    if (fab_report_windowed(im))
         json_object_set_new(o, "window", json_pack("{s:o,s:o,s:s}", "center", number(im->shown.center), "width",
                                                    number(im->shown.width), "name", im->shown.name));
     json_object_set_new(o, "lossy", json_boolean(im->lossy));

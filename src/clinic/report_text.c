@@ -24,7 +24,7 @@ static void put_facts(const fab_report *r, fab_words *w, int lang)
     if (im->spacing_mm[0] > 0 && im->spacing_mm[1] > 0)
         fab_words_printf(w, zh ? "，像素间距 %.3g x %.3g mm，视野 %.0f x %.0f mm" : ", spacing %.3g x %.3g mm, field %.0f x %.0f mm",
                          im->spacing_mm[1], im->spacing_mm[0], im->width * im->spacing_mm[1], im->height * im->spacing_mm[0]);
-    if (im->shown.width > 0)
+    if (fab_report_windowed(im))
         fab_words_printf(w, zh ? "，窗位 %.0f，窗宽 %.0f" : ", window %.0f / %.0f", im->shown.center, im->shown.width);
     fab_words_put(w, "\n");
     if (r->opts.history) fab_words_printf(w, zh ? "病史：%s（模型未使用）\n" : "History: %s (not used by the model)\n", r->opts.history);

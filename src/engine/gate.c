@@ -204,18 +204,33 @@ static double part(const float *x, const float *m, const float *iv, int n)
     return n > 0 ? d / n : 0;
 }
 
+/* Part 3: odds of being a dead-leaves picture over those of the training pictures' edge. */
+static double strangeness(const fab_gate *g, const float *x)
+{
+    const float *w = g->mean + (int64_t)(g->n - 3) * g->dim, *w2 = g->ivar + (int64_t)(g->n - 3) * g->dim;
+    const float *m = w + g->dim, *inv = w2 + g->dim, *last = m + g->dim;
+    double s = (double)last[0] - (double)last[1];
+    for (int i = 0; i < g->dim; i++) {
+        double z = (double)(x[i] - m[i]) * (double)inv[i];
+        z = z > FAB_GATE_CLIP ? FAB_GATE_CLIP : z < -FAB_GATE_CLIP ? -FAB_GATE_CLIP : z;
+        s += (double)w[i] * z + (double)w2[i] * z * z;
+    }
+    return exp(s > 50 ? 50 : s);
+}
+
 float fab_gate_distance(const fab_gate *g, const float *x, int *cluster)
 {
     double best = INFINITY;
-    int K = FAB_GATE_PIXEL_DIMS, D = g->dim - K;
-    for (int c = 0; c < g->n; c++) {
+    int K = FAB_GATE_PIXEL_DIMS, D = g->dim - K, nearest = -1;
+    bool strange = g->n > 3 && g->ivar[(int64_t)(g->n - 1) * g->dim] < 0;
+    for (int c = 0; c < g->n - (strange ? 3 : 0); c++) {
         const float *m = g->mean + (int64_t)c * g->dim, *iv = g->ivar + (int64_t)c * g->dim;
         double d = D > 0 ? 0.5 * (part(x, m, iv, D) + part(x + D, m + D, iv + D, K)) : part(x, m, iv, K);
-        if (d >= best) continue;
-        best = d;
-        if (cluster) *cluster = c;
+        if (d < best) best = d, nearest = c;
     }
-    return (float)best;
+    double odds = strange ? strangeness(g, x) : 0;
+    if (cluster) *cluster = odds > best ? -1 : nearest;
+    return (float)(odds > best ? odds : best);
 }
 
 double fab_gate_refused(const fab_gate *g, const float *features, int64_t n)

@@ -7,7 +7,11 @@
  *
  *        d(x, c) = 1/2 ( 1/D sum_j (x_j - m_cj)^2 / v_cj  +  1/K sum_k (x_k - m_ck)^2 / v_ck )
  *
- *      (a diagonal Mahalanobis distance, Lee et al. 2018 without the full covariance); above the limit: refused.
+ *      (a diagonal Mahalanobis distance, Lee et al. 2018 without the full covariance)
+ *   3. a logistic regression on z and z^2 of the same features, z = (x - mean) / deviation, of the training pictures
+ *      against dead-leaves pictures (leaves.h): a photograph of a cat has the colours of skin, not its texture. Its
+ *      odds, divided by those that the training pictures reach, count as a distance too; the larger one is compared
+ *      with the limit.
  *
  * The limit is set by cross-validation for a stated rate of false refusals; measure it on pictures held out altogether.
  */
@@ -16,7 +20,7 @@
 
 #include "engine/engine.h"
 
-enum { FAB_GATE_PIXEL_DIMS = 64 };
+enum { FAB_GATE_PIXEL_DIMS = 64, FAB_GATE_CLIP = 6 }; /* |z| of part 3 is cut off there */
 
 typedef enum {
     FAB_GATE_KNOWN,
@@ -54,8 +58,10 @@ fab_gate_reason fab_gate_pixels(const uint8_t *rgb, int width, int height);
 /* The feature vector: mean [dim] and the SxS picture -> out [dim + FAB_GATE_PIXEL_DIMS]. */
 void fab_gate_features(const float *mean, int dim, const uint8_t *rgb, int side, float *out);
 
+/* Rows of a fitted gate: clusters, and when the last row's ivar begins with a negative number three rows of part 3:
+ *   n-3: weights of z in mean, of z^2 in ivar     n-2: mean and 1 / deviation for z     n-1: mean begins with bias, log odds */
 typedef struct {
-    int n, dim;               /* clusters; dim = D + FAB_GATE_PIXEL_DIMS */
+    int n, dim;               /* dim = D + FAB_GATE_PIXEL_DIMS */
     const float *mean, *ivar; /* [n,dim] */
     float limit;              /* 1 after a fit */
 } fab_gate;
@@ -64,6 +70,7 @@ typedef struct {
     int clusters; /* at most so many per domain, 0: 8; a cluster is made for every 12 pictures at most */
     double rate;  /* share of each domain's own pictures that may be refused, 0: 0.01 */
     uint64_t seed;
+    fab_engine *engine; /* to look at dead leaves with; NULL: no part 3 */
 } fab_gate_opts;
 
 /* k-means in each domain (domain[i] >= 0 of picture i), then means and variances, the latter pulled towards the
@@ -72,6 +79,7 @@ typedef struct {
  * clusters. Everything in the arena. */
 bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domain, int64_t n, int dim,
                   const fab_gate_opts *o, fab_arena *a, fab_err *err);
+/* x as fab_gate_features makes it; cluster (may be NULL): the nearest, or -1 when part 3 decided. */
 float fab_gate_distance(const fab_gate *g, const float *x, int *cluster);
 /* The limit that refuses a share `rate` of pictures held out from the fit; 0 with err set when memory is out. */
 float fab_gate_limit_for(const fab_gate *g, const float *features, int64_t n, double rate, fab_arena *a, fab_err *err);

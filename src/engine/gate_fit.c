@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "engine/gate_strange.h"
 
 enum { LLOYD_STEPS = 20, LEAST_MEMBERS = 12, DEFAULT_CLUSTERS = 8, PRIOR = 8, FOLDS = 5 };
 static const double DEFAULT_RATE = 0.01;
@@ -163,7 +164,7 @@ static bool fit_domain(domain *d, const double *all_var, int want, uint64_t seed
 
 static bool room(fab_gate *g, int clusters, fab_arena *a, fab_err *err)
 {
-    size_t size = (size_t)clusters * (size_t)g->dim * sizeof(float);
+    size_t size = (size_t)(clusters + FAB_GATE_STRANGE_ROWS) * (size_t)g->dim * sizeof(float);
     g->mean = fab_arena_take(a, size, err);
     g->ivar = fab_arena_take(a, size, err);
     return g->mean && g->ivar;
@@ -251,7 +252,8 @@ bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domains, in
     for (int64_t i = 0; i < n; i++) n_domains = domains[i] >= n_domains ? domains[i] + 1 : n_domains;
     fab_arena *scratch = fab_arena_new(0, err);
     bool ok = scratch && room(g, n_domains * o.clusters, a, err) &&
-              fit_all(g, features, domains, n, n_domains, &o, scratch, err);
+              fit_all(g, features, domains, n, n_domains, &o, scratch, err) &&
+              (!o.engine || fab_gate_fit_strange(g, features, n, &o, scratch, err));
     fab_arena_free(scratch);
     return ok;
 }
