@@ -1,4 +1,4 @@
-/* kernels: every table that runs here (and amx-emu, the AMX loops over an emulated tile unit) against formulas written
+/* kernels: every table that runs here (and amx_emu, the AMX loops over an emulated tile unit) against formulas written
  * out in f64, and against themselves with 1, 2 and 3 threads.
  *
  * Tolerance, relative to the largest |reference| of the array (or 1e-3): f32 sums 2e-6 sqrt(length) + 2e-6;
@@ -51,7 +51,7 @@ static int tables(const fab_kernels **list)
 {
     int n = 0;
     for (const fab_kernels *const *k = fab_kernels_all(); *k; k++) list[n++] = *k;
-    const fab_kernels *emu = fab_kernels_named("amx-emu");
+    const fab_kernels *emu = fab_kernels_named("amx_emu");
     if (emu) list[n++] = emu;
     return n;
 }

@@ -327,7 +327,7 @@ bool FAB_NAME(fab_conv_backward)(fab_pool *p, const fab_conv *c, const float *x,
                                  float *dw, float *db, bool bf16, fab_err *err)
 {
     if (!check(c, err)) return false;
-    if (db) FAB_NAME(fab_sum_rows)(p, dy, db, c->batch * c->oh * c->ow, c->out);
+    if (db) FAB_BASE(fab_sum_rows)(p, dy, db, c->batch * c->oh * c->ow, c->out);
     if (!dx && !dw) return true;
     if (is_depthwise(c)) return depth_backward(p, c, x, w, dy, dx, dw, err);
 

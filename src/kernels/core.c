@@ -4,8 +4,9 @@
  * streams from L2 and the A panel stays in L1.
  */
 #include "kernels/core.h"
+#include "kernels/transpose.h"
 
-enum { WHOLE_TILES = 8, TILE_FLOPS = 2000000, FEWEST = 16 };
+enum { WHOLE_TILES = 8, TILE_FLOPS = 2000000, FEWEST = 16, PARTIALS = 1 << 24 };
 
 /* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc, first are constants. */
 INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b, float *const *c, bool load,
@@ -167,9 +168,29 @@ void FAB_NAME(fab_core_serial)(const core *g)
 /* How C and K are cut: a function of the shape alone. */
 typedef struct {
     const core *g;
-    int64_t row_parts, col_parts, cuts, wide; /* columns are cut at multiples of wide */
+    int64_t row_parts, col_parts, cuts, tall, wide; /* rows are cut at multiples of tall, columns of wide */
     float *partial; /* [cuts][m][n] when cuts > 1 */
 } plan;
+
+#if FAB_AMX
+/* Tile products are so fast that forming panels counts: a cut of columns rounds A again, a cut of rows reads the weight
+ * again, which is dear when the weight does not stay in L2. */
+static void plan_tiles(plan *p, int64_t want)
+{
+    const core *g = p->g;
+    bool rows_first = g->n * g->k * 2 <= 1 << 20;
+
+    p->tall = 32;
+    while (p->row_parts * p->col_parts * p->cuts < want) {
+        bool rows = g->m / p->row_parts >= 256, cols = g->n / p->col_parts >= 512, deep = g->k / p->cuts >= 8 * KC;
+        if (deep && g->k / p->cuts > 2 * (g->m + g->n)) p->cuts *= 2;
+        else if (rows && (rows_first || !cols)) p->row_parts *= 2;
+        else if (cols) p->col_parts *= 2;
+        else if (deep) p->cuts *= 2;
+        else break;
+    }
+}
+#endif
 
 static void plan_cut(plan *p)
 {
@@ -183,13 +204,21 @@ static void plan_cut(plan *p)
     p->row_parts = ceil_div(g->m, MB * twice);
     p->col_parts = ceil_div(g->n, NB * twice);
     want = want > WHOLE_TILES ? WHOLE_TILES : want;
+    p->tall = 1;
+#if FAB_AMX
+    if (rounded(g)) {
+        plan_tiles(p, want);
+        return;
+    }
+#endif
     while (p->row_parts * p->col_parts * p->cuts < want) { /* halve the longest side; a cut of K costs sums of C */
         double tall = (double)g->m / (double)p->row_parts, wide = (double)g->n / (double)p->col_parts;
         double deep = (double)g->k / (double)p->cuts / 2;
-        if (deep > tall && deep > wide && deep > KC) p->cuts *= 2;
+        bool room = g->m * g->n * p->cuts < PARTIALS;
+        if (deep > tall && deep > wide && deep > KC && room) p->cuts *= 2;
         else if (tall >= wide && tall > 2 * MR) p->row_parts *= 2;
         else if (wide > 2.0 * (double)p->wide) p->col_parts *= 2;
-        else if (deep > KC) p->cuts *= 2;
+        else if (deep > KC && room) p->cuts *= 2;
         else break;
     }
 }
@@ -215,7 +244,7 @@ static void one_tile(void *arg, int task, int worker)
         g.bias = NULL;
         g.add = false;
     }
-    any_tile(&g, part(g.m, p->row_parts, t / p->col_parts), cut_at(g.n, p->wide, p->col_parts, t % p->col_parts),
+    any_tile(&g, cut_at(g.m, p->tall, p->row_parts, t / p->col_parts), cut_at(g.n, p->wide, p->col_parts, t % p->col_parts),
              cut_at(g.k, KC, p->cuts, cut));
 }
 
@@ -261,36 +290,6 @@ bool FAB_NAME(fab_core_run)(fab_pool *pool, const core *g, fab_err *err)
 }
 
 /* ---- strided f32 operands ----------------------------------------------------------------------------------- */
-
-/* dst[y * FAB_VL + x] rows of a FAB_VL square, from src columns: log2(FAB_VL) perfect shuffles. */
-INLINE void transpose_block(const float *src, int64_t row, float *dst, int dst_row)
-{
-    vf t[FAB_VL], u[FAB_VL];
-
-#pragma GCC unroll 16
-    for (int i = 0; i < FAB_VL; i++) t[i] = vload(src + i * row);
-#pragma GCC unroll 4
-    for (int stage = 1; stage < FAB_VL; stage *= 2) {
-#pragma GCC unroll 8
-        for (int i = 0; i < FAB_VL / 2; i++) {
-            vf a = t[i], b = t[i + FAB_VL / 2];
-#if FAB_VL_IS == 16
-            u[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-            u[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-#elif FAB_VL_IS == 8
-            u[2 * i] = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-            u[2 * i + 1] = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-#else
-            u[2 * i] = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-            u[2 * i + 1] = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-#endif
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < FAB_VL; i++) t[i] = u[i];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < FAB_VL; i++) vstore(dst + i * dst_row, t[i]);
-}
 
 static void pack_a_rows(const core *g, int64_t i0, int mr, int64_t k0, int kc, float *dst) /* a_col == 1 */
 {

@@ -22,12 +22,13 @@ typedef struct core core;
 struct core {
     int64_t m, n, k;
     const void *user; /* for the functions below */
-    /* rows i..i+mr of A, columns k0..k0+kc. a_by_k: dst[k * MR + i], else dst[i * KSTRIDE + k] */
+    /* rows i..i+mr of A, columns k0..k0+kc. a_by_k: dst[k * MR + i] and mr <= MR, else dst[i * KSTRIDE + k] */
     void (*pack_a)(const core *g, int64_t i, int mr, int64_t k0, int kc, float *dst);
     bool a_by_k;
     /* rows k0..k0+kc of B, columns j..j+nr (nr <= NR), dst[k * NR + j], zero beyond nr */
     void (*pack_b)(const core *g, int64_t j, int nr, int64_t k0, int kc, float *dst);
     const float *panels; /* f32 [N/NR][K][NR], used in place of pack_b when not NULL */
+    const uint16_t *tiles; /* bf16 panels of panel.h's AMX layout, used when the product is rounded, or NULL */
     /* what pack_a and pack_b would copy, when that is plain memory; else NULL */
     const float *a, *b;
     int64_t a_row, a_col, b_row, b_col;
@@ -46,7 +47,7 @@ void FAB_NAME(fab_core_serial)(const core *g);
 
 /* Products with g->bf16 go to tiles of rounded operands where the instruction set has them (core_half.c, core_amx.c):
  * the tile rows x cols of C over ks of K, the first of ks being the first that touches C. */
-#if defined(__AVX512FP16__) || defined(FAB_AMX)
+#if defined(__AVX512FP16__) || FAB_AMX
 #define FAB_ROUNDED 1
 #else
 #define FAB_ROUNDED 0

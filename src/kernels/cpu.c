@@ -94,7 +94,7 @@ static void probe(int *n)
     found.all[(*n)++] = &fab_table_avx512;
     if (listed("avx512_fp16")) found.all[(*n)++] = &fab_table_avx512fp16;
 #if defined(FAB_HAVE_AMX)
-    if (listed("amx_tile amx_bf16") && !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA))
+    if (listed("amx_tile amx_bf16 avx512_bf16") && !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA))
         found.all[(*n)++] = &fab_table_amx;
 #endif
 }
@@ -136,7 +136,7 @@ const fab_kernels *fab_kernels_named(const char *name)
 
     while (*k && strcmp((*k)->name, name)) k++;
 #if defined(FAB_HAVE_AMX)
-    if (!*k && !strcmp(name, "amx-emu") && fab_kernels_named("avx512")) return &fab_table_amx_emu;
+    if (!*k && !strcmp(name, fab_table_amx_emu.name) && listed("avx512vl avx512_bf16")) return &fab_table_amx_emu;
 #endif
     return *k;
 }

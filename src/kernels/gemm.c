@@ -1,11 +1,12 @@
 /* gemm: matrix products for every dtype of the second operand, weights packed once, and the few-row case of decoding.
  *
- * Packed weight, for this file's instruction set:  [ceil(N/NR)][K][NR], columns beyond N zero, elements f32 or bf16.
+ * Packed weight, for this file's instruction set: panels of NR columns, those beyond N zero; f32 as [K][NR], bf16 as panel.h.
  * Up to FEW rows the product is bound by reading the weight: it goes over the panels (or the rows) of B once, with
  * independent partial sums over k. Otherwise B is widened to f32 as core.c packs it.
  */
 #include "kernels/convert.h"
 #include "kernels/core.h"
+#include "kernels/panel.h"
 #include "kernels/table.h"
 
 enum { FEW = 4, TASK_WEIGHTS = 1 << 17 };
@@ -15,14 +16,15 @@ typedef struct {
     const fab_gemm *g;
 } source;
 
-typedef uint16_t vh_mem __attribute__((vector_size(FAB_VL * 2), aligned(2), may_alias));
-typedef uint32_t vu __attribute__((vector_size(FAB_VL * 4)));
-
-/* FAB_VL elements from element `at` of a panel */
-INLINE vf panel_load(const bool half, const void *p, int64_t at)
+/* columns h * FAB_VL .. + FAB_VL of row k of a panel */
+INLINE vf panel_load(const bool half, const void *p, int64_t k, int h)
 {
-    if (!half) return vload((const float *)p + at);
-    return (vf)(__builtin_convertvector(*(const vh_mem *)((const uint16_t *)p + at), vu) << 16);
+    return half ? half_load(p, k, h) : vload((const float *)p + k * NR + h * FAB_VL);
+}
+
+static const void *panel_of(const fab_packed *p, int64_t t)
+{
+    return (const char *)p->data + t * (p->bf16 ? half_count(p->k) * 2 : p->k * NR * 4);
 }
 
 /* ---- packing ------------------------------------------------------------------------------------------------ */
@@ -55,11 +57,12 @@ static void pack_panel(void *arg, int task, int worker)
     (void)worker;
     for (int64_t k0 = 0; k0 < k; k0 += KC) {
         int kc = (int)min64(KC, k - k0);
-        int64_t at = from * k + k0 * NR, count = (int64_t)kc * NR;
+        float *to = (float *)(uintptr_t)panel_of(j->out, task);
         weight_panel(j->w, j->type, k, from, nr, k0, kc, block);
-        if (!j->out->bf16) memcpy((float *)j->out->data + at, block, (size_t)count * sizeof(float));
+        if (!j->out->bf16) memcpy(to + k0 * NR, block, (size_t)kc * NR * sizeof(float));
         else
-            for (int64_t i = 0; i < count; i++) ((uint16_t *)j->out->data)[at + i] = fab_f32_bf16(block[i]);
+            for (int t = 0; t < kc; t++)
+                for (int c = 0; c < NR; c++) ((uint16_t *)to)[half_at(k0 + t, c)] = fab_f32_bf16(block[t * NR + c]);
     }
 }
 
@@ -68,7 +71,7 @@ bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dt
 {
     bool half = bf16 || type == FAB_BF16; /* bf16 weights lose nothing */
     pack_job job = { out, w, type };
-    size_t bytes = (size_t)(ceil_div(n, NR) * NR * k) * (half ? 2 : 4);
+    size_t bytes = (size_t)(ceil_div(n, NR) * (half ? half_count(k) * 2 : k * NR * 4));
 
     if (type != FAB_F32 && type != FAB_BF16 && type != FAB_F16 && type != FAB_Q8_0)
         return fab_fail(err, FAB_EUNSUPPORTED, "weights of type %s cannot be packed", fab_dtype_name(type));
@@ -76,6 +79,7 @@ bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dt
         return fab_fail(err, FAB_EFORMAT, "a Q8_0 weight needs rows of a multiple of 32, this has %lld", (long long)k);
     *out = (fab_packed){ .by = &FAB_NAME(fab_table), .n = n, .k = k, .bf16 = half, .data = fab_arena_take(a, bytes, err) };
     if (!out->data) return false;
+    memset(out->data, 0, bytes); /* the padding of K */
     fab_pool_run(NULL, (int)ceil_div(n, NR), pack_panel, &job);
     return true;
 }
@@ -86,7 +90,8 @@ static void b_from_packed(const core *c, int64_t j, int nr, int64_t k0, int kc, 
     const fab_packed *p = s->g->packed;
 
     (void)nr;
-    bf16_row((const uint16_t *)p->data + j * p->k + k0 * NR, dst, (int64_t)kc * NR);
+    for (int k = 0; k < kc; k++)
+        for (int h = 0; h < 2; h++) vstore(dst + k * NR + h * FAB_VL, half_load(panel_of(p, j / NR), k0 + k, h));
 }
 
 static void b_from_rows(const core *c, int64_t j, int nr, int64_t k0, int kc, float *dst)
@@ -127,7 +132,7 @@ INLINE void few_panel(const int mr, const int ways, const bool half, int64_t k, 
         __builtin_prefetch((const char *)b + (half ? 2 : 4) * (t * NR + 2048) + 192);
 #pragma GCC unroll 4
         for (int w = 0; w < ways; w++) {
-            vf b0 = panel_load(half, b, (t + w) * NR), b1 = panel_load(half, b, (t + w) * NR + FAB_VL);
+            vf b0 = panel_load(half, b, t + w, 0), b1 = panel_load(half, b, t + w, 1);
 #pragma GCC unroll 4
             for (int i = 0; i < mr; i++) {
                 vf ai = vset(a[i * a_row + t + w]);
@@ -140,8 +145,8 @@ INLINE void few_panel(const int mr, const int ways, const bool half, int64_t k, 
 #pragma GCC unroll 4
         for (int i = 0; i < mr; i++) {
             vf ai = vset(a[i * a_row + t]);
-            acc[0][i][0] += ai * panel_load(half, b, t * NR);
-            acc[0][i][1] += ai * panel_load(half, b, t * NR + FAB_VL);
+            acc[0][i][0] += ai * panel_load(half, b, t, 0);
+            acc[0][i][1] += ai * panel_load(half, b, t, 1);
         }
 #pragma GCC unroll 4
     for (int i = 0; i < mr; i++)
@@ -192,7 +197,7 @@ static void few_packed(void *arg, int task, int worker)
 
     (void)worker;
     for (int64_t t = from; t < to; t++) {
-        fn(g->k, g->a, g->a_row, (const char *)p->data + t * g->k * NR * (p->bf16 ? 2 : 4), out);
+        fn(g->k, g->a, g->a_row, panel_of(p, t), out);
         for (int64_t i = 0; i < g->m; i++)
             for (int64_t j = t * NR; j < min64(t * NR + NR, g->n); j++) put(g, i, j, out[i * NR + j - t * NR]);
     }
@@ -247,7 +252,7 @@ static void gemm_core(core *c, source *s, const fab_gemm *g)
     *s = (source){ .s = { g->a, g->b, g->a_row, g->a_col, g->b_row, g->b_col }, .g = g };
     FAB_NAME(fab_core_strided)(c, &s->s);
     if (g->packed || g->b_dtype != FAB_F32) c->b = NULL;
-    if (g->packed && g->packed->bf16) c->pack_b = b_from_packed;
+    if (g->packed && g->packed->bf16) c->pack_b = b_from_packed, c->tiles = FAB_AMX ? g->packed->data : NULL;
     else if (g->packed) c->panels = g->packed->data;
     else if (g->b_dtype != FAB_F32) c->pack_b = g->b_row == 1 ? b_from_rows : b_from_any;
 }

@@ -36,6 +36,15 @@ enum { MR = 4 };
 #endif
 enum { FAB_VL = FAB_VL_IS, NR = 2 * FAB_VL };
 
+#if !defined(FAB_AMX)
+#define FAB_AMX 0 /* 1: AMX tiles, 2: the same loops over an emulated tile unit */
+#endif
+/* Loops without products are compiled once for AVX-512 and shared by the sets above it. */
+#if !defined(FAB_BASE_ISA)
+#define FAB_BASE_ISA FAB_ISA
+#endif
+#define FAB_BASE(x) FAB_CAT(x, FAB_BASE_ISA)
+
 typedef float vf __attribute__((vector_size(FAB_VL * 4)));
 typedef float vf_mem __attribute__((vector_size(FAB_VL * 4), aligned(4), may_alias));
 

@@ -1,11 +1,12 @@
 /* kernels: the hot loops. One table of function pointers, filled from plain C upward by the best instruction set.
  *
- *   c       plain C, the reference (ref.c and loops.c compiled for x86-64 baseline)
- *   avx2    AVX2 + FMA        avx512  AVX-512 F/BW/DQ/VL (+BF16/VNNI where it helps)        amx  AMX bf16 over avx512
+ *   c       plain C, the reference
+ *   avx2    AVX2 + FMA        avx512  AVX-512 F/BW/DQ/VL        avx512fp16  + products of rounded operands in f16
+ *   amx     AVX-512 + products of rounded operands in AMX bf16 tiles (amx_emu, by name only: the same, emulated)
  *
- * FABRICA_ISA=c|avx2|avx512|amx overrides the choice (downwards). This is the only folder with intrinsics and parallel
- * loops. Every loop is cut by shape, never by thread count, and sums have a fixed order: results do not depend on the
- * number of threads. All arrays are contiguous f32 unless said; pool may be NULL.
+ * FABRICA_ISA=c|avx2|avx512|avx512fp16|amx overrides the choice (downwards). This is the only folder with intrinsics
+ * and parallel loops. Every loop is cut by shape, never by thread count, and sums have a fixed order: results do not
+ * depend on the number of threads. All arrays are contiguous f32 unless said; pool may be NULL.
  */
 #ifndef FAB_KERNELS_KERNELS_H
 #define FAB_KERNELS_KERNELS_H
@@ -28,7 +29,8 @@ typedef struct {
 
 /* C[M,N] = A[M,K] B[K,N] (+ C if add) (+ bias[N]).  A(i,k) = a[i*a_row + k*a_col], B(k,j) = b[k*b_row + j*b_col]:
  * transposes are strides. Either b or packed (then b is ignored). b_dtype f32, bf16, f16 or q8_0 (q8_0: b_row = 1 and
- * b_col = K, that is a weight [N,K] in 32-blocks along K). bf16: operands may be rounded to bf16, sums are f32. */
+ * b_col = K, that is a weight [N,K] in 32-blocks along K). bf16: operands may be rounded to
+ * bf16 or (avx512fp16) to scaled f16; sums are f32, on avx512fp16 of f16 sums of 64 products. */
 typedef struct {
     int64_t m, n, k;
     const float *a;

@@ -1,0 +1,37 @@
+/* transpose: a FAB_VL x FAB_VL square of floats by log2(FAB_VL) perfect shuffles in registers. */
+#ifndef FAB_KERNELS_TRANSPOSE_H
+#define FAB_KERNELS_TRANSPOSE_H
+
+#include "kernels/isa.h"
+
+/* dst[y * dst_row + x] = src[x * row + y] */
+INLINE void transpose_block(const float *src, int64_t row, float *dst, int dst_row)
+{
+    vf t[FAB_VL], u[FAB_VL];
+
+#pragma GCC unroll 16
+    for (int i = 0; i < FAB_VL; i++) t[i] = vload(src + i * row);
+#pragma GCC unroll 4
+    for (int stage = 1; stage < FAB_VL; stage *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < FAB_VL / 2; i++) {
+            vf a = t[i], b = t[i + FAB_VL / 2];
+#if FAB_VL_IS == 16
+            u[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            u[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif FAB_VL_IS == 8
+            u[2 * i] = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+            u[2 * i + 1] = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+            u[2 * i] = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+            u[2 * i + 1] = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < FAB_VL; i++) t[i] = u[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < FAB_VL; i++) vstore(dst + i * dst_row, t[i]);
+}
+
+#endif
