@@ -7,7 +7,7 @@
  *   fabrica.calibration.temperature f32; fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit f32}
  *   fabrica.card, fabrica.question_only string (JSON)
  *
- * Matrices are stored in the chosen type when their rows fill its blocks, everything else in f32.
+ * Matrices and convolutions are stored in the chosen type when their rows fill its blocks, else in f16; vectors in f32.
  */
 #include "zoo/mini.h"
 
@@ -199,7 +199,9 @@ static bool put_tensor(fab_gguf *g, const fab_tensor *t, fab_dtype dtype, fab_ar
 {
     uint64_t bytes;
     if (t->dtype != FAB_F32) return fab_fail(err, FAB_EINTERNAL, "%s: only f32 masters can be saved", t->name);
-    if (t->ndim != 2 || !fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes)) dtype = FAB_F32;
+    if (t->ndim < 2) dtype = FAB_F32;
+    else if (!fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes)) dtype = FAB_F16; /* 3x3 kernels fill no block */
+    fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes);
     const void *data = t->data;
     if (dtype != FAB_F32) {
         void *packed = fab_arena_take(a, bytes, err);
