@@ -79,7 +79,8 @@ static inline void test_stop(int outcome, const char *file, int line, const char
     do {                                                                                           \
         double a_ = (a), b_ = (b), t_ = (tol), d_ = a_ > b_ ? a_ - b_ : b_ - a_;                   \
         if (!(d_ <= t_))                                                                           \
-            test_stop(1, __FILE__, __LINE__, "%s = %.9g, wanted %.9g within %.3g", #a, a_, b_, t_); \
+            test_stop(1, __FILE__, __LINE__, "%s = %.9g, wanted %.9g within %.3g", #a, a_, b_,     \
+                      t_);                                                                         \
     } while (0)
 #define SKIP(...) test_stop(2, __FILE__, __LINE__, __VA_ARGS__)
 

@@ -71,12 +71,17 @@ TEST(err_is_cut_between_characters)
 
 TEST(err_exit_codes)
 {
-    static const struct { fab_code code; int exit; } rows[] = {
-        { FAB_OK, 0 },     { FAB_EUSAGE, 2 }, { FAB_EIO, 1 },      { FAB_EFORMAT, 4 },    { FAB_EUNSUPPORTED, 4 },
-        { FAB_ELIMIT, 4 }, { FAB_ENOMEM, 1 }, { FAB_EREFUSED, 5 }, { FAB_EINTEGRITY, 7 }, { FAB_EINTERNAL, 1 },
+    static const struct {
+        fab_code code;
+        int exit;
+    } rows[] = {
+        { FAB_OK, 0 },           { FAB_EUSAGE, 2 },    { FAB_EIO, 1 },    { FAB_EFORMAT, 4 },
+        { FAB_EUNSUPPORTED, 4 }, { FAB_ELIMIT, 4 },    { FAB_ENOMEM, 1 }, { FAB_EREFUSED, 5 },
+        { FAB_EINTEGRITY, 7 },   { FAB_EINTERNAL, 1 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        CHECK_MSG(fab_exit_code(rows[i].code) == rows[i].exit, "row %zu: %d", i, fab_exit_code(rows[i].code));
+        CHECK_MSG(fab_exit_code(rows[i].code) == rows[i].exit, "row %zu: %d", i,
+                  fab_exit_code(rows[i].code));
 }
 
 /* ---- arena ---- */
@@ -188,7 +193,8 @@ TEST(f16_every_value_comes_back)
             CHECK_MSG(isnan(f) && isnan(fab_f16_f32(fab_f32_f16(f))), "NaN 0x%04x", h);
             continue;
         }
-        CHECK_MSG(inf ? isinf(f) : (double)f == half_value((uint16_t)h), "0x%04x is %g", h, (double)f);
+        CHECK_MSG(inf ? isinf(f) : (double)f == half_value((uint16_t)h), "0x%04x is %g", h,
+                  (double)f);
         CHECK_MSG(fab_f32_f16(f) == h, "0x%04x came back as 0x%04x", h, fab_f32_f16(f));
     }
 }
@@ -199,11 +205,13 @@ TEST(f16_rounds_to_nearest_even)
     for (uint32_t h = 0; h < 0x7bff; h++) {
         float a = fab_f16_f32((uint16_t)h), b = fab_f16_f32((uint16_t)(h + 1)), mid = (a + b) / 2;
         uint32_t even = h & 1 ? h + 1 : h;
-        CHECK_MSG(fab_f32_f16(mid) == even, "half way above 0x%04x gave 0x%04x", h, fab_f32_f16(mid));
+        CHECK_MSG(fab_f32_f16(mid) == even, "half way above 0x%04x gave 0x%04x", h,
+                  fab_f32_f16(mid));
         CHECK_MSG(fab_f32_f16(nextafterf(mid, 0)) == h, "below the middle above 0x%04x", h);
         CHECK_MSG(fab_f32_f16(nextafterf(mid, 1e9f)) == h + 1, "above the middle above 0x%04x", h);
     }
-    CHECK(fab_f32_f16(65519.99f) == 0x7bff && fab_f32_f16(65520.0f) == 0x7c00 && fab_f32_f16(-1e30f) == 0xfc00);
+    CHECK(fab_f32_f16(65519.99f) == 0x7bff && fab_f32_f16(65520.0f) == 0x7c00 &&
+          fab_f32_f16(-1e30f) == 0xfc00);
     CHECK(fab_f32_f16(1e-30f) == 0 && fab_f32_f16(-0.0f) == 0x8000);
 }
 
@@ -270,7 +278,8 @@ TEST(rng_moments_forks_and_shuffles)
 
     before = r;
     fab_rng a = fab_rng_fork(&r, 1), b = fab_rng_fork(&r, 2), c = fab_rng_fork(&r, 1);
-    CHECK(memcmp(&before, &r, sizeof r) == 0 && memcmp(&a, &c, sizeof a) == 0 && memcmp(&a, &b, sizeof a) != 0);
+    CHECK(memcmp(&before, &r, sizeof r) == 0 && memcmp(&a, &c, sizeof a) == 0 &&
+          memcmp(&a, &b, sizeof a) != 0);
 
     uint32_t items[100], seen[100] = { 0 };
     for (uint32_t i = 0; i < 100; i++) items[i] = i;
@@ -326,7 +335,8 @@ TEST(file_appears_only_when_complete)
     CHECK(fab_file_map(&f, path, 0, &err) && f.size == 3 && memcmp(f.data, "old", 3) == 0);
     fab_file_unmap(&f);
 
-    CHECK(fab_out_open(&o, path, &err) && fab_out_write(&o, "new!", 4, &err) && fab_out_commit(&o, &err));
+    CHECK(fab_out_open(&o, path, &err) && fab_out_write(&o, "new!", 4, &err) &&
+          fab_out_commit(&o, &err));
     fab_out_abort(&o); /* after commit: nothing */
     CHECK(!fab_exists(tmp) && fab_file_map(&f, path, 0, &err) && f.size == 4);
     fab_file_unmap(&f);
@@ -378,7 +388,8 @@ TEST(file_errors_name_the_file)
     CHECK(!fab_file_write("/nowhere/y", "1", 1, &err) && err.code == FAB_EIO);
     CHECK_SAYS(err.text, "/nowhere/y: cannot be written");
     err = (fab_err)FAB_ERR_INIT;
-    CHECK(!fab_file_map(&f, "/dev/zero", 1 << 20, &err) && err.code == FAB_ELIMIT); /* a stream that never ends */
+    CHECK(!fab_file_map(&f, "/dev/zero", 1 << 20, &err) &&
+          err.code == FAB_ELIMIT); /* a stream that never ends */
     err = (fab_err)FAB_ERR_INIT;
     CHECK(!fab_mkdirs(scratch("ten"), &err));
     CHECK_SAYS(err.text, "ten: folder cannot be made: Not a directory");
@@ -400,7 +411,9 @@ TEST(empty_file_is_a_file)
 
 TEST(json_is_strict)
 {
-    static const struct { const char *text, *says; } rows[] = {
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
         { "{\"a\": 1, \"b\": [true, null, -1.5e3, \"\\u80ba\"]}", NULL },
         { "3", NULL },
         { "\xef\xbb\xbf{}", NULL },

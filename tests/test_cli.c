@@ -31,8 +31,12 @@ static const fab_opt rows[] = {
     { "label", FAB_LIST, offsetof(opts, labels), "a", "a label", .required = true },
     { 0 },
 };
-static const fab_verb verb = { .name = "try", .summary = "for tests", .example = "fabrica try x.png --label a",
-                               .opts_size = sizeof(opts), .opts = rows, .run = never };
+static const fab_verb verb = { .name = "try",
+                               .summary = "for tests",
+                               .example = "fabrica try x.png --label a",
+                               .opts_size = sizeof(opts),
+                               .opts = rows,
+                               .run = never };
 
 static bool parse(const char *line, opts *o, fab_globals *g, fab_arena *a, fab_err *err)
 {
@@ -57,13 +61,18 @@ TEST(words_become_options)
     CHECK_STR(o.image, "x.png");
     CHECK_STR(o.out, ".");
     CHECK_STR(o.lang, "both");
-    CHECK(!o.history && o.top == 5 && o.temperature == 0.5 && !o.both && !g.json && g.threads == 0 && o.rest.n == 0);
+    CHECK(!o.history && o.top == 5 && o.temperature == 0.5 && !o.both && !g.json &&
+          g.threads == 0 && o.rest.n == 0);
     CHECK(o.labels.n == 2); /* the default went when the first was given */
     CHECK_STR(o.labels.items[1], "q");
 
-    CHECK_MSG(parse("--top=7 -b -o d x.png --lang zh --temperature -1e-3 --json --threads 2 --label 1 y z", &o, &g, a,
-                    &err), "%s", err.text);
-    CHECK(o.top == 7 && o.both && o.temperature == -1e-3 && g.json && g.threads == 2 && o.rest.n == 2);
+    CHECK_MSG(
+        parse(
+            "--top=7 -b -o d x.png --lang zh --temperature -1e-3 --json --threads 2 --label 1 y z",
+            &o, &g, a, &err),
+        "%s", err.text);
+    CHECK(o.top == 7 && o.both && o.temperature == -1e-3 && g.json && g.threads == 2 &&
+          o.rest.n == 2);
     CHECK_STR(o.out, "d");
     CHECK_STR(o.rest.items[1], "z");
 
@@ -78,7 +87,9 @@ TEST(words_become_options)
 
 TEST(wrong_words_are_named)
 {
-    static const struct { const char *line, *says; } cases[] = {
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
         { "--label x", "IMAGE is missing: the image" },
         { "x.png", "--label is missing: a label" },
         { "x.png --label", "--label wants a value" },
@@ -126,19 +137,27 @@ TEST(every_verb_s_row_is_sound)
     for (const fab_verb *const *v = fab_verbs; *v; v++) {
         fab_err err = FAB_ERR_INIT;
         CHECK_MSG(fab_verb_check(*v, a, &err), "%s: %s", (*v)->name, err.text);
-        for (const fab_verb *const *w = fab_verbs; w < v; w++) CHECK(strcmp((*v)->name, (*w)->name) != 0);
+        for (const fab_verb *const *w = fab_verbs; w < v; w++)
+            CHECK(strcmp((*v)->name, (*w)->name) != 0);
     }
     fab_arena_free(a);
 }
 
 TEST(a_bad_row_is_found)
 {
-    static const fab_opt twice[] = { { "a", FAB_FLAG, 0, NULL, "x" }, { "a", FAB_FLAG, 1, NULL, "x" }, { 0 } };
+    static const fab_opt twice[] = { { "a", FAB_FLAG, 0, NULL, "x" },
+                                     { "a", FAB_FLAG, 1, NULL, "x" },
+                                     { 0 } };
     static const fab_opt outside[] = { { "a", FAB_INT, 4, NULL, "x" }, { 0 } };
     static const fab_opt bad_default[] = { { "a", FAB_INT, 0, "x", "x" }, { 0 } };
     static const fab_opt global[] = { { "json", FAB_FLAG, 0, NULL, "x" }, { 0 } };
-    static const fab_opt order[] = { { "A", FAB_LIST, 0, "", "x" }, { "B", FAB_STR, 0, NULL, "x" }, { 0 } };
-    static const struct { const fab_opt *rows; const char *says; } cases[] = {
+    static const fab_opt order[] = { { "A", FAB_LIST, 0, "", "x" },
+                                     { "B", FAB_STR, 0, NULL, "x" },
+                                     { 0 } };
+    static const struct {
+        const fab_opt *rows;
+        const char *says;
+    } cases[] = {
         { twice, "a: twice" },
         { outside, "a: outside its struct of 8 bytes" },
         { bad_default, "default: --a: 'x' is not a whole number" },
@@ -147,7 +166,9 @@ TEST(a_bad_row_is_found)
     };
     fab_arena *a = fab_arena_new(0, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        fab_verb v = { .name = "v", .summary = "s", .example = "fabrica v", .run = never, .opts = cases[i].rows };
+        fab_verb v = {
+            .name = "v", .summary = "s", .example = "fabrica v", .run = never, .opts = cases[i].rows
+        };
         v.opts_size = cases[i].rows == order ? 32 : 8;
         fab_err err = FAB_ERR_INIT;
         CHECK(!fab_verb_check(&v, a, &err));

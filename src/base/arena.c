@@ -19,7 +19,7 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #else
-#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
@@ -83,7 +83,8 @@ void *fab_new_array(size_t n, size_t size, fab_err *err)
 bool fab_grow(void **block, size_t n, size_t size, fab_err *err)
 {
     if (size && n > SIZE_MAX / size)
-        return fab_fail(err, FAB_ENOMEM, "out of memory: %zu elements of %zu bytes wanted", n, size);
+        return fab_fail(err, FAB_ENOMEM, "out of memory: %zu elements of %zu bytes wanted", n,
+                        size);
     size_t bytes = n > 0 && size > 0 ? n * size : 1;
     void *p = fails_now() ? NULL : realloc(*block, bytes);
     if (!p) return out_of_memory(bytes, err) != NULL;

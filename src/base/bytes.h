@@ -5,7 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint16_t fab_le16(const void *p) { const uint8_t *b = p; return (uint16_t)(b[0] | b[1] << 8); }
+static inline uint16_t fab_le16(const void *p)
+{
+    const uint8_t *b = p;
+    return (uint16_t)(b[0] | b[1] << 8);
+}
 static inline uint32_t fab_le32(const void *p)
 {
     const uint8_t *b = p;
@@ -26,8 +30,18 @@ static inline void fab_put_le64(void *p, uint64_t v)
     for (int i = 0; i < 8; i++) b[i] = (uint8_t)(v >> 8 * i);
 }
 
-static inline uint32_t fab_f32_bits(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
-static inline float fab_bits_f32(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
+static inline uint32_t fab_f32_bits(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    return u;
+}
+static inline float fab_bits_f32(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
 
 /* bf16 = the upper half of an f32; round to nearest even, NaN stays NaN. */
 static inline float fab_bf16_f32(uint16_t h) { return fab_bits_f32((uint32_t)h << 16); }
@@ -51,8 +65,8 @@ static inline uint16_t fab_f32_f16(float f)
 {
     uint32_t u = fab_f32_bits(f), s = u >> 16 & 0x8000u, a = u & 0x7fffffffu;
     if (a > 0x7f800000u) return (uint16_t)(s | 0x7e00u);
-    if (a >= 0x477ff000u) return (uint16_t)(s | 0x7c00u);           /* rounds to infinity */
-    if (a < 0x38800000u) {                                          /* subnormal: let the FPU round */
+    if (a >= 0x477ff000u) return (uint16_t)(s | 0x7c00u); /* rounds to infinity */
+    if (a < 0x38800000u) {                                /* subnormal: let the FPU round */
         float m = fab_bits_f32(a) * 0x1p24f;
         uint32_t q = (uint32_t)m;
         float r = m - (float)q;

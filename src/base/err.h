@@ -28,7 +28,10 @@ typedef struct {
     char text[248];
 } fab_err;
 
-#define FAB_ERR_INIT { FAB_OK, "" }
+#define FAB_ERR_INIT                                                                               \
+    {                                                                                              \
+        FAB_OK, ""                                                                                 \
+    }
 
 #if defined(__GNUC__)
 #define FAB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))

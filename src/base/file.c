@@ -3,8 +3,8 @@
 #include "base/file.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,8 @@
 
 static bool too_large(const char *path, uint64_t size, uint64_t limit, fab_err *err)
 {
-    return fab_fail(err, FAB_ELIMIT, "%s: %llu bytes, the limit is %llu", path, (unsigned long long)size,
-                    (unsigned long long)limit);
+    return fab_fail(err, FAB_ELIMIT, "%s: %llu bytes, the limit is %llu", path,
+                    (unsigned long long)size, (unsigned long long)limit);
 }
 
 /* ---- reading ---- */
@@ -46,7 +46,8 @@ static bool read_stream(fab_file *f, int fd, const char *path, uint64_t limit, f
         }
         n += (size_t)got;
         if (n > limit) {
-            fab_fail(err, FAB_ELIMIT, "%s: more than %llu bytes, the limit", path, (unsigned long long)limit);
+            fab_fail(err, FAB_ELIMIT, "%s: more than %llu bytes, the limit", path,
+                     (unsigned long long)limit);
             break;
         }
     }
@@ -71,9 +72,11 @@ static bool read_fd(fab_file *f, int fd, const char *path, uint64_t limit, fab_e
 {
     struct stat st;
     if (fstat(fd, &st) != 0) return fab_fail(err, FAB_EIO, "%s: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode)) return fab_fail(err, FAB_EIO, "%s: is a directory, a file is wanted", path);
+    if (S_ISDIR(st.st_mode))
+        return fab_fail(err, FAB_EIO, "%s: is a directory, a file is wanted", path);
     if (!S_ISREG(st.st_mode)) return read_stream(f, fd, path, limit, err);
-    if (limit && (uint64_t)st.st_size > limit) return too_large(path, (uint64_t)st.st_size, limit, err);
+    if (limit && (uint64_t)st.st_size > limit)
+        return too_large(path, (uint64_t)st.st_size, limit, err);
     return map_regular(f, fd, path, (size_t)st.st_size, err);
 }
 
@@ -180,7 +183,8 @@ bool fab_out_write(fab_out *o, const void *data, size_t size, fab_err *err)
 
 bool fab_out_commit(fab_out *o, fab_err *err)
 {
-    bool ok = !ferror(o->stream) && fflush(o->stream) == 0 && (!o->tmp || fsync(fileno(o->stream)) == 0);
+    bool ok =
+        !ferror(o->stream) && fflush(o->stream) == 0 && (!o->tmp || fsync(fileno(o->stream)) == 0);
     int why = errno;
     if (fclose(o->stream) != 0 && ok) {
         ok = false;
@@ -310,7 +314,8 @@ char *fab_path_real(fab_arena *a, const char *path, fab_err *err)
 size_t fab_rss_peak(void)
 {
     struct rusage u;
-    return getrusage(RUSAGE_SELF, &u) == 0 ? (size_t)u.ru_maxrss * 1024 : 0; /* Linux counts in KiB */
+    return getrusage(RUSAGE_SELF, &u) == 0 ? (size_t)u.ru_maxrss * 1024
+                                           : 0; /* Linux counts in KiB */
 }
 
 size_t fab_memory_total(void)

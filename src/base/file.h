@@ -26,23 +26,27 @@ bool fab_out_open(fab_out *o, const char *path, fab_err *err);
 bool fab_out_write(fab_out *o, const void *data, size_t size, fab_err *err);
 bool fab_out_commit(fab_out *o, fab_err *err);
 void fab_out_abort(fab_out *o);
-void fab_out_abandon(void); /* removes every unfinished PATH.tmp.PID; for a signal handler that ends the process */
+void fab_out_abandon(
+    void); /* removes every unfinished PATH.tmp.PID; for a signal handler that ends the process */
 
-bool fab_file_write(const char *path, const void *data, size_t size, fab_err *err); /* open, write, commit */
-bool fab_mkdirs(const char *path, fab_err *err);                                     /* mkdir -p */
+bool fab_file_write(const char *path, const void *data, size_t size,
+                    fab_err *err);               /* open, write, commit */
+bool fab_mkdirs(const char *path, fab_err *err); /* mkdir -p */
 bool fab_exists(const char *path);
 
 /* "dir/of/file" of a path, "." when it has none; joined path; base name. Results live in the arena. */
 char *fab_path_dir(fab_arena *a, const char *path, fab_err *err);
-char *fab_path_join(fab_arena *a, const char *dir, const char *name, fab_err *err); /* absolute name wins */
+char *fab_path_join(fab_arena *a, const char *dir, const char *name,
+                    fab_err *err); /* absolute name wins */
 const char *fab_path_base(const char *path);
-char *fab_path_real(fab_arena *a, const char *path, fab_err *err); /* absolute, links resolved; it must exist */
-char *fab_exe_dir(fab_arena *a, fab_err *err);  /* the folder this program was started from */
+char *fab_path_real(fab_arena *a, const char *path,
+                    fab_err *err);             /* absolute, links resolved; it must exist */
+char *fab_exe_dir(fab_arena *a, fab_err *err); /* the folder this program was started from */
 
-double fab_now(void);            /* seconds, monotonic */
-uint64_t fab_unix_time(void);    /* seconds since 1970 */
-size_t fab_rss_peak(void);       /* bytes */
-size_t fab_memory_total(void);   /* bytes of the machine; 0: unknown */
+double fab_now(void);          /* seconds, monotonic */
+uint64_t fab_unix_time(void);  /* seconds since 1970 */
+size_t fab_rss_peak(void);     /* bytes */
+size_t fab_memory_total(void); /* bytes of the machine; 0: unknown */
 const char *fab_getenv(const char *name);
 
 #endif

@@ -47,7 +47,10 @@ static json_t *parse(const char *s, size_t n, bool one_line, fab_err *err)
 }
 
 /* Skips a UTF-8 byte order mark, which some editors put in front. */
-static size_t bom(const uint8_t *s, size_t n) { return n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; }
+static size_t bom(const uint8_t *s, size_t n)
+{
+    return n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
 
 json_t *fab_json_parse(const void *data, size_t size, fab_err *err)
 {
@@ -88,7 +91,8 @@ static const char *type_name(const json_t *v)
 static const json_t *field(const json_t *o, const char *key, const char *want, fab_err *err)
 {
     if (!json_is_object(o)) {
-        fab_fail(err, FAB_EFORMAT, "%s: looked for in %s, an object is wanted", key, o ? type_name(o) : "nothing");
+        fab_fail(err, FAB_EFORMAT, "%s: looked for in %s, an object is wanted", key,
+                 o ? type_name(o) : "nothing");
         return NULL;
     }
     const json_t *v = json_object_get(o, key);

@@ -9,9 +9,11 @@
 /* How every number leaves: 15 digits, so that 0.1 reads 0.1; keys in the order they were set. */
 #define FAB_JSON_DUMP (JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY)
 
-json_t *fab_json_parse(const void *data, size_t size, fab_err *err); /* new reference; error names line and column */
+json_t *fab_json_parse(const void *data, size_t size,
+                       fab_err *err); /* new reference; error names line and column */
 json_t *fab_json_open(const char *path, fab_err *err);
-bool fab_json_write(const char *path, const json_t *v, fab_err *err); /* indented, stable order, atomic */
+bool fab_json_write(const char *path, const json_t *v,
+                    fab_err *err); /* indented, stable order, atomic */
 
 /* Fields of an object, with an error that names key and the type found. get_* with NULL err are optional lookups. */
 const char *fab_json_str(const json_t *o, const char *key, fab_err *err);
@@ -27,8 +29,10 @@ typedef struct {
     bool borrowed; /* file.data belongs to the caller */
 } fab_jsonl;
 bool fab_jsonl_open(fab_jsonl *j, const char *path, fab_err *err);
-bool fab_jsonl_parse(fab_jsonl *j, const void *data, size_t size, const char *name); /* over borrowed bytes */
-json_t *fab_jsonl_next(fab_jsonl *j, fab_err *err); /* new reference; NULL with err unset at the end */
+bool fab_jsonl_parse(fab_jsonl *j, const void *data, size_t size,
+                     const char *name); /* over borrowed bytes */
+json_t *fab_jsonl_next(fab_jsonl *j,
+                       fab_err *err); /* new reference; NULL with err unset at the end */
 void fab_jsonl_close(fab_jsonl *j);
 
 /* Calls fn with every object of the file at path, in order, until it fails; the error gains "PATH line N: ". */

@@ -22,7 +22,8 @@ static int level_from_env(int otherwise)
 {
     const char *v = fab_getenv("FABRICA_LOG");
     for (int i = 0; v && i < 4; i++)
-        if (strcmp(v, level_names[i]) == 0 || (i == FAB_LOG_WARN && strcmp(v, "warn") == 0)) return i;
+        if (strcmp(v, level_names[i]) == 0 || (i == FAB_LOG_WARN && strcmp(v, "warn") == 0))
+            return i;
     return otherwise;
 }
 
@@ -34,8 +35,8 @@ void fab_log_setup(fab_log_level level, bool json)
 
 static void write_json(fab_log_level level, const char *words)
 {
-    json_t *o = json_pack("{s:I, s:s, s:s%}", "time", (json_int_t)fab_unix_time(), "level", level_names[level],
-                          "message", words, strlen(words));
+    json_t *o = json_pack("{s:I, s:s, s:s%}", "time", (json_int_t)fab_unix_time(), "level",
+                          level_names[level], "message", words, strlen(words));
     char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (line) fprintf(stderr, "%s\n", line);
     fab_free(line);

@@ -34,8 +34,8 @@ static void format_span(char *s, size_t size, double seconds)
 /* The note is the caller's own words: numbers and names, without quotes or backslashes. */
 static void draw_json(const fab_progress *p, double rate, double eta, const char *note)
 {
-    fprintf(stderr, "{\"progress\": \"%s\", \"done\": %lld, \"total\": %lld, \"per_second\": %.3f", p->name,
-            (long long)p->done, (long long)p->total, rate);
+    fprintf(stderr, "{\"progress\": \"%s\", \"done\": %lld, \"total\": %lld, \"per_second\": %.3f",
+            p->name, (long long)p->done, (long long)p->total, rate);
     if (p->total) fprintf(stderr, ", \"eta_s\": %.0f", eta);
     fputs(", \"note\": \"", stderr);
     for (const char *c = note; *c; c++)

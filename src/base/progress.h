@@ -14,7 +14,8 @@ typedef struct {
 } fab_progress;
 
 void fab_progress_init(fab_progress *p, const char *name, int64_t total); /* total 0: unknown */
-void fab_progress_set(fab_progress *p, int64_t done, const char *note_fmt, ...) FAB_PRINTF(3, 4); /* note may be NULL */
+void fab_progress_set(fab_progress *p, int64_t done, const char *note_fmt, ...)
+    FAB_PRINTF(3, 4);                     /* note may be NULL */
 void fab_progress_clear(fab_progress *p); /* ends the line */
 
 #endif

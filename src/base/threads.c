@@ -79,7 +79,8 @@ static void wait_for_work(fab_pool *p)
     }
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->sleepers, 1);
-    while (atomic_load(&p->left) <= 0 && !atomic_load(&p->stop)) pthread_cond_wait(&p->work, &p->lock);
+    while (atomic_load(&p->left) <= 0 && !atomic_load(&p->stop))
+        pthread_cond_wait(&p->work, &p->lock);
     atomic_fetch_sub(&p->sleepers, 1);
     pthread_mutex_unlock(&p->lock);
 }

@@ -16,7 +16,8 @@ int fab_text_columns(const char *s, size_t n)
         int len = fab_utf8_next(s + i, n - i, &cp);
         bool wide = len > 0 && ((cp >= 0x1100 && cp <= 0x115f) || (cp >= 0x2e80 && cp <= 0xa4cf) ||
                                 (cp >= 0xac00 && cp <= 0xd7a3) || (cp >= 0xf900 && cp <= 0xfaff) ||
-                                (cp >= 0xfe30 && cp <= 0xfe6f) || (cp >= 0xff00 && cp <= 0xff60) || cp >= 0x1f300);
+                                (cp >= 0xfe30 && cp <= 0xfe6f) || (cp >= 0xff00 && cp <= 0xff60) ||
+                                cp >= 0x1f300);
         columns += wide ? 2 : 1;
         i += len > 0 ? (size_t)len : 1;
     }
@@ -83,11 +84,14 @@ static void print_row(FILE *out, const fab_opt *o)
     char left[128], right[512];
     if (fab_is_positional(o)) snprintf(left, sizeof left, "  %s", o->name);
     else if (o->letter)
-        snprintf(left, sizeof left, "  -%c, --%s%s%s", o->letter, o->name, o->type == FAB_FLAG ? "" : " ", meta(o));
-    else snprintf(left, sizeof left, "      --%s%s%s", o->name, o->type == FAB_FLAG ? "" : " ", meta(o));
+        snprintf(left, sizeof left, "  -%c, --%s%s%s", o->letter, o->name,
+                 o->type == FAB_FLAG ? "" : " ", meta(o));
+    else
+        snprintf(left, sizeof left, "      --%s%s%s", o->name, o->type == FAB_FLAG ? "" : " ",
+                 meta(o));
     bool says_default = o->def && o->def[0] && strcmp(o->def, "0") != 0;
-    snprintf(right, sizeof right, "%s%s%s%s", o->help, says_default ? " (default: " : "", says_default ? o->def : "",
-             says_default ? ")" : "");
+    snprintf(right, sizeof right, "%s%s%s%s", o->help, says_default ? " (default: " : "",
+             says_default ? o->def : "", says_default ? ")" : "");
     fputs(left, out);
     int at = fab_text_columns(left, strlen(left));
     if (at + 2 > HELP_AT) fprintf(out, "\n%*s", HELP_AT, "");
@@ -171,8 +175,9 @@ static void man_rows(FILE *out, const fab_opt *rows)
 void fab_help_man(FILE *out)
 {
     fputs(".Dd $Mdocdate$\n.Dt FABRICA 1\n.Os\n.Sh NAME\n.Nm fabrica\n"
-          ".Nd medical vision-language system\n.Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar arguments\n.Op Ar options\n"
-          ".Sh DESCRIPTION\nAn image and words go in; a checked, explained, reviewable result comes out.\n"
+          ".Nd medical vision-language system\n"
+          ".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar arguments\n.Op Ar options\n.Sh DESCRIPTION\n"
+          "An image and words go in; a checked, explained, reviewable result comes out.\n"
           "For research use only. Not for diagnostic use.\n.Sh COMMANDS\n",
           out);
     for (const fab_verb *const *v = fab_verbs; *v; v++) {
@@ -189,8 +194,8 @@ void fab_help_man(FILE *out)
     fputs(".Sh OPTIONS\nEvery command takes:\n", out);
     man_rows(out, fab_global_opts);
     fputs(".Sh EXIT STATUS\n"
-          "0 done; 1 failed; 2 wrong usage; 3 some inputs failed; 4 input broken or not supported; 5 refused;\n"
-          "7 a checksum disagrees; 130 interrupted.\n",
+          "0 done; 1 failed; 2 wrong usage; 3 some inputs failed; 4 input broken or not "
+          "supported;\n5 refused; 7 a checksum disagrees; 130 interrupted.\n",
           out);
 }
 
@@ -232,17 +237,20 @@ static bool first_of_its_word(const fab_verb *const *v)
 void fab_help_bash(FILE *out)
 {
     fputs("# bash completion of fabrica: source <(fabrica completion bash)\n_fabrica() {\n"
-          "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]} opts=\n"
+          "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} "
+          "verb=${COMP_WORDS[1]} opts=\n"
           "  COMPREPLY=()\n"
           "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    COMPREPLY=($(compgen -W '",
           out);
     for (const fab_verb *const *v = fab_verbs; *v; v++)
         if (first_of_its_word(v)) fprintf(out, "%.*s ", (int)strcspn((*v)->name, " "), (*v)->name);
     fputs("' -- \"$cur\")); return\n  fi\n  case $verb in\n", out);
-    for (const fab_verb *const *v = fab_verbs; *v; v++) { /* the second words, under their first word */
+    for (const fab_verb *const *v = fab_verbs; *v; v++) { /* second words under their first */
         const char *space = strchr((*v)->name, ' ');
         if (space)
-            fprintf(out, "  %.*s) [ \"$COMP_CWORD\" -eq 2 ] && { COMPREPLY+=($(compgen -W '%s' -- \"$cur\")); } ;;&\n",
+            fprintf(out,
+                    "  %.*s) [ \"$COMP_CWORD\" -eq 2 ] && { COMPREPLY+=($(compgen -W '%s' -- "
+                    "\"$cur\")); } ;;&\n",
                     (int)(space - (*v)->name), (*v)->name, space + 1);
     }
     fputs("  esac\n  [ \"${#COMPREPLY[@]}\" -gt 0 ] && return\n"
@@ -285,25 +293,31 @@ static bool same_option(const fab_opt *a, const fab_opt *b)
 static bool check_row(const fab_verb *v, const fab_opt *o, fab_err *err)
 {
     if (!o->help || !o->help[0]) return fab_fail(err, FAB_EINTERNAL, "%s: no help", o->name);
-    if (o->type == FAB_CHOICE && !o->choices) return fab_fail(err, FAB_EINTERNAL, "%s: no choices", o->name);
+    if (o->type == FAB_CHOICE && !o->choices)
+        return fab_fail(err, FAB_EINTERNAL, "%s: no choices", o->name);
     if (o->at > v->opts_size || size_of(o->type) > v->opts_size - o->at)
-        return fab_fail(err, FAB_EINTERNAL, "%s: outside its struct of %zu bytes", o->name, v->opts_size);
+        return fab_fail(err, FAB_EINTERNAL, "%s: outside its struct of %zu bytes", o->name,
+                        v->opts_size);
     for (const fab_opt *k = v->opts; k < o; k++) {
         if (same_option(k, o)) return fab_fail(err, FAB_EINTERNAL, "%s: twice", o->name);
-        if (fab_is_positional(k) && fab_is_positional(o) && (k->type == FAB_LIST || (k->def && !o->def)))
+        if (fab_is_positional(k) && fab_is_positional(o) &&
+            (k->type == FAB_LIST || (k->def && !o->def)))
             return fab_fail(err, FAB_EINTERNAL, "%s: cannot follow %s", o->name, k->name);
     }
     for (const fab_opt *k = fab_global_opts; k->name; k++)
-        if (same_option(k, o)) return fab_fail(err, FAB_EINTERNAL, "%s: is an option of every command", o->name);
+        if (same_option(k, o))
+            return fab_fail(err, FAB_EINTERNAL, "%s: is an option of every command", o->name);
     return true;
 }
 
 bool fab_verb_check(const fab_verb *v, fab_arena *a, fab_err *err)
 {
-    if (!v->run || !v->summary || !v->example) return fab_fail(err, FAB_EINTERNAL, "no run, summary or example");
+    if (!v->run || !v->summary || !v->example)
+        return fab_fail(err, FAB_EINTERNAL, "no run, summary or example");
     if (isupper((unsigned char)v->summary[0]) && islower((unsigned char)v->summary[1]))
         return fab_fail(err, FAB_EINTERNAL, "the summary begins with a capital");
-    if (strncmp(v->example, "fabrica ", 8) != 0 || strncmp(v->example + 8, v->name, strlen(v->name)) != 0)
+    if (strncmp(v->example, "fabrica ", 8) != 0 ||
+        strncmp(v->example + 8, v->name, strlen(v->name)) != 0)
         return fab_fail(err, FAB_EINTERNAL, "the example is not of this command");
     int rows = 0;
     for (const fab_opt *o = v->opts; o && o->name; o++, rows++)

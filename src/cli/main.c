@@ -24,17 +24,18 @@ static void on_interrupt(int signal_number)
 }
 
 /* A signal that the parent chose to ignore ("nohup", a shell's "&") stays ignored. */
-static void catch(int signal_number)
+static void catch (int signal_number)
 {
     struct sigaction a = { .sa_handler = on_interrupt }, old;
     sigemptyset(&a.sa_mask);
-    if (sigaction(signal_number, NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(signal_number, &a, NULL);
+    if (sigaction(signal_number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(signal_number, &a, NULL);
 }
 
 static void catch_signals(void)
 {
-    catch(SIGINT);
-    catch(SIGTERM);
+    catch (SIGINT);
+    catch (SIGTERM);
     signal(SIGPIPE, SIG_DFL); /* "fabrica ... | head" ends quietly */
 }
 
@@ -86,7 +87,8 @@ int main(int argc, char **argv)
     catch_signals();
     r.arena = fab_arena_new(0, &err);
     bool ok = r.arena && dispatch(argc - 1, argv + 1, &r, &v, &err);
-    if (fflush(stdout) != 0 && ok) ok = fab_fail(&err, FAB_EIO, "standard output cannot be written");
+    if (fflush(stdout) != 0 && ok)
+        ok = fab_fail(&err, FAB_EIO, "standard output cannot be written");
     if (!ok) {
         if (err.code == FAB_OK) fab_fail(&err, FAB_EINTERNAL, "failed without a message");
         fprintf(stderr, "fabrica%s%s: %s\n", v ? " " : "", v ? v->name : "", err.text);

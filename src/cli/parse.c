@@ -27,8 +27,10 @@ const fab_verb *const fab_verbs[] = {
 #undef VERB
 
 const fab_opt fab_global_opts[] = {
-    { "json", FAB_FLAG, offsetof(fab_globals, json), NULL, "print one JSON object instead of words" },
-    { "threads", FAB_INT, offsetof(fab_globals, threads), "0", "worker threads; 0: one per core", .min = 0, .max = 256 },
+    { "json", FAB_FLAG, offsetof(fab_globals, json), NULL,
+      "print one JSON object instead of words" },
+    { "threads", FAB_INT, offsetof(fab_globals, threads), "0", "worker threads; 0: one per core",
+      .min = 0, .max = 256 },
     { "quiet", FAB_FLAG, offsetof(fab_globals, quiet), NULL, "say nothing but results and errors" },
     { "help", FAB_FLAG, offsetof(fab_globals, help), NULL, "explain this command", .letter = 'h' },
     { 0 }
@@ -57,13 +59,18 @@ int fab_word_distance(const char *a, const char *b)
     return d[n][m];
 }
 
-static bool begins_with(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
+static bool begins_with(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
+}
 
 /* How well `word` is meant by what was typed, smaller is better; -1: not at all. */
 static int guess_rank(const char *typed, const char *word)
 {
     if (strlen(typed) >= 3 && begins_with(word, typed)) return 0;
-    int far = fab_word_distance(typed, word), most = strlen(typed) < 4 ? 1 : strlen(typed) < 8 ? 2 : 3;
+    int far = fab_word_distance(typed, word), most = strlen(typed) < 4   ? 1
+                                                     : strlen(typed) < 8 ? 2
+                                                                         : 3;
     return far <= most ? far : -1;
 }
 
@@ -92,13 +99,17 @@ bool fab_verb_unknown(char *const *words, int n, fab_err *err)
     size_t first = strlen(words[0]), len = 0;
     for (const fab_verb *const *v = fab_verbs; *v; v++) {
         const char *name = (*v)->name;
-        if (begins_with(name, words[0]) && name[first] == ' ' && len + strlen(name) + 3 < sizeof kin)
+        if (begins_with(name, words[0]) && name[first] == ' ' &&
+            len + strlen(name) + 3 < sizeof kin)
             len += (size_t)snprintf(kin + len, sizeof kin - len, "%s%s", len ? ", " : "", name);
         int rank = guess_rank(strchr(name, ' ') ? both : words[0], name);
         if (rank >= 0 && rank < best_rank) best = name, best_rank = rank;
     }
-    if (kin[0] && n < 2) return fab_fail(err, FAB_EUSAGE, "%s wants one more word: %s", words[0], kin);
-    if (best) return fab_fail(err, FAB_EUSAGE, "no command '%.40s'; did you mean '%s'?", kin[0] ? both : words[0], best);
+    if (kin[0] && n < 2)
+        return fab_fail(err, FAB_EUSAGE, "%s wants one more word: %s", words[0], kin);
+    if (best)
+        return fab_fail(err, FAB_EUSAGE, "no command '%.40s'; did you mean '%s'?",
+                        kin[0] ? both : words[0], best);
     if (kin[0]) return fab_fail(err, FAB_EUSAGE, "no command '%.40s'; there are: %s", both, kin);
     return fab_fail(err, FAB_EUSAGE, "no command '%.40s'; see: fabrica --help", words[0]);
 }
@@ -123,7 +134,8 @@ static bool wrong(const fab_opt *o, const char *value, const char *why, fab_err 
 static bool in_range(const fab_opt *o, double v, fab_err *err)
 {
     if (o->min >= o->max || (v >= o->min && v <= o->max)) return true;
-    return fab_fail(err, FAB_EUSAGE, "%s%s: %g is not between %g and %g", dashes(o), o->name, v, o->min, o->max);
+    return fab_fail(err, FAB_EUSAGE, "%s%s: %g is not between %g and %g", dashes(o), o->name, v,
+                    o->min, o->max);
 }
 
 static bool set_int(const fab_opt *o, const char *value, int64_t *out, fab_err *err)
@@ -131,7 +143,8 @@ static bool set_int(const fab_opt *o, const char *value, int64_t *out, fab_err *
     char *end;
     errno = 0;
     long long v = strtoll(value, &end, 10);
-    if (end == value || *end || isspace((unsigned char)value[0])) return wrong(o, value, "is not a whole number", err);
+    if (end == value || *end || isspace((unsigned char)value[0]))
+        return wrong(o, value, "is not a whole number", err);
     if (errno == ERANGE) return wrong(o, value, "is too large", err);
     *out = v;
     return in_range(o, (double)v, err);
@@ -158,7 +171,8 @@ static bool set_choice(const fab_opt *o, const char *value, const char **out, fa
         }
         c += len + (c[len] == '|');
     }
-    return fab_fail(err, FAB_EUSAGE, "%s%s: '%.40s' is none of %s", dashes(o), o->name, value, o->choices);
+    return fab_fail(err, FAB_EUSAGE, "%s%s: '%.40s' is none of %s", dashes(o), o->name, value,
+                    o->choices);
 }
 
 static bool add_item(fab_list *l, const char *value, fab_arena *a, fab_err *err)
@@ -181,7 +195,8 @@ static bool set(const fab_opt *o, const char *value, void *opts, fab_arena *a, f
     case FAB_CHOICE: return set_choice(o, value, at, err);
     case FAB_LIST: return add_item(at, value, a, err);
     case FAB_STR:
-        if (fab_utf8_check(value, strlen(value)) != strlen(value)) return wrong(o, "...", "is not UTF-8", err);
+        if (fab_utf8_check(value, strlen(value)) != strlen(value))
+            return wrong(o, "...", "is not UTF-8", err);
         break;
     case FAB_FILE_IN:
     case FAB_FILE_OUT:
@@ -210,7 +225,8 @@ static const fab_opt *find(const parser *p, const char *name, size_t n, char let
     const fab_opt *tables[] = { p->verb->opts, fab_global_opts };
     for (int t = 0; t < 2; t++)
         for (const fab_opt *o = tables[t]; o && o->name; o++) {
-            bool hit = name ? strlen(o->name) == n && strncmp(o->name, name, n) == 0 : o->letter == letter;
+            bool hit =
+                name ? strlen(o->name) == n && strncmp(o->name, name, n) == 0 : o->letter == letter;
             if (!hit || fab_is_positional(o)) continue;
             *base = t == 0 ? p->opts : (void *)p->globals;
             return o;
@@ -230,15 +246,18 @@ static bool unknown_option(const parser *p, const char *word, fab_err *err)
             int rank = fab_is_positional(o) ? -1 : guess_rank(name, o->name);
             if (rank >= 0 && rank < best_rank) best = o->name, best_rank = rank;
         }
-    if (best) return fab_fail(err, FAB_EUSAGE, "no option '--%s'; did you mean '--%s'?", name, best);
-    return fab_fail(err, FAB_EUSAGE, "no option '--%s'; see: fabrica %s --help", name, p->verb->name);
+    if (best)
+        return fab_fail(err, FAB_EUSAGE, "no option '--%s'; did you mean '--%s'?", name, best);
+    return fab_fail(err, FAB_EUSAGE, "no option '--%s'; see: fabrica %s --help", name,
+                    p->verb->name);
 }
 
 static bool take(parser *p, const fab_opt *o, const char *value, void *base, fab_err *err)
 {
     if (base == p->opts) {
         ptrdiff_t row = o - p->verb->opts;
-        if (o->type == FAB_LIST && !p->given[row]) *(fab_list *)((char *)base + o->at) = (fab_list){ 0 };
+        if (o->type == FAB_LIST && !p->given[row])
+            *(fab_list *)((char *)base + o->at) = (fab_list){ 0 };
         p->given[row] = true;
     }
     return set(o, value, base, p->arena, err);
@@ -247,7 +266,8 @@ static bool take(parser *p, const fab_opt *o, const char *value, void *base, fab
 /* One option; `value` is what stood behind = or the letter, NULL when nothing did. */
 static bool take_option(parser *p, const fab_opt *o, const char *value, void *base, fab_err *err)
 {
-    if (o->type == FAB_FLAG && value) return fab_fail(err, FAB_EUSAGE, "--%s takes no value", o->name);
+    if (o->type == FAB_FLAG && value)
+        return fab_fail(err, FAB_EUSAGE, "--%s takes no value", o->name);
     if (o->type != FAB_FLAG && !value) {
         if (p->at >= p->n) return fab_fail(err, FAB_EUSAGE, "--%s wants a value", o->name);
         value = p->words[p->at++];
@@ -268,7 +288,9 @@ static bool letter_option(parser *p, const char *word, fab_err *err)
 {
     void *base;
     const fab_opt *o = find(p, NULL, 0, word[1], &base);
-    if (!o) return fab_fail(err, FAB_EUSAGE, "no option '-%c'; see: fabrica %s --help", word[1], p->verb->name);
+    if (!o)
+        return fab_fail(err, FAB_EUSAGE, "no option '-%c'; see: fabrica %s --help", word[1],
+                        p->verb->name);
     return take_option(p, o, word[2] ? word + 2 : NULL, base, err);
 }
 
@@ -277,14 +299,16 @@ static bool argument(parser *p, const char *word, fab_err *err)
     for (const fab_opt *o = p->verb->opts; o && o->name; o++)
         if (fab_is_positional(o) && (o->type == FAB_LIST || !p->given[o - p->verb->opts]))
             return take(p, o, word, p->opts, err);
-    return fab_fail(err, FAB_EUSAGE, "'%.60s' is one argument too many; see: fabrica %s --help", word, p->verb->name);
+    return fab_fail(err, FAB_EUSAGE, "'%.60s' is one argument too many; see: fabrica %s --help",
+                    word, p->verb->name);
 }
 
 static bool set_defaults(const fab_opt *rows, void *base, fab_arena *a, fab_err *err)
 {
     for (const fab_opt *o = rows; o && o->name; o++) {
         bool empty_list = o->type == FAB_LIST && o->def && !o->def[0];
-        if (o->def && !empty_list && !set(o, o->def, base, a, err)) return fab_while(err, "default");
+        if (o->def && !empty_list && !set(o, o->def, base, a, err))
+            return fab_while(err, "default");
     }
     return true;
 }
@@ -294,18 +318,20 @@ static bool nothing_missing(const parser *p, fab_err *err)
     for (const fab_opt *o = p->verb->opts; o && o->name; o++) {
         bool needed = fab_is_positional(o) ? !o->def : o->required;
         if (needed && !p->given[o - p->verb->opts])
-            return fab_fail(err, FAB_EUSAGE, "%s%s is missing: %s; see: fabrica %s --help", dashes(o), o->name,
-                            o->help, p->verb->name);
+            return fab_fail(err, FAB_EUSAGE, "%s%s is missing: %s; see: fabrica %s --help",
+                            dashes(o), o->name, o->help, p->verb->name);
     }
     return true;
 }
 
-bool fab_parse(const fab_verb *v, char *const *words, int n, void *opts, fab_globals *g, fab_arena *a, fab_err *err)
+bool fab_parse(const fab_verb *v, char *const *words, int n, void *opts, fab_globals *g,
+               fab_arena *a, fab_err *err)
 {
     parser p = { .verb = v, .opts = opts, .globals = g, .arena = a, .words = words, .n = n };
     memset(opts, 0, v->opts_size);
     *g = (fab_globals){ 0 };
-    if (!set_defaults(v->opts, opts, a, err) || !set_defaults(fab_global_opts, g, a, err)) return false;
+    if (!set_defaults(v->opts, opts, a, err) || !set_defaults(fab_global_opts, g, a, err))
+        return false;
     bool options = true;
     while (p.at < n) {
         const char *word = words[p.at++];

@@ -42,7 +42,6 @@ typedef enum {
     FAB_LIST,     /* fab_list: may be given again and again */
 } fab_opt_type;
 
-
 typedef struct {
     const char *const *items;
     int n;
@@ -51,8 +50,8 @@ typedef struct {
 typedef struct {
     const char *name; /* "width" is --width, "IMAGE" is positional */
     fab_opt_type type;
-    size_t at;        /* offsetof in the options struct */
-    const char *def;  /* text of the default; NULL: NULL, 0, false, empty */
+    size_t at;       /* offsetof in the options struct */
+    const char *def; /* text of the default; NULL: NULL, 0, false, empty */
     const char *help;
     const char *choices; /* of a FAB_CHOICE */
     const char *meta;    /* what the help calls the value; NULL: by type */
@@ -66,10 +65,11 @@ typedef struct {
     fab_pool *pool;
     int threads; /* of the pool */
     bool json, quiet;
-    FILE *out;         /* results; the only place a verb prints to */
-    fab_arena *arena;  /* for whatever the verb wants */
-    const volatile sig_atomic_t *interrupted; /* set by the first SIGINT or SIGTERM when the row says .stops_itself */
-    int exit_code;     /* set by a verb that returns true: 3 = some inputs failed; 0 otherwise */
+    FILE *out;        /* results; the only place a verb prints to */
+    fab_arena *arena; /* for whatever the verb wants */
+    const volatile sig_atomic_t
+        *interrupted; /* set by the first SIGINT or SIGTERM when the row says .stops_itself */
+    int exit_code;    /* set by a verb that returns true: 3 = some inputs failed; 0 otherwise */
 } fab_run;
 
 typedef struct {
@@ -79,7 +79,8 @@ typedef struct {
     size_t opts_size;
     const fab_opt *opts; /* ends with { 0 } */
     bool (*run)(fab_run *r, const void *opts, fab_err *err);
-    bool stops_itself; /* looks at r->interrupted and ends in order; else an interrupt ends the process at once */
+    bool
+        stops_itself; /* looks at r->interrupted and ends in order; else an interrupt ends the process at once */
 } fab_verb;
 
 extern const fab_verb *const fab_verbs[]; /* every row of verbs.def, NULL-terminated */

@@ -14,9 +14,12 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 }
 
 const fab_verb fab_verb_completion = {
-    .name = "completion", .summary = "print the completion script of a shell",
-    .example = "fabrica completion bash > /etc/bash_completion.d/fabrica", .opts_size = sizeof(opts), .run = run,
-    .opts = (const fab_opt[]){
-        { "SHELL", FAB_CHOICE, offsetof(opts, shell), NULL, "bash", .choices = "bash" },
-        { 0 } },
+    .name = "completion",
+    .summary = "print the completion script of a shell",
+    .example = "fabrica completion bash > /etc/bash_completion.d/fabrica",
+    .opts_size = sizeof(opts),
+    .run = run,
+    .opts = (const fab_opt[]){ { "SHELL", FAB_CHOICE, offsetof(opts, shell), NULL, "bash",
+                                 .choices = "bash" },
+                               { 0 } },
 };

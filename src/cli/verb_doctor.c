@@ -16,8 +16,9 @@ typedef struct {
 static void add(checks *c, bool ok, const char *name, const char *detail)
 {
     c->warnings += !ok;
-    json_array_append_new(c->list, json_pack("{s:s, s:s, s:s}", "name", name, "status", ok ? "ok" : "warn", "detail",
-                                             detail ? detail : "out of memory"));
+    json_array_append_new(c->list,
+                          json_pack("{s:s, s:s, s:s}", "name", name, "status", ok ? "ok" : "warn",
+                                    "detail", detail ? detail : "out of memory"));
 }
 
 static void check_program(checks *c, fab_run *r)
@@ -26,7 +27,8 @@ static void check_program(checks *c, fab_run *r)
     add(c, true, "libraries", FAB_LINKED);
     add(c, true, "threads", fab_arena_printf(r->arena, NULL, "%d", r->threads));
     double gib = (double)fab_memory_total() / (1 << 30);
-    add(c, gib >= 2, "memory", fab_arena_printf(r->arena, NULL, "%.1f GiB%s", gib, gib >= 2 ? "" : ", 2 are needed"));
+    add(c, gib >= 2, "memory",
+        fab_arena_printf(r->arena, NULL, "%.1f GiB%s", gib, gib >= 2 ? "" : ", 2 are needed"));
 }
 
 static void check_processor(checks *c, fab_run *r)
@@ -55,8 +57,9 @@ static void check_model(checks *c, fab_run *r)
     if (e && fab_file_map(&f, fab_engine_path(e), 0, &err)) {
         char hex[65];
         fab_sha256_hex(f.data, f.size, hex);
-        add(c, true, "model", fab_arena_printf(r->arena, NULL, "%s, %.1f MB, sha256 %s", fab_engine_path(e),
-                                               (double)f.size / 1e6, hex));
+        add(c, true, "model",
+            fab_arena_printf(r->arena, NULL, "%s, %.1f MB, sha256 %s", fab_engine_path(e),
+                             (double)f.size / 1e6, hex));
     } else add(c, false, "model", err.text);
     fab_file_unmap(&f);
     fab_engine_close(e);
@@ -67,8 +70,8 @@ static void print_lines(fab_run *r, const checks *c)
     size_t i;
     json_t *v;
     json_array_foreach(c->list, i, v)
-        fprintf(r->out, "%-4s  %-10s %s\n", fab_json_str(v, "status", NULL), fab_json_str(v, "name", NULL),
-                fab_json_str(v, "detail", NULL));
+        fprintf(r->out, "%-4s  %-10s %s\n", fab_json_str(v, "status", NULL),
+                fab_json_str(v, "name", NULL), fab_json_str(v, "detail", NULL));
     if (c->warnings) fprintf(r->out, "\n%d warning%s\n", c->warnings, c->warnings == 1 ? "" : "s");
 }
 
@@ -82,14 +85,19 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     check_decoders(&c);
     check_model(&c, r);
     if (r->json)
-        return fab_run_json(r, json_pack("{s:s, s:b, s:o}", "schema", "fabrica.doctor/1", "ok", c.warnings == 0,
-                                         "checks", c.list), err);
+        return fab_run_json(r,
+                            json_pack("{s:s, s:b, s:o}", "schema", "fabrica.doctor/1", "ok",
+                                      c.warnings == 0, "checks", c.list),
+                            err);
     print_lines(r, &c);
     json_decref(c.list);
     return true;
 }
 
 const fab_verb fab_verb_doctor = {
-    .name = "doctor", .summary = "check this installation: processor, memory, libraries, decoders, model",
-    .example = "fabrica doctor --json", .opts_size = 1, .run = run,
+    .name = "doctor",
+    .summary = "check this installation: processor, memory, libraries, decoders, model",
+    .example = "fabrica doctor --json",
+    .opts_size = 1,
+    .run = run,
 };

@@ -24,10 +24,14 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 }
 
 const fab_verb fab_verb_help = {
-    .name = "help", .summary = "explain a command, or print the manual page",
-    .example = "fabrica help --man | man -l -", .opts_size = sizeof(opts), .run = run,
-    .opts = (const fab_opt[]){
-        { "COMMAND", FAB_LIST, offsetof(opts, words), "", "the command; none: the list of commands" },
-        { "man", FAB_FLAG, offsetof(opts, man), NULL, "the manual page of all commands, as mdoc" },
-        { 0 } },
+    .name = "help",
+    .summary = "explain a command, or print the manual page",
+    .example = "fabrica help --man | man -l -",
+    .opts_size = sizeof(opts),
+    .run = run,
+    .opts = (const fab_opt[]){ { "COMMAND", FAB_LIST, offsetof(opts, words), "",
+                                 "the command; none: the list of commands" },
+                               { "man", FAB_FLAG, offsetof(opts, man), NULL,
+                                 "the manual page of all commands, as mdoc" },
+                               { 0 } },
 };
