@@ -7,44 +7,42 @@ typedef struct {
     const char *image, *text, *model;
 } opts;
 
-static bool embed_image(const opts *o, fab_engine *e, float *out, int E, fab_err *err)
+static bool print(fab_run *r, const opts *o, const fab_engine *e, const float *v, fab_err *err)
 {
-    fab_input in = { 0 };
-    if (!fab_input_open(&in, o->image, NULL, err)) return false;
-    const fab_look *look = fab_engine_look(e, in.image, err);
-    for (int i = 0; look && i < E; i++) out[i] = look->embedding[i];
-    bool ok = look != NULL;
-    fab_look_unref(look);
-    fab_input_close(&in);
-    return ok;
-}
-
-static bool print(fab_run *r, const opts *o, const fab_engine *e, const float *v, int E, fab_err *err)
-{
+    int E = fab_engine_model(e)->model->cfg.embed;
     if (!r->json) {
         for (int i = 0; i < E; i++) fprintf(r->out, "%.7g%c", (double)v[i], i + 1 < E ? ' ' : '\n');
         return true;
     }
     json_t *list = json_array();
     for (int i = 0; i < E; i++) json_array_append_new(list, json_real(round((double)v[i] * 1e8) / 1e8));
-    json_t *o_json = json_pack("{s:s,s:s,s:i,s:o}", "schema", "fabrica.embedding/1", "of", o->text ? "text" : "image", "dim", E,
+    json_t *result = json_pack("{s:s,s:s,s:i,s:o}", "schema", "fabrica.embedding/1", "of", o->text ? "text" : "image", "dim", E,
                                "vector", list);
-    return fab_run_result(r, o_json, e, NULL, err);
+    return fab_run_result(r, result, e, NULL, err);
+}
+
+static bool embed_image(fab_run *r, const void *o, fab_engine *e, const fab_input *in, fab_err *err)
+{
+    const fab_look *look = fab_engine_look(e, in->image, err);
+    bool ok = look && print(r, o, e, look->embedding, err);
+    fab_look_unref(look);
+    return ok;
+}
+
+static bool embed_text(fab_run *r, const opts *o, fab_err *err)
+{
+    fab_engine *e = fab_engine_open(o->model, r->pool, err);
+    float *v = e ? fab_arena_take(r->arena, (size_t)fab_engine_model(e)->model->cfg.embed * sizeof *v, err) : NULL;
+    bool ok = v && fab_engine_embed_text(e, &o->text, 1, v, err) && print(r, o, e, v, err);
+    fab_engine_close(e);
+    return ok;
 }
 
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    bool image = !o->text;
     if (o->text && strcmp(o->image, "-") != 0) return fab_fail(err, FAB_EUSAGE, "give either an image or --text");
-    fab_engine *e = fab_engine_open(o->model, r->pool, err);
-    if (!e) return false;
-    int E = fab_engine_model(e)->model->cfg.embed;
-    float *v = fab_arena_take(r->arena, (size_t)E * sizeof *v, err);
-    bool ok = v && (image ? embed_image(o, e, v, E, err) : fab_engine_embed_text(e, &o->text, 1, v, err)) &&
-              print(r, o, e, v, E, err);
-    fab_engine_close(e);
-    return ok;
+    return o->text ? embed_text(r, o, err) : fab_run_picture(r, o->image, NULL, o->model, embed_image, o, err);
 }
 
 /* clang-format off */

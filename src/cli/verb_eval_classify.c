@@ -48,6 +48,9 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     json_t *v = NULL;
     fab_eval_opts eo = { .limit = o->limit, .on_bad = on_bad, .arg = &bar };
     const fab_eval_classes classes = { .label = o->label, .images_dir = o->images, .zero_shot = !strcmp(o->how, "prompts") };
+    fab_file there = { 0 }; /* a missing file is told before the model is loaded */
+    if (strcmp(o->data, "-") != 0 && !fab_file_map(&there, o->data, 0, err)) return false;
+    fab_file_unmap(&there);
     fab_engine *e = fab_engine_open(o->model, r->pool, err);
     if (!e) return false;
     fab_progress_init(&bar, "eval classify", 0);

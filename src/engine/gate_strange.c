@@ -11,7 +11,7 @@
 #include <string.h>
 #include "engine/leaves.h"
 
-enum { LEAVES = 600, LEAF_SIDE = 384, STEPS = 500, MOST_KNOWN = 4000 };
+enum { LEAVES = 480, LEAF_SIDE = 256, STEPS = 300, MOST_KNOWN = 2400 };
 
 typedef struct {
     int64_t n, known; /* rows, the first of them known */

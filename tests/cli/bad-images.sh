@@ -11,7 +11,7 @@ for f in cut.png empty.png words.png folder gone.png; do
     try ask $f 'Is it?'
     try caption $f
     try classify $f --labels 'a, b'
-    try embed $f --model gone.gguf
+    try embed $f
 done
 try ask words.png ''
 try ask words.png "$(printf 'a\377')"
@@ -20,5 +20,7 @@ try embed words.png --text liver
 try eval vqa --data cut.jsonl
 try eval vqa --data empty.jsonl
 try eval vqa --data gone.jsonl
-try eval classify --data gone.jsonl --model gone.gguf
+try eval classify --data gone.jsonl
+try embed --text liver --model gone.gguf
+try eval classify --data cut.jsonl --model gone.gguf
 test ! -e out || echo "a folder was left behind"
