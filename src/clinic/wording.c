@@ -2,7 +2,7 @@
  *
  * Every sentence carries the ids of the findings it was made from. Uncertainty has three words and no others:
  *
- *   p >= 0.90  very likely  很可能      p >= 0.70  likely  较可能      p >= threshold (0.50)  possible  可能(不确定)
+ *   p >= 0.90  very likely  很可能      p >= 0.70  likely  较可能      p >= threshold (0.50)  possible, uncertain  可能，不确定
  *
  * Below the threshold nothing is said to be there. "Not detected" is always followed by what was asked about, since
  * absence of a claim is not absence of disease.
@@ -13,7 +13,7 @@
 const fab_band fab_bands[] = {
     { 0.90, "very-likely", "very likely", "很可能" },
     { 0.70, "likely", "likely", "较可能" },
-    { 0.50, "possible", "possible, uncertain", "可能（不确定）" },
+    { 0.50, "possible", "possible, uncertain", "可能，不确定" },
     { 0.00, "not-claimed", "not claimed", "未提示" },
 };
 const int fab_bands_n = sizeof fab_bands / sizeof *fab_bands;
