@@ -6,7 +6,7 @@
 #include "kernels/core.h"
 #include "kernels/transpose.h"
 
-enum { WHOLE_TILES = 8, TILE_FLOPS = 2000000, FEWEST = 16, PARTIALS = 1 << 24 };
+enum { WHOLE_TILES = 8, TILE_FLOPS = 2000000, FEWEST = 16, PARTIALS = 1 << 20 };
 
 /* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc, first are constants. */
 INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b, float *const *c, bool load,
@@ -165,7 +165,8 @@ void FAB_NAME(fab_core_serial)(const core *g)
     any_tile(g, (range){ 0, g->m }, (range){ 0, g->n }, (range){ 0, g->k });
 }
 
-/* How C and K are cut: a function of the shape alone. */
+/* How C and K are cut: a function of the shape alone. Partial sums stay at 4 MB: larger blocks come fresh from the system
+ * each time, and clearing their pages cost half of a training step. */
 typedef struct {
     const core *g;
     int64_t row_parts, col_parts, cuts, tall, wide; /* rows are cut at multiples of tall, columns of wide */
@@ -183,6 +184,7 @@ static void plan_tiles(plan *p, int64_t want)
     p->tall = 32;
     while (p->row_parts * p->col_parts * p->cuts < want) {
         bool rows = g->m / p->row_parts >= 256, cols = g->n / p->col_parts >= 512, deep = g->k / p->cuts >= 8 * KC;
+        deep = deep && g->m * g->n * p->cuts * 2 <= PARTIALS;
         if (deep && g->k / p->cuts > 2 * (g->m + g->n)) p->cuts *= 2;
         else if (rows && (rows_first || !cols)) p->row_parts *= 2;
         else if (cols) p->col_parts *= 2;
@@ -214,7 +216,7 @@ static void plan_cut(plan *p)
     while (p->row_parts * p->col_parts * p->cuts < want) { /* halve the longest side; a cut of K costs sums of C */
         double tall = (double)g->m / (double)p->row_parts, wide = (double)g->n / (double)p->col_parts;
         double deep = (double)g->k / (double)p->cuts / 2;
-        bool room = g->m * g->n * p->cuts < PARTIALS;
+        bool room = g->m * g->n * p->cuts * 2 <= PARTIALS;
         if (deep > tall && deep > wide && deep > KC && room) p->cuts *= 2;
         else if (tall >= wide && tall > 2 * MR) p->row_parts *= 2;
         else if (wide > 2.0 * (double)p->wide) p->col_parts *= 2;
