@@ -17,11 +17,6 @@
  */
 #include "zoo/mini.h"
 
-#include <string.h>
-#include "base/hash.h"
-#include "format/weights.h"
-#include "format/weights_write.h"
-
 const char *const fab_mini_special_names[FAB_MINI_SPECIALS] = {
     "<pad>", "<bos>", "<eos>", "<q>", "<a>", "<cap_en>", "<cap_zh>", "<emb>",
 };
@@ -67,18 +62,33 @@ static bool check_config(const fab_mini_config *c, fab_err *err)
     for (int i = 0; i < 3; i++)
         if (c->widths[i] < 1 || c->widths[i] > 4096 || c->depths[i] < 0 || c->depths[i] > 64)
             return fab_fail(err, FAB_EFORMAT, "stage %d: width %d, depth %d", i, c->widths[i], c->depths[i]);
-    if (c->vit_layers < 0 || c->vit_layers > 64 || (c->vit_layers && (c->vit_heads < 1 || c->widths[2] % c->vit_heads)))
+    if (c->vit_layers < 0 || c->vit_layers > 64)
+        return fab_fail(err, FAB_EFORMAT, "%d transformer blocks on the grid, 0 to 64 are possible", c->vit_layers);
+    if (c->vit_layers && (c->vit_heads < 1 || c->widths[2] % c->vit_heads))
         return fab_fail(err, FAB_EFORMAT, "%d heads do not divide width %d", c->vit_heads, c->widths[2]);
     const fab_llama_config *t = &c->text;
     if (t->dim < 8 || t->dim > 16384 || t->vocab <= FAB_MINI_SPECIALS || t->vocab > 1 << 20 || t->layers < 1 ||
         t->layers > 256 || t->ffn < 1 || t->ffn > 1 << 17)
         return fab_fail(err, FAB_EFORMAT, "decoder: width %lld, %d layers, ffn %lld, vocabulary %lld", (long long)t->dim,
                         t->layers, (long long)t->ffn, (long long)t->vocab);
-    if (t->heads < 1 || t->dim % t->heads || (t->kv_heads && t->heads % t->kv_heads))
+    if (t->heads < 1 || t->dim % t->heads || t->kv_heads < 0 ||
+        (t->kv_heads && t->heads % t->kv_heads))
         return fab_fail(err, FAB_EFORMAT, "decoder: %d heads, %d key heads, width %lld do not divide", t->heads,
                         t->kv_heads, (long long)t->dim);
     if (c->embed < 1 || c->embed > 4096 || c->labels < 0 || c->labels > 4096 || c->classes < 0 || c->classes > 4096)
         return fab_fail(err, FAB_EFORMAT, "embedding %d, labels %d, classes %d", c->embed, c->labels, c->classes);
+    return true;
+}
+
+bool fab_mini_check_bpe(const fab_mini_config *cfg, const fab_bpe *b, fab_err *err)
+{
+    if (fab_bpe_vocab_size(b) > cfg->text.vocab)
+        return fab_fail(err, FAB_EFORMAT, "tokenizer has %d tokens, the decoder %lld", fab_bpe_vocab_size(b),
+                        (long long)cfg->text.vocab);
+    for (int i = 0; i < FAB_MINI_SPECIALS; i++)
+        if (fab_bpe_id(b, fab_mini_special_names[i]) != i)
+            return fab_fail(err, FAB_EFORMAT, "tokenizer: '%s' is token %d, %d needed", fab_mini_special_names[i],
+                            fab_bpe_id(b, fab_mini_special_names[i]), i);
     return true;
 }
 

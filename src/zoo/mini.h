@@ -77,8 +77,13 @@ fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, f
 /* ids i32 [N,L] that end with <emb> at position last[n] (i32 [N]) -> [N,E], unit rows */
 fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last, float drop);
 
+/* Only for a model that has the head. */
 fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* logits [B*G*G, labels] */
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* logits [B, classes] */
+
+/* Whether a tokenizer belongs to such a model: no more tokens than the decoder has rows, the special ones in their
+ * places. */
+bool fab_mini_check_bpe(const fab_mini_config *cfg, const fab_bpe *b, fab_err *err);
 
 /* The model file: GGUF, architecture "fabrica-mini". Everything a run needs is in it. */
 typedef struct {
@@ -87,14 +92,14 @@ typedef struct {
     char id[80];             /* name-version-first 12 hex digits of the file's SHA-256 */
     char sha256[65];
     float temperature;       /* calibration of answer likelihoods, 1 when absent */
-    /* input gate, see engine/gate.h: per-cluster means and inverse variances of `mean` features; n 0: no gate */
+    /* input gate, see engine/gate.h: rows of statistics of `mean` and pixel features; n 0: no gate */
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar; /* [n,dim] */
     float gate_limit;
     const char *card;        /* JSON text, "" when absent */
     const char *question_only; /* the baseline that sees no picture (evaluate/vqa.h, fab_blind_parse), "" when absent */
     fab_arena *arena;        /* owns all of the above */
-    void *weights;           /* the mapped file */
+    struct fab_weights *weights; /* the mapped file */
 } fab_mini_file;
 
 /* Opens for inference (weights kept in their dtype, packed once). NULL with err. */
@@ -109,6 +114,6 @@ typedef struct {
     const char *name, *version, *card, *question_only; /* NULL: left out */
     fab_dtype dtype;         /* matrices: FAB_F16, FAB_BF16, FAB_Q8_0 or FAB_F32; vectors stay f32 */
 } fab_mini_save_opts;
-bool fab_mini_save(const char *path, fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err);
+bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err);
 
 #endif

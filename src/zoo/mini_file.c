@@ -11,15 +11,19 @@
  */
 #include "zoo/mini.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/hash.h"
 #include "format/weights.h"
 #include "format/weights_write.h"
+#include "text/utf8.h"
 #include "zoo/source.h"
 #include "zoo/tokenizer_file.h"
 
-#define KEY(name) "fabrica-mini." name
+#define KEY(name)       "fabrica-mini." name
+#define KEY_GATE(name)  "fabrica.gate." name
+#define KEY_TEMPERATURE "fabrica.calibration.temperature"
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
@@ -68,37 +72,44 @@ static bool read_config(const fab_weights *w, fab_arena *a, fab_mini_config *c, 
 static bool read_bpe(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
     f->bpe = fab_tokenizer_from_weights(w, err);
-    if (!f->bpe) return false;
-    if (fab_bpe_vocab_size(f->bpe) > f->model->cfg.text.vocab)
-        return fab_fail(err, FAB_EFORMAT, "tokenizer has %d tokens, the decoder %lld", fab_bpe_vocab_size(f->bpe),
-                        (long long)f->model->cfg.text.vocab);
-    for (int i = 0; i < FAB_MINI_SPECIALS; i++)
-        if (fab_bpe_id(f->bpe, fab_mini_special_names[i]) != i)
-            return fab_fail(err, FAB_EFORMAT, "tokenizer: '%s' is token %d, %d needed", fab_mini_special_names[i],
-                            fab_bpe_id(f->bpe, fab_mini_special_names[i]), i);
-    return true;
+    return f->bpe && fab_mini_check_bpe(&f->model->cfg, f->bpe, err);
+}
+
+static bool read_temperature(const fab_weights *w, fab_mini_file *f, fab_err *err)
+{
+    double t = 1;
+    if (fab_weights_has(w, KEY_TEMPERATURE) && !fab_weights_num(w, KEY_TEMPERATURE, &t, err)) return false;
+    f->temperature = (float)t;
+    return (t > 0 && t < 1000) || fab_fail(err, FAB_EFORMAT, KEY_TEMPERATURE ": %g is not in (0,1000)", t);
+}
+
+/* rows x dim finite numbers. */
+static const float *read_rows(const fab_weights *w, const char *key, fab_mini_file *f, fab_err *err)
+{
+    int64_t n = 0, need = (int64_t)f->gate_n * f->gate_dim;
+    const float *v = fab_weights_f32s(w, key, f->arena, &n, err);
+    if (!v) return NULL;
+    if (n != need)
+        return fab_fail(err, FAB_EFORMAT, "%s: %lld numbers, %d rows of %d are needed", key, (long long)n, f->gate_n, f->gate_dim),
+               NULL;
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(v[i])) return fab_fail(err, FAB_EFORMAT, "%s: number %lld is not finite", key, (long long)i), NULL;
+    return v;
 }
 
 static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
-    int64_t n_mean = 0, n_ivar = 0;
-    double limit = 0, temperature = 1;
-    fab_weights_num(w, "fabrica.calibration.temperature", &temperature, NULL);
-    f->temperature = (float)temperature;
-    if (!(temperature > 0 && temperature < 1000))
-        return fab_fail(err, FAB_EFORMAT, "fabrica.calibration.temperature: %g is not in (0,1000)", temperature);
-    if (!fab_weights_has(w, "fabrica.gate.n")) return true;
-    if (!get_int(w, "fabrica.gate.n", &f->gate_n, err) || !get_int(w, "fabrica.gate.dim", &f->gate_dim, err) ||
-        !fab_weights_num(w, "fabrica.gate.limit", &limit, err) ||
-        !(f->gate_mean = fab_weights_f32s(w, "fabrica.gate.mean", f->arena, &n_mean, err)) ||
-        !(f->gate_ivar = fab_weights_f32s(w, "fabrica.gate.ivar", f->arena, &n_ivar, err)))
+    double limit = 0;
+    if (!fab_weights_has(w, KEY_GATE("n"))) return true;
+    if (!get_int(w, KEY_GATE("n"), &f->gate_n, err) || !get_int(w, KEY_GATE("dim"), &f->gate_dim, err) ||
+        !fab_weights_num(w, KEY_GATE("limit"), &limit, err))
         return false;
-    int64_t need = (int64_t)f->gate_n * f->gate_dim;
-    if (n_mean != need || n_ivar != need || f->gate_dim < f->model->cfg.widths[2])
-        return fab_fail(err, FAB_EFORMAT, "fabrica.gate: %d clusters of %d, but %lld means and %lld variances", f->gate_n,
-                        f->gate_dim, (long long)n_mean, (long long)n_ivar);
+    if (f->gate_dim < f->model->cfg.widths[2])
+        return fab_fail(err, FAB_EFORMAT, KEY_GATE("dim") ": %d, the tower's width alone is %d", f->gate_dim,
+                        f->model->cfg.widths[2]);
+    if (!(limit > 0 && isfinite(limit))) return fab_fail(err, FAB_EFORMAT, KEY_GATE("limit") ": %g is not above 0", limit);
     f->gate_limit = (float)limit;
-    return true;
+    return (f->gate_mean = read_rows(w, KEY_GATE("mean"), f, err)) && (f->gate_ivar = read_rows(w, KEY_GATE("ivar"), f, err));
 }
 
 static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
@@ -113,7 +124,25 @@ static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
     p.pool = pool;
     p.bf16 = true;
     fab_mini_params(&p, f->model);
-    return fab_params_end(&p, err) && read_bpe(w, f, err) && read_gate(w, f, err);
+    return fab_params_end(&p, err) && read_bpe(w, f, err) && read_temperature(w, f, err) && read_gate(w, f, err);
+}
+
+/* An optional text: it goes into reports, so it has to be UTF-8. NULL with err set when it is none. */
+static const char *read_text(const fab_weights *w, const char *key, const char *fallback, fab_err *err)
+{
+    const char *v = fab_weights_has(w, key) ? fab_weights_str(w, key, err) : fallback;
+    if (!v || fab_utf8_require(v, strlen(v), err)) return v;
+    fab_while(err, "key %s", key);
+    return NULL;
+}
+
+/* Bytes of s to keep: at most n, whole characters. */
+static int cut(const char *s, size_t n)
+{
+    size_t size = strlen(s);
+    if (size <= n) return (int)size;
+    while (n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80) n--;
+    return (int)n;
 }
 
 static bool read_identity(fab_mini_file *f, const char *path, fab_err *err)
@@ -122,13 +151,12 @@ static bool read_identity(fab_mini_file *f, const char *path, fab_err *err)
     if (!fab_file_map(&bytes, path, 0, err)) return false;
     fab_sha256_hex(bytes.data, bytes.size, f->sha256);
     fab_file_unmap(&bytes);
-    const char *name = fab_weights_str(f->weights, "general.name", NULL);
-    const char *version = fab_weights_str(f->weights, "general.version", NULL);
-    snprintf(f->id, sizeof f->id, "%.32s-%.16s-%.12s", name ? name : "mini", version ? version : "0", f->sha256);
-    f->card = fab_weights_str(f->weights, "fabrica.card", NULL);
-    if (!f->card) f->card = "";
-    f->question_only = fab_weights_str(f->weights, "fabrica.question_only", NULL);
-    if (!f->question_only) f->question_only = "";
+    const char *name = read_text(f->weights, "general.name", "mini", err);
+    const char *version = read_text(f->weights, "general.version", "0", err);
+    f->card = read_text(f->weights, "fabrica.card", "", err);
+    f->question_only = read_text(f->weights, "fabrica.question_only", "", err);
+    if (!name || !version || !f->card || !f->question_only) return false;
+    snprintf(f->id, sizeof f->id, "%.*s-%.*s-%.12s", cut(name, 32), name, cut(version, 16), version, f->sha256);
     return true;
 }
 
@@ -161,8 +189,8 @@ void fab_mini_close(fab_mini_file *f)
 static void put_config(fab_gguf *g, const fab_mini_config *c)
 {
     fab_gguf_u32(g, KEY("image_size"), (uint32_t)c->image_size);
-    fab_gguf_i32s(g, KEY("widths"), (const int32_t *)c->widths, 3);
-    fab_gguf_i32s(g, KEY("depths"), (const int32_t *)c->depths, 3);
+    fab_gguf_i32s(g, KEY("widths"), c->widths, 3);
+    fab_gguf_i32s(g, KEY("depths"), c->depths, 3);
     fab_gguf_u32(g, KEY("vit_layers"), (uint32_t)c->vit_layers);
     fab_gguf_u32(g, KEY("vit_heads"), (uint32_t)c->vit_heads);
     fab_gguf_u32(g, KEY("labels"), (uint32_t)c->labels);
@@ -182,14 +210,14 @@ static void put_options(fab_gguf *g, const fab_mini_save_opts *o)
     fab_gguf_str(g, "general.name", o->name ? o->name : "mini");
     fab_gguf_str(g, "general.version", o->version ? o->version : "0");
     fab_gguf_str(g, "general.license", "Apache-2.0");
-    if (o->temperature > 0) fab_gguf_f32(g, "fabrica.calibration.temperature", o->temperature);
+    if (o->temperature > 0) fab_gguf_f32(g, KEY_TEMPERATURE, o->temperature);
     if (o->gate_n) {
         int64_t n = (int64_t)o->gate_n * o->gate_dim;
-        fab_gguf_u32(g, "fabrica.gate.n", (uint32_t)o->gate_n);
-        fab_gguf_u32(g, "fabrica.gate.dim", (uint32_t)o->gate_dim);
-        fab_gguf_f32(g, "fabrica.gate.limit", o->gate_limit);
-        fab_gguf_f32s(g, "fabrica.gate.mean", o->gate_mean, n);
-        fab_gguf_f32s(g, "fabrica.gate.ivar", o->gate_ivar, n);
+        fab_gguf_u32(g, KEY_GATE("n"), (uint32_t)o->gate_n);
+        fab_gguf_u32(g, KEY_GATE("dim"), (uint32_t)o->gate_dim);
+        fab_gguf_f32(g, KEY_GATE("limit"), o->gate_limit);
+        fab_gguf_f32s(g, KEY_GATE("mean"), o->gate_mean, n);
+        fab_gguf_f32s(g, KEY_GATE("ivar"), o->gate_ivar, n);
     }
     if (o->card) fab_gguf_str(g, "fabrica.card", o->card);
     if (o->question_only) fab_gguf_str(g, "fabrica.question_only", o->question_only);
@@ -213,7 +241,7 @@ static bool put_tensor(fab_gguf *g, const fab_tensor *t, fab_dtype dtype, fab_ar
     return fab_gguf_tensor(g, t->name, dtype, t->ndim, t->shape, data);
 }
 
-static bool save(fab_gguf *g, const char *path, fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o,
+static bool save(fab_gguf *g, const char *path, const fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o,
                  fab_arena *a, fab_err *err)
 {
     put_options(g, o);
@@ -224,7 +252,7 @@ static bool save(fab_gguf *g, const char *path, fab_mini *m, const fab_bpe *bpe,
     return fab_gguf_write(g, path, err);
 }
 
-bool fab_mini_save(const char *path, fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err)
+bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err)
 {
     fab_arena *a = fab_arena_new(1 << 20, err);
     fab_gguf *g = a ? fab_gguf_new(err) : NULL;
