@@ -1,3 +1,4 @@
+/* export: see export.h. */
 #include "data/export.h"
 
 #include <string.h>
@@ -10,11 +11,12 @@ typedef struct {
     int64_t n;
 } writer;
 
-static bool write_line(writer *w, json_t *o, fab_err *err)
+/* Takes o; NULL: it could not be made. */
+static bool write_line(writer *w, const char *id, json_t *o, fab_err *err)
 {
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     bool ok = text ? fab_out_write(&w->out, text, strlen(text), err) && fab_out_write(&w->out, "\n", 1, err)
-                   : fab_fail(err, FAB_EFORMAT, "a record cannot be written as JSON");
+                   : fab_fail(err, FAB_EFORMAT, "%s: record '%.60s' cannot be written as JSON", w->out.path, id);
     fab_free(text);
     json_decref(o);
     w->n += ok;
@@ -33,7 +35,8 @@ static json_t *question(const writer *w, const fab_qa *q, fab_err *err)
 static bool write_questions(writer *w, const fab_qa_set *s, fab_err *err)
 {
     bool ok = true;
-    for (int64_t i = 0; ok && i < s->n; i++) ok = write_line(w, question(w, &s->items[i], err), err);
+    for (int64_t i = 0; ok && i < s->n; i++)
+        if (s->items[i].image >= 0) ok = write_line(w, s->items[i].id, question(w, &s->items[i], err), err);
     return ok;
 }
 
@@ -44,7 +47,7 @@ static bool write_cases(writer *w, fab_set set, const char *field, fab_err *err)
         const fab_case *c = &w->bundle->cases.items[i];
         if (c->set != set || !c->val) continue;
         const char *image = fab_path_real(w->arena, w->bundle->images.paths[c->image], err);
-        ok = image && write_line(w, json_pack("{s:s, s:s, s:s}", "id", c->id, "image", image, field, c->diagnosis), err);
+        ok = image && write_line(w, c->id, json_pack("{s:s, s:s, s:s}", "id", c->id, "image", image, field, c->diagnosis), err);
     }
     return ok;
 }
