@@ -11,7 +11,7 @@
 #include <string.h>
 #include "train/session.h"
 
-enum { MAX_LEN = 192 };
+enum { MAX_LEN = FAB_MAX_LENGTH, QA_LEN = 80, CAPTION_LEN = 72 };
 
 /* Sequences of one length L: ids [n,L] padded, where predictions start, and how many there are. */
 typedef struct {
@@ -111,11 +111,10 @@ static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const rows *r, fab_t
 static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab_loss_parts *parts)
 {
     rows r;
-    int max = g->length < MAX_LEN ? g->length : MAX_LEN;
     if (!rows_init(&r, c, g->batch)) return NULL;
     for (int i = 0; i < g->batch; i++) {
         const fab_text *t = s->texts[fab_rng_below(&s->rng, (uint32_t)s->n_texts)];
-        rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1, max);
+        rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1, g->length);
     }
     parts->items = r.n;
     fab_tensor *loss = c->err.code ? NULL : rows_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop);
@@ -156,7 +155,7 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, d
         d[i].image = draw_picture(s, g, &d[i].set);
         int32_t k = s->bundle.case_of[d[i].image];
         d[i].of = k >= 0 ? &s->bundle.cases.items[k] : NULL;
-        fab_augment_opts o = s->augment;
+        fab_augment_opts o = s->recipe.augment;
         o.flip = o.flip_vertical = o.quarter_turns = d[i].set == FAB_SET_ISIC || d[i].set == FAB_SET_BCCD;
         fab_augment(&s->rng, &o, fab_store_get(s->store, d[i].image), fab_store_side(s->store), S,
                     fab_f32(x) + (int64_t)i * S * S * 3, &d[i].warp);
@@ -182,7 +181,7 @@ static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const
             const char *words = q->question;
             if (fab_rng_uniform(&s->rng) < 0.2f)
                 words = fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
-            rows_add(&r, c, s->bpe, words, q->answer, q->lang, i, 80);
+            rows_add(&r, c, s->bpe, words, q->answer, q->lang, i, QA_LEN);
         }
     *items = r.n;
     if (c->err.code || !r.n) return NULL;
@@ -204,10 +203,10 @@ static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g
         const char *t = fab_caption(d[i].of, lang, fab_rng_below(&s->rng, 1000), d[i].warp.mirrored, c->arena, &c->err);
         if (!t || !*t) continue;
         int n = words.n;
-        rows_add(&said, c, s->bpe, NULL, t, lang, i, 72);
-        int64_t k = fab_bpe_encode_plain(s->bpe, t, strlen(t), words.ids + (int64_t)n * MAX_LEN, 71, &c->err);
+        rows_add(&said, c, s->bpe, NULL, t, lang, i, CAPTION_LEN);
+        int64_t k = fab_bpe_encode_plain(s->bpe, t, strlen(t), words.ids + (int64_t)n * MAX_LEN, CAPTION_LEN - 1, &c->err);
         if (k < 0) return NULL;
-        if (k > 71) k = 71;
+        if (k > CAPTION_LEN - 1) k = CAPTION_LEN - 1;
         words.ids[(int64_t)n * MAX_LEN + k] = FAB_MINI_EMB;
         words.size[n] = (int32_t)k + 1;
         if (words.len < k + 1) words.len = (int)k + 1;
@@ -282,5 +281,6 @@ fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage, f
 {
     memset(parts, 0, sizeof *parts);
     fab_tensor *loss = stage->pictures ? picture_loss(s, c, stage, parts) : text_loss(s, c, stage, parts);
+    if (!loss) fab_fail(&c->err, FAB_EUSAGE, "stage %s: a batch of %d holds nothing that its losses teach", stage->name, stage->batch);
     return c->err.code ? NULL : loss;
 }

@@ -15,7 +15,7 @@ typedef struct {
     bool done;
 } asked;
 
-/* Image tokens [1,P,T] of the picture of q. */
+/* Image tokens [1,P,T] of a picture, or of a blank one. */
 static fab_tensor *look(fab_session *s, fab_ctx *c, int32_t image, bool blank)
 {
     int S = s->model->cfg.image_size;
@@ -69,10 +69,7 @@ static bool answer_group(fab_session *s, fab_ctx *c, fab_tensor *tokens, const f
     }
     for (bool open = true; open;) {
         fab_arena_mark mark = fab_arena_save(c->arena);
-        if (!decode_step(s, c, tokens, a, n)) {
-            *err = c->err;
-            return false;
-        }
+        if (!decode_step(s, c, tokens, a, n)) return fab_fail(err, c->err.code, "%s", c->err.text);
         fab_arena_release(c->arena, mark);
         open = false;
         for (int i = 0; i < n; i++) open |= !a[i].done;

@@ -16,19 +16,8 @@ static const double gate_rate = 0.02;
 
 static char *model_path(fab_session *s, const char *suffix, fab_err *err)
 {
-    char *name = fab_arena_printf(s->arena, err, "%s%s", s->name, suffix);
-    return name ? fab_path_join(s->arena, s->out_dir, name, err) : NULL;
-}
-
-static bool save_options(fab_session *s, fab_mini_save_opts *o, fab_err *err)
-{
-    const json_t *save = json_object_get(s->recipe, "save");
-    const char *dtype = json_string_value(json_object_get(save, "dtype"));
-    const char *version = json_string_value(json_object_get(s->recipe, "version"));
-    *o = (fab_mini_save_opts){ .name = s->name, .version = version ? version : "0", .dtype = FAB_F16 };
-    if (dtype && !fab_dtype_parse(dtype, &o->dtype))
-        return fab_fail(err, FAB_EUSAGE, "recipe: save.dtype: '%s' is no type", dtype);
-    return true;
+    char *name = fab_arena_printf(s->arena, err, "%s%s", s->recipe.name, suffix);
+    return name ? fab_path_join(s->arena, s->recipe.out_dir, name, err) : NULL;
 }
 
 /* ---- temperature --------------------------------------------------------------------------------------------- */
@@ -107,9 +96,10 @@ static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused
     }
     const fab_gate_opts o = { .seed = 1, .engine = e };
     if (!fab_gate_fit(g, fit, domain, n_fit, width, &o, s->arena, err)) return false;
+    if (!n_held) return fab_fail(err, FAB_EFORMAT, "gate: all %lld pictures train it, none is left to set its limit", (long long)n_fit);
     g->limit = fab_gate_limit_for(g, held, n_held, gate_rate, s->arena, err);
     *refused = fab_gate_refused(g, held, n_held);
-    return g->limit > 0;
+    return g->limit > 0 || fab_fail(err, FAB_EFORMAT, "gate: its limit is %g on %lld held-out pictures", (double)g->limit, (long long)n_held);
 }
 
 /* ---- card ---------------------------------------------------------------------------------------------------- */
@@ -134,56 +124,73 @@ static fab_blind *train_blind(const fab_session *s, fab_err *err)
     return b;
 }
 
+/* What the file says of itself, from the validation records with their pictures and without. */
 static json_t *measure(fab_session *s, json_t *summary, fab_err *err)
 {
     fab_exam seen, blank;
-    if (!fab_session_exam(s, 400, false, &seen, err) || !fab_session_exam(s, 400, true, &blank, err)) return NULL;
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name", s->name, "intended_use",
-                     "Research use only. Not for diagnostic use.", "training_data",
-                     "SLAKE (CC BY 4.0), VQA-RAD (CC0), ISIC 2017 (CC0), Kermany chest X-ray (CC BY 4.0), BCCD (MIT), MedQuAD "
-                     "(CC BY 4.0), PubMedQA (MIT), ROCO captions (CC BY), Huatuo (Apache-2.0), Toyhom (MIT)",
-                     "cost", json_deep_copy(summary), "validation", "model", exam_json(&seen), "blank_image", exam_json(&blank));
+    fab_log(FAB_LOG_INFO, "measuring on the validation records, then with a blank picture");
+    if (!fab_session_exam(s, FAB_EXAM_MADE, false, &seen, err) || !fab_session_exam(s, FAB_EXAM_MADE, true, &blank, err)) return NULL;
+    json_t *card = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name", s->recipe.name, "intended_use",
+                             "Research use only. Not for diagnostic use.", "training_data",
+                             "SLAKE (CC BY 4.0), VQA-RAD (CC0), ISIC 2017 (CC0), Kermany chest X-ray (CC BY 4.0), BCCD (MIT), MedQuAD "
+                             "(CC BY 4.0), PubMedQA (MIT), ROCO captions (CC BY), Huatuo (Apache-2.0), Toyhom (MIT)",
+                             "cost", json_deep_copy(summary), "validation", "model", exam_json(&seen), "blank_image", exam_json(&blank));
+    if (!card) fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
+    return card;
 }
 
-bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
+static char *pack_blind(fab_session *s, fab_err *err)
 {
-    fab_mini_save_opts o;
-    char *path = model_path(s, ".gguf", err), *card_path = model_path(s, ".card.json", err);
-    if (!path || !card_path || !save_options(s, &o, err)) return false;
-    fab_log(FAB_LOG_INFO, "measuring on the validation records, then with a blank picture");
-    json_t *card = measure(s, summary, err);
-    fab_blind *blind = card ? train_blind(s, err) : NULL;
+    fab_blind *blind = train_blind(s, err);
     char *packed = blind ? fab_blind_pack(blind, s->arena, err) : NULL;
     fab_blind_free(blind);
-    o.question_only = packed;
-    bool ok = packed && fab_mini_save(path, s->model, s->bpe, &o, err);
+    return packed;
+}
 
-    fab_engine *e = ok ? fab_engine_open(path, s->pool, err) : NULL;
+/* Adds temperature and gate, fitted on the file at path, to the card and to what is saved. */
+static bool fit_on_file(fab_session *s, const char *path, json_t *card, fab_mini_save_opts *o, fab_err *err)
+{
     fab_gate gate;
     fab_calibration before, after;
     double T = 1, refused = 0;
     fab_log(FAB_LOG_INFO, "fitting temperature and input gate");
-    ok = e && calibrate(s, e, &T, &before, &after, err) && fit_gate(s, e, &gate, &refused, err);
+    fab_engine *e = fab_engine_open(path, s->pool, err);
+    bool ok = e && calibrate(s, e, &T, &before, &after, err) && fit_gate(s, e, &gate, &refused, err);
     fab_engine_close(e);
-    if (ok) {
-        json_object_set_new(card, "calibration", json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n", (json_int_t)after.n,
-                                                           "ece_before", before.ece, "ece", after.ece, "brier_before", before.brier,
-                                                           "brier", after.brier));
-        json_object_set_new(card, "gate", json_pack("{s:i, s:f, s:f}", "clusters", gate.n, "limit", (double)gate.limit,
-                                                    "false_refusal_rate", refused));
-        o.temperature = (float)T;
-        o.gate_n = gate.n;
-        o.gate_dim = gate.dim;
-        o.gate_mean = gate.mean;
-        o.gate_ivar = gate.ivar;
-        o.gate_limit = gate.limit;
-        char *text = json_dumps(card, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        o.card = text;
-        ok = text && fab_mini_save(path, s->model, s->bpe, &o, err) && fab_json_write(card_path, card, err);
-        fab_free(text);
-        json_object_set_new(summary, "model", json_string(path));
-        json_object_set_new(summary, "card", json_incref(card));
-    }
+    if (!ok) return false;
+    o->temperature = (float)T;
+    o->gate_n = gate.n;
+    o->gate_dim = gate.dim;
+    o->gate_mean = gate.mean;
+    o->gate_ivar = gate.ivar;
+    o->gate_limit = gate.limit;
+    json_t *c = json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n", (json_int_t)after.n, "ece_before", before.ece, "ece",
+                          after.ece, "brier_before", before.brier, "brier", after.brier);
+    json_t *g = json_pack("{s:i, s:f, s:f}", "clusters", gate.n, "limit", (double)gate.limit, "false_refusal_rate", refused);
+    ok = json_object_set_new(card, "calibration", c) == 0;
+    return (json_object_set_new(card, "gate", g) == 0 && ok) || fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
+}
+
+/* The model file with its card inside, and the card beside it. */
+static bool save_with_card(fab_session *s, const char *path, const json_t *card, fab_mini_save_opts *o, fab_err *err)
+{
+    char *card_path = model_path(s, ".card.json", err), *text = json_dumps(card, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    o->card = text;
+    bool ok = text ? card_path && fab_mini_save(path, s->model, s->bpe, o, err) && fab_json_write(card_path, card, err)
+                   : fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
+    fab_free(text);
+    return ok;
+}
+
+bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
+{
+    char *path = model_path(s, ".gguf", err);
+    json_t *card = path ? measure(s, summary, err) : NULL;
+    fab_mini_save_opts o = { .name = s->recipe.name, .version = s->recipe.version, .dtype = s->recipe.dtype };
+    bool ok = card && (o.question_only = pack_blind(s, err)) != NULL && fab_mini_save(path, s->model, s->bpe, &o, err) &&
+              fit_on_file(s, path, card, &o, err) && save_with_card(s, path, card, &o, err);
+    if (ok && (json_object_set_new(summary, "model", json_string(path)) != 0 || json_object_set(summary, "card", card) != 0))
+        ok = fab_fail(err, FAB_ENOMEM, "no memory for the summary");
     json_decref(card);
     return ok;
 }

@@ -2,158 +2,7 @@
 #include "train/session.h"
 
 #include <string.h>
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/yaml.h"
-
-/* ---- reading the recipe -------------------------------------------------------------------------------------- */
-
-static double number(const json_t *o, const char *key, double fallback)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : fallback;
-}
-
-static const char *string(const json_t *o, const char *key, const char *fallback)
-{
-    const char *v = json_string_value(json_object_get(o, key));
-    return v ? v : fallback;
-}
-
-/* Every key of o must be in the list: a mistyped setting is an error, not a default. */
-static bool known_keys(const json_t *o, const char *where, const char *const *keys, fab_err *err)
-{
-    const char *key;
-    json_t *v;
-    if (!json_is_object(o)) return fab_fail(err, FAB_EUSAGE, "recipe: %s is no mapping", where);
-    json_object_foreach((json_t *)o, key, v) {
-        int i = 0;
-        while (keys[i] && strcmp(keys[i], key)) i++;
-        if (!keys[i]) return fab_fail(err, FAB_EUSAGE, "recipe: %s has no setting '%s'", where, key);
-    }
-    return true;
-}
-
-static void three(const json_t *o, const char *key, int out[3])
-{
-    const json_t *v = json_object_get(o, key);
-    for (size_t i = 0; i < 3 && i < json_array_size(v); i++) out[i] = (int)json_integer_value(json_array_get(v, i));
-}
-
-static bool read_model(const json_t *o, fab_mini_config *c, fab_err *err)
-{
-    static const char *const keys[] = { "image_size", "widths", "depths", "vit_layers", "vit_heads", "embed",
-                                        "dim", "ffn", "layers", "heads", "kv_heads", NULL };
-    *c = fab_mini_default;
-    if (o && !known_keys(o, "model", keys, err)) return false;
-    c->image_size = (int)number(o, "image_size", c->image_size);
-    three(o, "widths", c->widths);
-    three(o, "depths", c->depths);
-    c->vit_layers = (int)number(o, "vit_layers", c->vit_layers);
-    c->vit_heads = (int)number(o, "vit_heads", c->vit_heads);
-    c->embed = (int)number(o, "embed", c->embed);
-    c->text.dim = (int64_t)number(o, "dim", (double)c->text.dim);
-    c->text.ffn = (int64_t)number(o, "ffn", (double)c->text.ffn);
-    c->text.layers = (int)number(o, "layers", c->text.layers);
-    c->text.heads = (int)number(o, "heads", c->text.heads);
-    c->text.kv_heads = (int)number(o, "kv_heads", c->text.kv_heads);
-    c->labels = FAB_LABELS_SPATIAL;
-    c->classes = FAB_LABELS;
-    return true;
-}
-
-static bool read_losses(const json_t *o, fab_stage *g, fab_err *err)
-{
-    static const char *const keys[] = { "qa", "caption", "contrast", "dense", "presence", NULL };
-    if (o && !known_keys(o, g->name, keys, err)) return false;
-    g->loss = (fab_loss_weights){ .qa = number(o, "qa", 0),
-                                  .caption = number(o, "caption", 0),
-                                  .contrast = number(o, "contrast", 0),
-                                  .dense = number(o, "dense", 0),
-                                  .presence = number(o, "presence", 0) };
-    return true;
-}
-
-static bool read_sets(const json_t *o, fab_stage *g, fab_err *err)
-{
-    static const char *const names[FAB_SETS + 1] = { "slake", "vqa_rad", "isic", "kermany", "bccd", NULL };
-    if (o && !known_keys(o, g->name, names, err)) return false;
-    for (int k = 0; k < FAB_SETS; k++) g->set_weight[k] = number(o, names[k], o ? 0 : 1);
-    return true;
-}
-
-static bool read_stage(const json_t *o, fab_stage *g, fab_err *err)
-{
-    static const char *const keys[] = { "name", "task", "steps", "batch", "length", "questions", "real_share",
-                                        "smoothing", "losses", "sets", "drop", "lr", "floor", "warmup", "schedule",
-                                        "validate_every", "patience", NULL };
-    if (!known_keys(o, "a stage", keys, err)) return false;
-    const char *task = string(o, "task", "pictures");
-    g->name = string(o, "name", task);
-    g->pictures = !strcmp(task, "pictures");
-    if (!g->pictures && strcmp(task, "text")) return fab_fail(err, FAB_EUSAGE, "recipe: stage %s: no task '%s'", g->name, task);
-    g->steps = (int64_t)number(o, "steps", 0);
-    g->batch = (int)number(o, "batch", 16);
-    g->length = (int)number(o, "length", 96);
-    g->questions = (int)number(o, "questions", 4);
-    g->real_share = number(o, "real_share", 0.7);
-    g->drop = (float)number(o, "drop", 0.1);
-    g->validate_every = (int64_t)number(o, "validate_every", 0);
-    g->patience = (int64_t)number(o, "patience", 0);
-    g->schedule = (fab_schedule){ .lr = number(o, "lr", 1e-3),
-                                  .floor = number(o, "floor", 0),
-                                  .warmup = (int64_t)number(o, "warmup", 0),
-                                  .total = g->steps };
-    if (g->steps < 1 || g->batch < 1 || g->batch > 1024 || g->questions < 1 || g->length < 8)
-        return fab_fail(err, FAB_EUSAGE, "recipe: stage %s: steps %lld, batch %d, questions %d, length %d", g->name,
-                        (long long)g->steps, g->batch, g->questions, g->length);
-    if (!read_losses(json_object_get(o, "losses"), g, err) || !read_sets(json_object_get(o, "sets"), g, err)) return false;
-    g->loss.smoothing = number(o, "smoothing", 0);
-    return fab_schedule_parse(string(o, "schedule", "cosine"), &g->schedule.kind, err);
-}
-
-static void read_augment(const json_t *o, fab_augment_opts *a)
-{
-    *a = (fab_augment_opts)FAB_AUGMENT_DEFAULTS;
-    a->scale_min = (float)number(o, "scale_min", a->scale_min);
-    a->scale_max = (float)number(o, "scale_max", a->scale_max);
-    a->aspect = (float)number(o, "aspect", a->aspect);
-    a->rotate_deg = (float)number(o, "rotate_deg", a->rotate_deg);
-    a->shift = (float)number(o, "shift", a->shift);
-    a->brightness = (float)number(o, "brightness", a->brightness);
-    a->contrast = (float)number(o, "contrast", a->contrast);
-    a->saturation = (float)number(o, "saturation", a->saturation);
-    a->gamma = (float)number(o, "gamma", a->gamma);
-    a->noise = (float)number(o, "noise", a->noise);
-    a->blur = (float)number(o, "blur", a->blur);
-    a->cutout = (float)number(o, "cutout", a->cutout);
-}
-
-static bool read_recipe(fab_session *s, const fab_train_opts *o, fab_err *err)
-{
-    static const char *const keys[] = { "name", "version", "seed", "data", "out", "store_side", "tokenizer", "model",
-                                        "optimizer", "augment", "stages", "save", "share_val", NULL };
-    s->recipe = fab_yaml_open(o->recipe, err);
-    if (!s->recipe || !known_keys(s->recipe, "the recipe", keys, err)) return false;
-    for (int i = 0; i < o->n_set; i++)
-        if (!fab_json_set_path(s->recipe, o->set[i], err)) return false;
-    s->name = string(s->recipe, "name", "mini");
-    s->data_dir = o->data ? o->data : string(s->recipe, "data", "../shared/data/open");
-    s->out_dir = o->out ? o->out : string(s->recipe, "out", "runs/mini");
-    const json_t *stages = json_object_get(s->recipe, "stages");
-    s->n_stages = (int)json_array_size(stages);
-    if (s->n_stages < 1 || s->n_stages > FAB_MAX_STAGES)
-        return fab_fail(err, FAB_EUSAGE, "recipe: %d stages, 1 to %d expected", s->n_stages, FAB_MAX_STAGES);
-    for (int i = 0; i < s->n_stages; i++)
-        if (!read_stage(json_array_get(stages, (size_t)i), &s->stages[i], err)) return false;
-    read_augment(json_object_get(s->recipe, "augment"), &s->augment);
-
-    /* What a resume must agree on: everything but how long and where. */
-    char *text = json_dumps(json_object_get(s->recipe, "model"), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    fab_sha256_hex(text ? text : "", text ? strlen(text) : 0, s->recipe_hash);
-    fab_free(text);
-    return true;
-}
 
 /* ---- tokenizer ----------------------------------------------------------------------------------------------- */
 
@@ -185,12 +34,11 @@ static bool feed_all(fab_bpe_trainer *t, const fab_bundle *b, fab_err *err)
 
 static fab_bpe *train_tokenizer(fab_session *s, fab_err *err)
 {
-    const json_t *o = json_object_get(s->recipe, "tokenizer");
-    const fab_bpe_train_opts opts = { .vocab_size = (int32_t)number(o, "vocab", 8000),
+    const fab_bpe_train_opts opts = { .vocab_size = s->recipe.vocab,
                                       .specials = fab_mini_special_names,
                                       .n_specials = FAB_MINI_SPECIALS,
                                       .pre = FAB_PRE_FABRICA,
-                                      .max_han = (int32_t)number(o, "max_han", 0) };
+                                      .max_han = s->recipe.max_han };
     fab_bpe_trainer *t = fab_bpe_trainer_new(&opts, err);
     fab_bpe *b = t && feed_all(t, &s->bundle, err) ? fab_bpe_trainer_finish(t, err) : NULL;
     fab_bpe_trainer_free(t);
@@ -199,7 +47,7 @@ static fab_bpe *train_tokenizer(fab_session *s, fab_err *err)
 
 static bool open_tokenizer(fab_session *s, fab_err *err)
 {
-    char *path = fab_path_join(s->arena, s->out_dir, "tokenizer.json", err);
+    char *path = fab_path_join(s->arena, s->recipe.out_dir, "tokenizer.json", err);
     if (!path) return false;
     if (fab_exists(path)) return (s->bpe = fab_bpe_open(path, err)) != NULL;
     s->bpe = train_tokenizer(s, err);
@@ -308,47 +156,61 @@ static bool index_texts(fab_session *s, fab_err *err)
 
 static bool open_model(fab_session *s, fab_err *err)
 {
-    fab_mini_config cfg;
-    const json_t *o = json_object_get(s->recipe, "optimizer");
-    if (!read_model(json_object_get(s->recipe, "model"), &cfg, err)) return false;
+    fab_mini_config cfg = s->recipe.model;
     cfg.text.vocab = (fab_bpe_vocab_size(s->bpe) + 15) / 16 * 16;
+    if (!fab_mini_check_bpe(&cfg, s->bpe, err)) return fab_while(err, "%s", s->recipe.out_dir);
     s->model = fab_mini_new(s->arena, &cfg, err);
     if (!s->model) return false;
-    fab_params p = fab_params_init(s->arena, &s->model->list, (uint64_t)number(s->recipe, "seed", 1));
+    fab_params p = fab_params_init(s->arena, &s->model->list, s->recipe.seed);
     p.train = true;
     fab_mini_params(&p, s->model);
     if (!fab_params_end(&p, err)) return false;
-    fab_optim_opts opts = FAB_OPTIM_DEFAULTS;
-    opts.beta1 = (float)number(o, "beta1", opts.beta1);
-    opts.beta2 = (float)number(o, "beta2", opts.beta2);
-    opts.decay = (float)number(o, "decay", opts.decay);
-    opts.clip = (float)number(o, "clip", opts.clip);
-    opts.ema_decay = (float)number(o, "ema", 0);
     fab_log(FAB_LOG_INFO, "model: %.2f M parameters, %d image tokens, vocabulary %lld", (double)p.n_values / 1e6,
             fab_mini_tokens(&cfg), (long long)cfg.text.vocab);
-    return fab_optim_init(&s->optim, s->arena, &s->model->list, &opts, err);
+    return fab_optim_init(&s->optim, s->arena, &s->model->list, &s->recipe.optim, err);
 }
 
 static bool open_store(fab_session *s, fab_err *err)
 {
-    char *cache = fab_path_join(s->arena, s->out_dir, "store.bin", err);
-    s->store = cache ? fab_store_open(s->bundle.images.paths, s->bundle.images.n, (int)number(s->recipe, "store_side", 176),
-                                      s->pool, cache, err)
-                     : NULL;
+    const fab_path_list *images = &s->bundle.images;
+    char *cache = fab_path_join(s->arena, s->recipe.out_dir, "store.bin", err);
+    if (!cache) return false;
+    s->store = fab_store_open(images->paths, images->n, s->recipe.store_side, s->pool, cache, err);
     return s->store != NULL;
+}
+
+static bool open_data(fab_session *s, fab_err *err)
+{
+    const fab_bundle_opts o = { .corpus = true, .share_val = s->recipe.share_val };
+    return fab_bundle_open(&s->bundle, s->recipe.data_dir, &o, err) && open_tokenizer(s, err) && open_store(s, err) &&
+           index_questions(s, err) && index_sets(s, err) && index_val(s, err) && index_texts(s, err);
+}
+
+/* Every stage must find something to draw in the data that are there. */
+static bool check_stages(const fab_session *s, fab_err *err)
+{
+    for (int i = 0; i < s->recipe.n_stages; i++) {
+        const fab_stage *g = &s->recipe.stages[i];
+        int64_t n = g->pictures ? 0 : s->n_texts;
+        for (int k = 0; g->pictures && k < FAB_SETS; k++)
+            if (g->set_weight[k] > 0) n += s->n_set[k];
+        if (n == 0)
+            return fab_fail(err, FAB_EUSAGE, "stage %s: %s holds no training %s for it", g->name, s->recipe.data_dir,
+                            g->pictures ? "pictures" : "texts");
+    }
+    return true;
 }
 
 bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
 {
     memset(s, 0, sizeof *s);
     s->pool = o->pool;
+    if (!fab_recipe_read(&s->recipe, o, err) || !fab_mkdirs(s->recipe.out_dir, err)) return false;
     s->arena = fab_arena_new(64u << 20, err);
     s->step_arena = s->arena ? fab_arena_new(256u << 20, err) : NULL;
-    if (!s->step_arena || !read_recipe(s, o, err) || !fab_mkdirs(s->out_dir, err)) return false;
-    fab_rng_init(&s->rng, (uint64_t)number(s->recipe, "seed", 1) + 1);
-    const fab_bundle_opts bundle = { .corpus = true, .share_val = json_is_true(json_object_get(s->recipe, "share_val")) };
-    if (!fab_bundle_open(&s->bundle, s->data_dir, &bundle, err) || !open_tokenizer(s, err) || !open_store(s, err)) return false;
-    if (!index_questions(s, err) || !index_sets(s, err) || !index_val(s, err) || !index_texts(s, err)) return false;
+    if (!s->step_arena) return false;
+    fab_rng_init(&s->rng, s->recipe.seed + 1);
+    if (!open_data(s, err) || !check_stages(s, err)) return false;
     fab_log(FAB_LOG_INFO, "data: %d pictures (SLAKE %d, VQA-RAD %d, ISIC %d, Kermany %d, BCCD %d), %lld + %lld questions, %lld texts",
             s->bundle.images.n, s->n_set[0], s->n_set[1], s->n_set[2], s->n_set[3], s->n_set[4],
             (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n, (long long)s->n_texts);
@@ -360,7 +222,7 @@ void fab_session_close(fab_session *s)
     fab_store_close(s->store);
     fab_bpe_free(s->bpe);
     fab_bundle_clear(&s->bundle);
-    json_decref(s->recipe);
+    fab_recipe_clear(&s->recipe);
     fab_arena_free(s->step_arena);
     fab_arena_free(s->arena);
     memset(s, 0, sizeof *s);

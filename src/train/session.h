@@ -7,9 +7,7 @@
 #include "data/store.h"
 #include "train/checkpoint.h"
 #include "train/events.h"
-#include "train/optim.h"
-#include "train/train.h"
-#include "zoo/mini.h"
+#include "train/recipe.h"
 
 /* Which records speak of a picture: real ones from the sets' files, made ones from the generator. */
 typedef struct {
@@ -17,31 +15,8 @@ typedef struct {
     int32_t n_real, n_made;
 } fab_picture_qa;
 
-/* Weights of the losses of a stage; 0 leaves one out. */
 typedef struct {
-    double qa, caption, contrast, dense, presence, smoothing;
-} fab_loss_weights;
-
-typedef struct {
-    const char *name;
-    bool pictures;                /* task: pictures; else text */
-    int64_t steps;
-    int batch, length;            /* text: sequences and their longest; pictures: pictures a step */
-    int questions;                /* per picture */
-    double real_share;            /* of questions drawn from real records where a picture has both */
-    fab_loss_weights loss;
-    double set_weight[FAB_SETS];
-    float drop;
-    fab_schedule schedule;
-    int64_t validate_every, patience;
-} fab_stage;
-
-enum { FAB_MAX_STAGES = 8 };
-
-typedef struct {
-    json_t *recipe;
-    const char *name, *data_dir, *out_dir;
-    char recipe_hash[65];
+    fab_recipe recipe;
     fab_pool *pool;
     fab_arena *arena;             /* lives as long as the run: model, optimiser, indexes */
     fab_arena *step_arena;
@@ -51,16 +26,13 @@ typedef struct {
     fab_mini *model;
     fab_optim optim;
     fab_rng rng;                  /* batches and dropout draw from here */
-    fab_augment_opts augment;
-    fab_stage stages[FAB_MAX_STAGES];
-    int n_stages;
     fab_picture_qa *of_picture;   /* [images] */
     int32_t *set_pictures[FAB_SETS], n_set[FAB_SETS]; /* training pictures of each set */
     const fab_text **texts;       /* training part of the corpus */
     int64_t n_texts;
     const fab_qa **val;           /* SLAKE val, VQA-RAD val, held-out classification exam */
     int64_t n_val;
-    bool *val_unseen;             /* [n_val] the picture is in no training record */
+    bool *val_unseen;             /* [n_val] no training record that people wrote is about the picture */
 } fab_session;
 
 bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err);
@@ -69,13 +41,15 @@ void fab_session_close(fab_session *s);
 /* A context for one step: a reset step arena, recording when training. */
 void fab_session_ctx(fab_session *s, fab_ctx *c, bool training);
 
-/* batch.c: draws a batch and returns its loss (a scalar on the tape) with its parts. NULL: c->err says why. */
+/* batch.c: draws a batch and returns its loss (a scalar on the tape) with its parts. NULL: c->err says why, also when
+ * there is nothing to learn from the batch. */
 typedef struct {
     double qa, caption, contrast, dense, presence, text;
     int64_t items;                /* sequences */
 } fab_loss_parts;
 fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage, fab_loss_parts *parts);
 
+enum { FAB_EXAM_MADE = 400 }; /* the limit of validations and of the card */
 /* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how many of the generated
  * questions to take (0: all); those that people wrote are all asked. all: mean of slake_en, slake_zh, rad and made. */
 typedef struct {

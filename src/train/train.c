@@ -13,6 +13,8 @@
 /* What a checkpoint counts besides weights and random states. */
 enum { AT_STAGE, AT_STEP, AT_TOTAL, AT_BEST, AT_BAD, AT_SECONDS, AT_COUNT };
 
+enum { MAX_SKIPPED = 50 }; /* steps in a row without finite gradients */
+
 typedef struct {
     fab_session s;
     const fab_train_opts *o;
@@ -20,15 +22,26 @@ typedef struct {
     uint64_t at[AT_COUNT];     /* AT_BEST: score in millionths of this stage's best + 1; AT_BAD: validations since */
     double started, checkpointed;
     int64_t sitting_steps;
+    int skipped;               /* steps in a row */
     char *best_dir;
     bool paused;
 } run_state;
+
+static fab_checkpoint state_of(run_state *r)
+{
+    return (fab_checkpoint){ .optim = &r->s.optim,
+                             .rngs = &r->s.rng,
+                             .n_rngs = 1,
+                             .positions = r->at,
+                             .n_positions = AT_COUNT,
+                             .recipe = r->s.recipe.hash };
+}
 
 static bool checkpoint(run_state *r, const char *dir, fab_err *err)
 {
     uint64_t seconds = r->at[AT_SECONDS];
     r->at[AT_SECONDS] += (uint64_t)(fab_now() - r->started);
-    const fab_checkpoint c = { &r->s.optim, &r->s.rng, 1, r->at, AT_COUNT, r->s.recipe_hash, NULL };
+    const fab_checkpoint c = state_of(r);
     bool ok = fab_checkpoint_save(dir, &c, err);
     r->at[AT_SECONDS] = seconds;
     r->checkpointed = fab_now();
@@ -37,9 +50,12 @@ static bool checkpoint(run_state *r, const char *dir, fab_err *err)
 
 static bool resume(run_state *r, const char *dir, fab_err *err)
 {
-    fab_checkpoint c = { &r->s.optim, &r->s.rng, 1, r->at, AT_COUNT, r->s.recipe_hash, NULL };
+    fab_checkpoint c = state_of(r);
     bool ok = fab_checkpoint_load(dir, &c, err);
     json_decref(c.meta);
+    if (ok && r->at[AT_STAGE] > (uint64_t)r->s.recipe.n_stages)
+        return fab_fail(err, FAB_EUSAGE, "%s: the run is behind stage %llu, the recipe has %d", dir,
+                        (unsigned long long)r->at[AT_STAGE], r->s.recipe.n_stages);
     return ok;
 }
 
@@ -50,7 +66,7 @@ static bool validate(run_state *r, fab_err *err)
     fab_session *s = &r->s;
     double t = fab_now();
     fab_optim_swap_ema(&s->optim);
-    bool ok = fab_session_exam(s, 400, false, &e, err);
+    bool ok = fab_session_exam(s, FAB_EXAM_MADE, false, &e, err);
     fab_optim_swap_ema(&s->optim);
     if (!ok) return false;
     const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en }, { "val/slake_zh", e.slake_zh },
@@ -67,20 +83,35 @@ static bool validate(run_state *r, fab_err *err)
         if (!checkpoint(r, r->best_dir, err)) return false;
     }
     static const char *const right[] = { "val/slake_en", "val/slake_zh", "val/vqa_rad", "val/made", NULL };
-    return fab_plot_run(s->out_dir, s->name, right, err);
+    return fab_plot_run(s->recipe.out_dir, s->recipe.name, right, err);
+}
+
+/* A batch, its loss, its gradients and one update. */
+static bool learn(fab_session *s, const fab_stage *g, double lr, double *value, fab_loss_parts *p, fab_err *err)
+{
+    fab_ctx c;
+    fab_session_ctx(s, &c, true);
+    fab_tensor *loss = fab_batch_loss(s, &c, g, p);
+    if (!loss || !fab_backward(&c, loss, 1)) return fab_fail(err, c.err.code, "%s", c.err.text);
+    *value = *fab_f32(loss);
+    fab_optim_step(&s->optim, c.k, s->pool, lr);
+    return true;
+}
+
+/* A step whose gradients are not finite is left out; a run that makes no other is broken. */
+static bool still_learning(run_state *r, const fab_stage *g, fab_err *err)
+{
+    r->skipped = isfinite(r->s.optim.norm) ? 0 : r->skipped + 1;
+    return r->skipped < MAX_SKIPPED || fab_fail(err, FAB_EFORMAT, "stage %s step %llu: the gradients of %d steps were not finite",
+                                                g->name, (unsigned long long)r->at[AT_STEP], r->skipped);
 }
 
 static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *err)
 {
     fab_session *s = &r->s;
-    fab_ctx c;
     fab_loss_parts p;
-    fab_session_ctx(s, &c, true);
-    double lr = fab_schedule_at(&g->schedule, (int64_t)r->at[AT_STEP]);
-    fab_tensor *loss = fab_batch_loss(s, &c, g, &p);
-    if (!loss || !fab_backward(&c, loss, 1)) return fab_fail(err, c.err.code ? c.err.code : FAB_EINTERNAL, "%s", c.err.text);
-    double value = *fab_f32(loss);
-    fab_optim_step(&s->optim, c.k, s->pool, lr);
+    double value, lr = fab_schedule_at(&g->schedule, (int64_t)r->at[AT_STEP]);
+    if (!learn(s, g, lr, &value, &p, err) || !still_learning(r, g, err)) return false;
     if (*fab_f32(s->model->logit_scale) > 4.6051702f) *fab_f32(s->model->logit_scale) = 4.6051702f; /* ln 100 */
     fab_rng_u64(&s->rng); /* the next step's dropout forks elsewhere */
     r->at[AT_STEP]++;
@@ -119,7 +150,7 @@ static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
             }
         }
         r->paused = out_of_time(r);
-        if (ok && (r->paused || fab_now() - r->checkpointed > 120)) ok = checkpoint(r, r->s.out_dir, err);
+        if (ok && (r->paused || fab_now() - r->checkpointed > 120)) ok = checkpoint(r, r->s.recipe.out_dir, err);
     }
     fab_live_clear(&live);
     return ok;
@@ -143,54 +174,65 @@ static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
 static bool all_stages(run_state *r, fab_err *err)
 {
     fab_session *s = &r->s;
-    while (r->at[AT_STAGE] < (uint64_t)s->n_stages) {
-        const fab_stage *g = &s->stages[r->at[AT_STAGE]];
+    while (r->at[AT_STAGE] < (uint64_t)s->recipe.n_stages) {
+        const fab_stage *g = &s->recipe.stages[r->at[AT_STAGE]];
         if (r->at[AT_STEP] == 0) fab_optim_restart(&s->optim);
         if (!one_stage(r, g, err)) return false;
         if (r->paused) return true;
         if (!take_best(r, g, err)) return false;
         r->at[AT_STAGE]++;
         r->at[AT_STEP] = r->at[AT_BEST] = r->at[AT_BAD] = 0;
-        if (!checkpoint(r, s->out_dir, err)) return false;
+        if (!checkpoint(r, s->recipe.out_dir, err)) return false;
     }
     return true;
 }
 
-/* Times two steps of every stage and says what the whole would take; nothing is kept. */
+/* Adds a field to what the run tells; takes v. */
+static bool tell(json_t *summary, const char *key, json_t *v, fab_err *err)
+{
+    return json_object_set_new(summary, key, v) == 0 || fab_fail(err, FAB_ENOMEM, "no memory for the summary's %s", key);
+}
+
+/* Seconds of a step of the stage: the faster of two, after one that warms up. The rate is 0: nothing is learnt. */
+static bool time_stage(fab_session *s, const fab_stage *g, double *seconds, fab_err *err)
+{
+    double t[3], value;
+    fab_loss_parts p;
+    for (int k = 0; k < 3; k++) {
+        double from = fab_now();
+        if (!learn(s, g, 0, &value, &p, err)) return false;
+        t[k] = fab_now() - from;
+    }
+    *seconds = fmin(t[1], t[2]);
+    return true;
+}
+
+/* Says what the whole run would take. */
 static bool rehearse(run_state *r, json_t *summary, fab_err *err)
 {
-    double total = 0;
-    for (int i = 0; i < r->s.n_stages; i++) {
-        const fab_stage *g = &r->s.stages[i];
-        double t[3];
-        for (int k = 0; k < 3; k++) {
-            fab_ctx c;
-            fab_loss_parts p;
-            fab_session_ctx(&r->s, &c, true);
-            double from = fab_now();
-            fab_tensor *loss = fab_batch_loss(&r->s, &c, g, &p);
-            if (!loss || !fab_backward(&c, loss, 1)) return fab_fail(err, c.err.code, "%s", c.err.text);
-            fab_optim_step(&r->s.optim, c.k, r->s.pool, 0);
-            t[k] = fab_now() - from;
-        }
-        double step = fmin(t[1], t[2]);
-        total += step * (double)g->steps;
-        json_object_set_new(summary, g->name, json_pack("{s:I, s:f, s:f}", "steps", (json_int_t)g->steps, "seconds_per_step",
-                                                        step, "minutes", step * (double)g->steps / 60));
+    double total = 0, step;
+    for (int i = 0; i < r->s.recipe.n_stages; i++) {
+        const fab_stage *g = &r->s.recipe.stages[i];
+        if (!time_stage(&r->s, g, &step, err)) return false;
+        double minutes = step * (double)g->steps / 60;
+        total += minutes;
+        if (!tell(summary, g->name, json_pack("{s:I, s:f, s:f}", "steps", (json_int_t)g->steps, "seconds_per_step", step,
+                                              "minutes", minutes), err))
+            return false;
     }
-    json_object_set_new(summary, "minutes", json_real(total / 60));
-    json_object_set_new(summary, "memory_mb", json_integer((json_int_t)(fab_rss_peak() >> 20)));
-    return true;
+    return tell(summary, "minutes", json_real(total), err) &&
+           tell(summary, "memory_mb", json_integer((json_int_t)(fab_rss_peak() >> 20)), err);
 }
 
 static bool start(run_state *r, fab_err *err)
 {
     fab_session *s = &r->s;
-    bool there = fab_checkpoint_exists(s->out_dir);
+    bool there = fab_checkpoint_exists(s->recipe.out_dir);
     if (there && !r->o->resume && !r->o->dry_run)
-        return fab_fail(err, FAB_EUSAGE, "%s holds a run already: add --resume, or name another folder with --out", s->out_dir);
-    if (there && r->o->resume && !resume(r, s->out_dir, err)) return false;
-    r->best_dir = fab_path_join(s->arena, s->out_dir, "best", err);
+        return fab_fail(err, FAB_EUSAGE, "%s holds a run already: add --resume, or name another folder with --out",
+                        s->recipe.out_dir);
+    if (there && r->o->resume && !resume(r, s->recipe.out_dir, err)) return false;
+    r->best_dir = fab_path_join(s->arena, s->recipe.out_dir, "best", err);
     r->started = r->checkpointed = fab_now();
     return r->best_dir && fab_mkdirs(r->best_dir, err);
 }
@@ -200,12 +242,15 @@ static bool go(run_state *r, json_t *summary, fab_err *err)
     fab_session *s = &r->s;
     if (!start(r, err)) return false;
     if (r->o->dry_run) return rehearse(r, summary, err);
-    r->events = fab_events_open(s->out_dir, (int64_t)r->at[AT_TOTAL], err);
-    char *copy = r->events ? fab_path_join(s->arena, s->out_dir, "recipe.json", err) : NULL;
-    if (!copy || !fab_json_write(copy, s->recipe, err) || !all_stages(r, err)) return false;
-    json_object_set_new(summary, "finished", json_boolean(!r->paused));
-    json_object_set_new(summary, "steps", json_integer((json_int_t)r->at[AT_TOTAL]));
-    json_object_set_new(summary, "seconds", json_real((double)r->at[AT_SECONDS] + fab_now() - r->started));
+    int64_t made = (int64_t)r->at[AT_TOTAL];
+    r->events = fab_events_open(s->recipe.out_dir, made ? made + 1 : 0, err);
+    char *copy = r->events ? fab_path_join(s->arena, s->recipe.out_dir, "recipe.json", err) : NULL;
+    if (!copy || !fab_json_write(copy, s->recipe.json, err) || !all_stages(r, err)) return false;
+    double seconds = (double)r->at[AT_SECONDS] + fab_now() - r->started;
+    if (!tell(summary, "finished", json_boolean(!r->paused), err) ||
+        !tell(summary, "steps", json_integer((json_int_t)r->at[AT_TOTAL]), err) ||
+        !tell(summary, "seconds", json_real(seconds), err))
+        return false;
     return r->paused || fab_session_finish(s, summary, err);
 }
 
@@ -218,7 +263,7 @@ bool fab_train_run(const fab_train_opts *o, json_t **summary, fab_err *err)
     bool ok = fab_session_open(&r.s, o, err) && go(&r, told, err);
     fab_events_close(r.events);
     fab_session_close(&r.s);
-    if (ok && summary) *summary = json_incref(told);
-    json_decref(told);
+    if (ok && summary) *summary = told;
+    else json_decref(told);
     return ok;
 }

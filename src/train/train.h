@@ -2,8 +2,8 @@
  *
  *   recipe.yaml --> tokenizer --> stages [ batches -> loss -> optimiser ] --> validation --> calibration, gate --> GGUF
  *
- *   OUT/recipe.json, tokenizer.json, store.bin, last.safetensors, best.safetensors, metrics.jsonl, events.*, curves.png,
- *   OUT/NAME.gguf and NAME.card.json when the last stage has ended
+ *   OUT/recipe.json, tokenizer.json, store.bin, last.safetensors, previous.safetensors, best/, metrics.jsonl, events.*,
+ *   curves.png; NAME.gguf and NAME.card.json when the last stage has ended
  *
  * A run that is killed goes on with `resume` exactly where its last checkpoint stood.
  */
@@ -19,13 +19,14 @@ typedef struct {
     const char *const *set;       /* "stages.vqa.steps=100" ..., may be NULL */
     int n_set;
     bool resume;                  /* go on from OUT's checkpoint; without: an OUT that holds one is refused */
-    bool dry_run;                 /* print what would run: parameters, memory, steps; trains two steps to time them */
+    bool dry_run;                 /* time three steps of every stage and tell what the run would take; leaves tokenizer and store */
     double stop_after_min;        /* checkpoint and return after so many minutes; 0: run to the end */
     int64_t stop_after_steps;     /* the same in steps of this sitting; 0: run to the end */
     fab_pool *pool;
 } fab_train_opts;
 
-/* What a run tells at its end, a new reference in *summary (may be NULL): {finished, step, seconds, best, model, ...}. */
+/* What a run tells at its end, a new reference in *summary (may be NULL): {finished, steps, seconds}, with {model, card}
+ * when it is finished; a dry run {STAGE: {steps, seconds_per_step, minutes}, ..., minutes, memory_mb}. */
 bool fab_train_run(const fab_train_opts *o, json_t **summary, fab_err *err);
 
 #endif

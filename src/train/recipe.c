@@ -1,0 +1,347 @@
+/* recipe: see recipe.h. A section reads its settings one by one; the first failure of any stays in
+ * the shared error, and what follows it gets defaults.
+ */
+#include "train/recipe.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/yaml.h"
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
+/* A mapping of the recipe. */
+typedef struct {
+    const json_t *o; /* NULL: not there, everything has its default */
+    char where[64];  /* "stage vqa" */
+    fab_err *err;
+} section;
+
+/* o as a section: absent, or a mapping whose every key is in the list: a mistyped setting is an
+ * error, not a default. */
+static section open_section(const json_t *o, const char *where, const char *const *keys,
+                            fab_err *err)
+{
+    section s = { .o = o, .err = err };
+    const char *key;
+    json_t *v;
+    snprintf(s.where, sizeof s.where, "%s", where);
+    if (o && !json_is_object(o)) {
+        fab_fail(err, FAB_EUSAGE, "recipe: %s is no mapping", where);
+        s.o = NULL;
+    }
+    json_object_foreach((json_t *)(uintptr_t)s.o, key, v)
+    {
+        int i = 0;
+        while (keys[i] && strcmp(keys[i], key) != 0) i++;
+        if (!keys[i]) fab_fail(err, FAB_EUSAGE, "recipe: %s has no setting '%.60s'", where, key);
+    }
+    return s;
+}
+
+/* A number in least..most. */
+static double real(const section *s, const char *key, double fallback, double least, double most)
+{
+    const json_t *v = json_object_get(s->o, key);
+    double x = json_number_value(v);
+    if (!v) return fallback;
+    if (!json_is_number(v))
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is no number", s->where, key);
+    else if (!(x >= least && x <= most))
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is %.15g, %.15g to %.15g is wanted", s->where,
+                 key, x, least, most);
+    else return x;
+    return fallback;
+}
+
+/* The same for whole numbers; both ends are below 2^53. */
+static int64_t whole(const section *s, const char *key, int64_t fallback, int64_t least,
+                     int64_t most)
+{
+    double x = real(s, key, (double)fallback, (double)least, (double)most);
+    if (x != (double)(int64_t)x)
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is %.15g, a whole number is wanted", s->where,
+                 key, x);
+    return (int64_t)x;
+}
+
+static const char *words(const section *s, const char *key, const char *fallback)
+{
+    const json_t *v = json_object_get(s->o, key);
+    if (!v) return fallback;
+    if (json_is_string(v)) return json_string_value(v);
+    fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is no text; put it in quotes", s->where, key);
+    return fallback;
+}
+
+static bool flag(const section *s, const char *key)
+{
+    const json_t *v = json_object_get(s->o, key);
+    if (v && !json_is_boolean(v))
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is neither true nor false", s->where, key);
+    return json_is_true(v);
+}
+
+/* ---- model, optimiser, augmentation ---------------------------------------------------------- */
+
+static void three(const section *s, const char *key, int out[3])
+{
+    const json_t *v = json_object_get(s->o, key);
+    bool good = json_array_size(v) == 3;
+    for (size_t i = 0; good && i < 3; i++) {
+        json_int_t x = json_integer_value(json_array_get(v, i));
+        good = json_is_integer(json_array_get(v, i)) && x >= 0 && x <= 1 << 20;
+        if (good) out[i] = (int)x;
+    }
+    if (v && !good)
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is no list of 3 whole numbers", s->where, key);
+}
+
+/* Counts the parameters of the model, which finds sizes that do not fit each other. */
+static void check_model(const fab_mini_config *c, fab_err *err)
+{
+    fab_err mine = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &mine);
+    fab_mini *m = a ? fab_mini_new(a, c, &mine) : NULL;
+    if (m) {
+        fab_params p = fab_params_count();
+        fab_mini_params(&p, m);
+        fab_params_end(&p, &mine);
+    }
+    fab_arena_free(a);
+    if (mine.code) fab_fail(err, FAB_EUSAGE, "recipe: model: %s", mine.text);
+}
+
+static void read_model(const json_t *o, fab_mini_config *c, fab_err *err)
+{
+    static const char *const keys[] = { "image_size", "widths", "depths",   "vit_layers",
+                                        "vit_heads",  "embed",  "dim",      "ffn",
+                                        "layers",     "heads",  "kv_heads", NULL };
+    enum { MOST = 1 << 20 };
+    section s = open_section(o, "model", keys, err);
+    *c = fab_mini_default;
+    c->image_size = (int)whole(&s, "image_size", c->image_size, 0, MOST);
+    three(&s, "widths", c->widths);
+    three(&s, "depths", c->depths);
+    c->vit_layers = (int)whole(&s, "vit_layers", c->vit_layers, 0, MOST);
+    c->vit_heads = (int)whole(&s, "vit_heads", c->vit_heads, 0, MOST);
+    c->embed = (int)whole(&s, "embed", c->embed, 0, MOST);
+    c->text.dim = whole(&s, "dim", c->text.dim, 0, MOST);
+    c->text.ffn = whole(&s, "ffn", c->text.ffn, 0, MOST);
+    c->text.layers = (int)whole(&s, "layers", c->text.layers, 0, MOST);
+    c->text.heads = (int)whole(&s, "heads", c->text.heads, 0, MOST);
+    c->text.kv_heads = (int)whole(&s, "kv_heads", c->text.kv_heads, 0, MOST);
+    c->labels = FAB_LABELS_SPATIAL;
+    c->classes = FAB_LABELS;
+    if (!err->code) check_model(c, err);
+}
+
+static void read_optimizer(const json_t *o, fab_optim_opts *p, fab_err *err)
+{
+    static const char *const keys[] = { "beta1", "beta2", "decay", "clip", "ema", NULL };
+    section s = open_section(o, "optimizer", keys, err);
+    *p = (fab_optim_opts)FAB_OPTIM_DEFAULTS;
+    p->beta1 = (float)real(&s, "beta1", p->beta1, 0, 0.9999);
+    p->beta2 = (float)real(&s, "beta2", p->beta2, 0, 0.9999);
+    p->decay = (float)real(&s, "decay", p->decay, 0, 10);
+    p->clip = (float)real(&s, "clip", p->clip, 0, 1e6);
+    p->ema_decay = (float)real(&s, "ema", 0, 0, 0.999999);
+}
+
+static void read_augment(const json_t *o, fab_augment_opts *a, fab_err *err)
+{
+    static const char *const keys[] = { "scale_min", "scale_max",  "aspect",   "rotate_deg",
+                                        "shift",     "brightness", "contrast", "saturation",
+                                        "gamma",     "noise",      "blur",     "cutout",
+                                        NULL };
+    section s = open_section(o, "augment", keys, err);
+    *a = (fab_augment_opts)FAB_AUGMENT_DEFAULTS;
+    a->scale_min = (float)real(&s, "scale_min", a->scale_min, 0.05, 4);
+    a->scale_max = (float)real(&s, "scale_max", a->scale_max, 0.05, 4);
+    a->aspect = (float)real(&s, "aspect", a->aspect, 0, 4);
+    a->rotate_deg = (float)real(&s, "rotate_deg", a->rotate_deg, 0, 180);
+    a->shift = (float)real(&s, "shift", a->shift, 0, 1);
+    a->brightness = (float)real(&s, "brightness", a->brightness, 0, 1);
+    a->contrast = (float)real(&s, "contrast", a->contrast, 0, 1);
+    a->saturation = (float)real(&s, "saturation", a->saturation, 0, 1);
+    a->gamma = (float)real(&s, "gamma", a->gamma, 0, 4);
+    a->noise = (float)real(&s, "noise", a->noise, 0, 1);
+    a->blur = (float)real(&s, "blur", a->blur, 0, 1);
+    a->cutout = (float)real(&s, "cutout", a->cutout, 0, 1);
+    if (a->scale_min > a->scale_max)
+        fab_fail(err, FAB_EUSAGE, "recipe: augment: scale_min %g is above scale_max %g",
+                 (double)a->scale_min, (double)a->scale_max);
+}
+
+/* ---- stages ---------------------------------------------------------------------------------- */
+
+static void read_losses(const json_t *o, fab_stage *g, fab_err *err)
+{
+    static const char *const keys[] = { "qa", "caption", "contrast", "dense", "presence", NULL };
+    char where[64];
+    snprintf(where, sizeof where, "losses of stage %.40s", g->name);
+    section s = open_section(o, where, keys, err);
+    fab_loss_weights *w = &g->loss;
+    w->qa = real(&s, "qa", 0, 0, 1e6);
+    w->caption = real(&s, "caption", 0, 0, 1e6);
+    w->contrast = real(&s, "contrast", 0, 0, 1e6);
+    w->dense = real(&s, "dense", 0, 0, 1e6);
+    w->presence = real(&s, "presence", 0, 0, 1e6);
+    double alone = w->qa + w->dense + w->presence;
+    if (g->pictures && !(alone + w->caption + w->contrast > 0))
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: all are 0, there is nothing to learn", where);
+    if (g->pictures && !(alone > 0) && g->batch < 2)
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: captions need a batch of 2 pictures, it is %d",
+                 where, g->batch);
+}
+
+static void read_sets(const json_t *o, fab_stage *g, fab_err *err)
+{
+    static const char *const names[FAB_SETS + 1] = { "slake",   "vqa_rad", "isic",
+                                                     "kermany", "bccd",    NULL };
+    char where[64];
+    snprintf(where, sizeof where, "sets of stage %.40s", g->name);
+    section s = open_section(o, where, names, err);
+    double sum = 0;
+    for (int k = 0; k < FAB_SETS; k++)
+        sum += g->set_weight[k] = real(&s, names[k], o ? 0 : 1, 0, 1e6);
+    if (g->pictures && !(sum > 0))
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: all are 0, there is no picture to draw", where);
+}
+
+static void read_schedule(const section *s, fab_stage *g)
+{
+    g->steps = whole(s, "steps", 0, 1, 1000000000);
+    if (g->steps == 0) fab_fail(s->err, FAB_EUSAGE, "recipe: %s: steps is missing", s->where);
+    g->schedule = (fab_schedule){ .lr = real(s, "lr", 1e-3, 0, 10),
+                                  .floor = real(s, "floor", 0, 0, 10),
+                                  .warmup = whole(s, "warmup", 0, 0, 1000000000),
+                                  .total = g->steps };
+    fab_err mine = FAB_ERR_INIT;
+    if (!fab_schedule_parse(words(s, "schedule", "cosine"), &g->schedule.kind, &mine))
+        fab_fail(s->err, mine.code, "recipe: %s: %s", s->where, mine.text);
+}
+
+static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
+{
+    static const char *const keys[] = { "name",     "task",      "steps",      "batch",
+                                        "length",   "questions", "real_share", "smoothing",
+                                        "losses",   "sets",      "drop",       "lr",
+                                        "floor",    "warmup",    "schedule",   "validate_every",
+                                        "patience", NULL };
+    section s = open_section(o, "a stage", keys, err);
+    const char *task = words(&s, "task", "pictures");
+    g->name = words(&s, "name", task);
+    snprintf(s.where, sizeof s.where, "stage %.50s", g->name);
+    g->pictures = strcmp(task, "pictures") == 0;
+    if (!g->pictures && strcmp(task, "text") != 0)
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: task is '%.40s', pictures or text is wanted",
+                 s.where, task);
+    g->batch = (int)whole(&s, "batch", 16, 1, FAB_MAX_BATCH);
+    g->length = (int)whole(&s, "length", 96, 8, FAB_MAX_LENGTH);
+    g->questions = (int)whole(&s, "questions", 4, 1, FAB_MAX_QUESTIONS);
+    g->real_share = real(&s, "real_share", 0.7, 0, 1);
+    g->drop = (float)real(&s, "drop", 0.1, 0, 0.9);
+    g->validate_every = whole(&s, "validate_every", 0, 0, 1000000000);
+    g->patience = whole(&s, "patience", 0, 0, 1000000000);
+    g->loss.smoothing = real(&s, "smoothing", 0, 0, 0.9);
+    read_schedule(&s, g);
+    read_losses(json_object_get(s.o, "losses"), g, err);
+    read_sets(json_object_get(s.o, "sets"), g, err);
+}
+
+static void read_stages(const json_t *list, fab_recipe *r, fab_err *err)
+{
+    size_t n = json_array_size(list);
+    if (n < 1 || n > FAB_MAX_STAGES) {
+        fab_fail(err, FAB_EUSAGE, "recipe: %zu stages, 1 to %d are wanted", n, FAB_MAX_STAGES);
+        return;
+    }
+    r->n_stages = (int)n;
+    for (int i = 0; i < r->n_stages; i++) {
+        read_stage(json_array_get(list, (size_t)i), &r->stages[i], err);
+        for (int j = 0; j < i; j++)
+            if (strcmp(r->stages[j].name, r->stages[i].name) == 0)
+                fab_fail(err, FAB_EUSAGE, "recipe: stages %d and %d have one name, %.60s", j + 1,
+                         i + 1, r->stages[i].name);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static void read_tokenizer(const json_t *o, fab_recipe *r, fab_err *err)
+{
+    static const char *const keys[] = { "vocab", "max_han", NULL };
+    section s = open_section(o, "tokenizer", keys, err);
+    r->vocab = (int32_t)whole(&s, "vocab", 8000, 256 + FAB_MINI_SPECIALS, 1 << 20);
+    r->max_han = (int32_t)whole(&s, "max_han", 0, 0, 1000);
+}
+
+static void read_save(const json_t *o, fab_recipe *r, fab_err *err)
+{
+    static const char *const keys[] = { "dtype", "path", NULL };
+    section s = open_section(o, "save", keys, err);
+    const char *name = words(&s, "dtype", "F16");
+    bool known = fab_dtype_parse(name, &r->dtype);
+    if (!known || (r->dtype != FAB_F32 && r->dtype != FAB_F16 && r->dtype != FAB_BF16 &&
+                   r->dtype != FAB_Q8_0))
+        fab_fail(err, FAB_EUSAGE,
+                 "recipe: save: dtype is '%.40s', F32, F16, BF16 or Q8_0 is wanted", name);
+    if (json_object_get(s.o, "path"))
+        fab_log(FAB_LOG_WARN, "recipe: save.path does nothing; the model becomes %s/%s.gguf",
+                r->out_dir, r->name);
+}
+
+/* The model alone: data, stages and rates may change between two sittings of a run. */
+static void hash_model(const json_t *model, char hash[65])
+{
+    char *text = json_dumps(model, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    fab_sha256_hex(text ? text : "", text ? strlen(text) : 0, hash);
+    fab_free(text);
+}
+
+static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
+{
+    static const char *const keys[] = { "name",      "version",    "seed",      "data",
+                                        "out",       "store_side", "tokenizer", "model",
+                                        "optimizer", "augment",    "stages",    "save",
+                                        "share_val", NULL };
+    section s = open_section(r->json, "the recipe", keys, err);
+    r->name = words(&s, "name", "mini");
+    if (!*r->name || strchr(r->name, '/') || r->name[0] == '.')
+        fab_fail(err, FAB_EUSAGE, "recipe: name is '%.60s', the name of a file is wanted", r->name);
+    r->version = words(&s, "version", "0");
+    r->seed = (uint64_t)whole(&s, "seed", 1, 0, (int64_t)1 << 52);
+    r->data_dir = o->data ? o->data : words(&s, "data", "../shared/data/open");
+    r->out_dir = o->out ? o->out : words(&s, "out", "runs/mini");
+    r->store_side = (int)whole(&s, "store_side", 176, 32, 2048);
+    r->share_val = flag(&s, "share_val");
+    read_tokenizer(json_object_get(s.o, "tokenizer"), r, err);
+    read_model(json_object_get(s.o, "model"), &r->model, err);
+    read_optimizer(json_object_get(s.o, "optimizer"), &r->optim, err);
+    read_augment(json_object_get(s.o, "augment"), &r->augment, err);
+    read_stages(json_object_get(s.o, "stages"), r, err);
+    read_save(json_object_get(s.o, "save"), r, err);
+    if (r->store_side < r->model.image_size)
+        fab_fail(err, FAB_EUSAGE, "recipe: store_side %d is below the model's image_size %d",
+                 r->store_side, r->model.image_size);
+    hash_model(json_object_get(s.o, "model"), r->hash);
+}
+
+bool fab_recipe_read(fab_recipe *r, const fab_train_opts *o, fab_err *err)
+{
+    fab_err mine = FAB_ERR_INIT;
+    *r = (fab_recipe){ .json = fab_yaml_open(o->recipe, err) };
+    if (!r->json) return false;
+    for (int i = 0; i < o->n_set; i++)
+        if (!fab_json_set_path(r->json, o->set[i], err)) return false;
+    read_all(r, o, &mine);
+    return !mine.code || fab_fail(err, mine.code, "%s", mine.text);
+}
+
+void fab_recipe_clear(fab_recipe *r)
+{
+    json_decref(r->json);
+    *r = (fab_recipe){ 0 };
+}

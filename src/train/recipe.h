@@ -1,0 +1,57 @@
+/* recipe: a YAML file as the numbers of a run. recipes/mini.yaml explains every setting.
+ *
+ * Every setting is checked here, before data are read or files are made: a name nobody knows, a
+ * wrong type and a number out of range are each one sentence, "recipe: stage vqa: drop is 2, 0 to
+ * 0.9 is wanted".
+ */
+#ifndef FAB_TRAIN_RECIPE_H
+#define FAB_TRAIN_RECIPE_H
+
+#include "data/augment.h"
+#include "data/case.h"
+#include "train/optim.h"
+#include "train/train.h"
+#include "zoo/mini.h"
+
+enum { FAB_MAX_STAGES = 8, FAB_MAX_BATCH = 1024, FAB_MAX_QUESTIONS = 64, FAB_MAX_LENGTH = 192 };
+
+/* Weights of the losses of a stage; 0 leaves one out. */
+typedef struct {
+    double qa, caption, contrast, dense, presence, smoothing;
+} fab_loss_weights;
+
+typedef struct {
+    const char *name;
+    bool pictures; /* task: pictures; else text */
+    int64_t steps;
+    int batch, length; /* text: sequences and their longest; pictures: pictures a step */
+    int questions;     /* per picture */
+    double real_share; /* of questions drawn from real records where a picture has both */
+    fab_loss_weights loss;
+    double set_weight[FAB_SETS];
+    float drop;
+    fab_schedule schedule;
+    int64_t validate_every, patience;
+} fab_stage;
+
+typedef struct {
+    json_t *json; /* the document, --set applied; owns the strings */
+    const char *name, *version, *data_dir, *out_dir;
+    uint64_t seed;
+    int store_side;
+    bool share_val;
+    int32_t vocab, max_han; /* of the tokenizer */
+    fab_mini_config model;  /* its vocabulary follows from the tokenizer */
+    fab_optim_opts optim;
+    fab_augment_opts augment;
+    fab_stage stages[FAB_MAX_STAGES];
+    int n_stages;
+    fab_dtype dtype; /* of the saved matrices */
+    char hash[65];   /* of the model's settings: what a resume must agree on */
+} fab_recipe;
+
+/* The recipe at o->recipe with o->set, o->data and o->out. False with err set; clear it anyway. */
+bool fab_recipe_read(fab_recipe *r, const fab_train_opts *o, fab_err *err);
+void fab_recipe_clear(fab_recipe *r); /* cleared is fine */
+
+#endif
