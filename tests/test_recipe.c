@@ -1,5 +1,5 @@
-/* Tests of recipes: what a sound one gives, and the sentence for every kind of setting that cannot be. Each bad case is
- * a sound recipe with one --set. */
+/* Tests of recipes: what a sound one gives, and the sentence for every kind of setting that
+ * cannot be. Each bad case is a sound recipe with one --set. */
 #include "test.h"
 
 #include <unistd.h>
@@ -7,18 +7,19 @@
 #include "base/file.h"
 #include "train/recipe.h"
 
-static const char *const sound = "name: r\n"
-                                 "version: '1'\n"
-                                 "seed: 7\n"
-                                 "store_side: 40\n"
-                                 "tokenizer: {vocab: 300}\n"
-                                 "model: {image_size: 32, widths: [8, 8, 16], depths: [1, 0, 1], vit_heads: 2}\n"
-                                 "optimizer: {ema: 0.5, beta1: 0.8}\n"
-                                 "augment: {blur: 0}\n"
-                                 "stages:\n"
-                                 "  - {name: one, task: text, steps: 5, length: 32, schedule: linear}\n"
-                                 "  - {name: two, steps: 7, batch: 3, drop: 0, losses: {qa: 2}, sets: {isic: 1}}\n"
-                                 "save: {dtype: Q8_0}\n";
+static const char *const sound =
+    "name: r\n"
+    "version: '1'\n"
+    "seed: 7\n"
+    "store_side: 40\n"
+    "tokenizer: {vocab: 300}\n"
+    "model: {image_size: 32, widths: [8, 8, 16], depths: [1, 0, 1], vit_heads: 2}\n"
+    "optimizer: {ema: 0.5, beta1: 0.8}\n"
+    "augment: {blur: 0}\n"
+    "stages:\n"
+    "  - {name: one, task: text, steps: 5, length: 32, schedule: linear}\n"
+    "  - {name: two, steps: 7, batch: 3, drop: 0, losses: {qa: 2}, sets: {isic: 1}}\n"
+    "save: {dtype: Q8_0}\n";
 
 static char path[64];
 
@@ -40,7 +41,9 @@ __attribute__((destructor)) static void forget(void)
 
 static bool read_with(fab_recipe *r, const char *set, fab_err *err)
 {
-    const fab_train_opts o = { .recipe = path, .set = &set, .n_set = set != NULL, .out = "/tmp/out" };
+    const fab_train_opts o = {
+        .recipe = path, .set = &set, .n_set = set != NULL, .out = "/tmp/out"
+    };
     return fab_recipe_read(r, &o, err);
 }
 
@@ -52,15 +55,17 @@ TEST(sound_recipe)
     CHECK_MSG(read_with(&r, NULL, &err), "%s", err.text);
     CHECK_STR(r.name, "r");
     CHECK_STR(r.out_dir, "/tmp/out");
-    CHECK(r.seed == 7 && r.store_side == 40 && r.vocab == 300 && r.dtype == FAB_Q8_0 && !r.share_val);
-    CHECK(r.model.image_size == 32 && r.model.widths[2] == 16 && r.model.depths[1] == 0 && r.model.embed == 192);
+    CHECK(r.seed == 7 && r.store_side == 40 && r.vocab == 300 && r.dtype == FAB_Q8_0 &&
+          !r.share_val);
+    CHECK(r.model.image_size == 32 && r.model.widths[2] == 16 && r.model.depths[1] == 0 &&
+          r.model.embed == 192);
     CHECK_NEAR(r.optim.beta1, 0.8, 1e-6);
     CHECK_NEAR(r.optim.ema_decay, 0.5, 0);
     CHECK(r.augment.blur == 0 && r.augment.noise > 0);
     CHECK(r.n_stages == 2 && !r.stages[0].pictures && r.stages[1].pictures);
     CHECK(r.stages[0].schedule.kind == FAB_SCHEDULE_LINEAR && r.stages[0].schedule.total == 5);
-    CHECK(r.stages[1].batch == 3 && r.stages[1].loss.qa == 2 && r.stages[1].set_weight[FAB_SET_SLAKE] == 0 &&
-          r.stages[1].set_weight[FAB_SET_ISIC] == 1);
+    CHECK(r.stages[1].batch == 3 && r.stages[1].loss.qa == 2 &&
+          r.stages[1].set_weight[FAB_SET_SLAKE] == 0 && r.stages[1].set_weight[FAB_SET_ISIC] == 1);
     char hash[65];
     memcpy(hash, r.hash, sizeof hash);
     fab_recipe_clear(&r);
@@ -138,7 +143,8 @@ TEST(bad_recipes)
         { "stages.two.losses={}", "losses of stage two: all are 0" },
         { "stages.two.losses=[1]", "losses of stage two is no mapping" },
         { "stages.two.losses={qa: -1}", "qa is -1" },
-        { "stages=[{steps: 1, batch: 1, losses: {contrast: 1}}]", "need a batch of 2 pictures, it is 1" },
+        { "stages=[{steps: 1, batch: 1, losses: {contrast: 1}}]",
+          "need a batch of 2 pictures, it is 1" },
         { "stages.two.sets={isic: 0}", "sets of stage two: all are 0" },
         { "stages.two.sets={iscc: 1}", "sets of stage two has no setting 'iscc'" },
         { "save.dtype=F17", "dtype is 'F17', F32, F16, BF16 or Q8_0" },
@@ -151,7 +157,8 @@ TEST(bad_recipes)
         bool ok = read_with(&r, cases[i].set, &err);
         fab_recipe_clear(&r);
         CHECK_MSG(!ok, "--set %s was taken", cases[i].set);
-        CHECK_MSG(strstr(err.text, cases[i].says), "--set %s: '%s' does not say '%s'", cases[i].set, err.text, cases[i].says);
+        CHECK_MSG(strstr(err.text, cases[i].says), "--set %s: '%s' does not say '%s'", cases[i].set,
+                  err.text, cases[i].says);
         CHECK(err.code == FAB_EUSAGE);
     }
 }
@@ -165,7 +172,8 @@ TEST(shipped_recipe)
     if (!fab_exists(o.recipe)) SKIP("not in the source root");
     CHECK_MSG(fab_recipe_read(&r, &o, &err), "%s", err.text);
     CHECK_STR(r.stages[2].name, "vqa");
-    CHECK(r.dtype == FAB_F16 && r.model.image_size == 128 && r.stages[2].steps == r.stages[2].schedule.total);
+    CHECK(r.dtype == FAB_F16 && r.model.image_size == 128 &&
+          r.stages[2].steps == r.stages[2].schedule.total);
     fab_recipe_clear(&r);
 }
 

@@ -15,8 +15,10 @@ typedef struct {
 static bool write_line(writer *w, const char *id, json_t *o, fab_err *err)
 {
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    bool ok = text ? fab_out_write(&w->out, text, strlen(text), err) && fab_out_write(&w->out, "\n", 1, err)
-                   : fab_fail(err, FAB_EFORMAT, "%s: record '%.60s' cannot be written as JSON", w->out.path, id);
+    bool ok = text ? fab_out_write(&w->out, text, strlen(text), err) &&
+                         fab_out_write(&w->out, "\n", 1, err)
+                   : fab_fail(err, FAB_EFORMAT, "%s: record '%.60s' cannot be written as JSON",
+                              w->out.path, id);
     fab_free(text);
     json_decref(o);
     w->n += ok;
@@ -26,9 +28,10 @@ static bool write_line(writer *w, const char *id, json_t *o, fab_err *err)
 static json_t *question(const writer *w, const fab_qa *q, fab_err *err)
 {
     const char *image = fab_path_real(w->arena, w->bundle->images.paths[q->image], err);
-    return image ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", q->id, "image", image, "question", q->question,
-                             "answer", q->answer, "answer_type", q->closed ? "CLOSED" : "OPEN", "lang",
-                             q->lang == FAB_ZH ? "zh" : "en", "source", q->source, "content_type", q->content_type)
+    return image ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", q->id, "image",
+                             image, "question", q->question, "answer", q->answer, "answer_type",
+                             q->closed ? "CLOSED" : "OPEN", "lang", q->lang == FAB_ZH ? "zh" : "en",
+                             "source", q->source, "content_type", q->content_type)
                  : NULL;
 }
 
@@ -36,7 +39,8 @@ static bool write_questions(writer *w, const fab_qa_set *s, fab_err *err)
 {
     bool ok = true;
     for (int64_t i = 0; ok && i < s->n; i++)
-        if (s->items[i].image >= 0) ok = write_line(w, s->items[i].id, question(w, &s->items[i], err), err);
+        if (s->items[i].image >= 0)
+            ok = write_line(w, s->items[i].id, question(w, &s->items[i], err), err);
     return ok;
 }
 
@@ -47,14 +51,18 @@ static bool write_cases(writer *w, fab_set set, const char *field, fab_err *err)
         const fab_case *c = &w->bundle->cases.items[i];
         if (c->set != set || !c->val) continue;
         const char *image = fab_path_real(w->arena, w->bundle->images.paths[c->image], err);
-        ok = image && write_line(w, c->id, json_pack("{s:s, s:s, s:s}", "id", c->id, "image", image, field, c->diagnosis), err);
+        ok = image && write_line(w, c->id,
+                                 json_pack("{s:s, s:s, s:s}", "id", c->id, "image", image, field,
+                                           c->diagnosis),
+                                 err);
     }
     return ok;
 }
 
 static bool write_file(writer *w, const char *dir, int which, fab_err *err)
 {
-    static const char *const names[] = { "slake.jsonl", "vqa_rad.jsonl", "isic.jsonl", "kermany.jsonl" };
+    static const char *const names[] = { "slake.jsonl", "vqa_rad.jsonl", "isic.jsonl",
+                                         "kermany.jsonl" };
     const char *path = fab_path_join(w->arena, dir, names[which], err);
     w->n = 0;
     if (!path || !fab_out_open(&w->out, path, err)) return false;

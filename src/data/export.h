@@ -1,7 +1,7 @@
-/* export: the held-out parts of the training data as JSONL files that `fabrica eval` reads, so that anyone can
- * recompute a card's figures. Pictures stay where they are: paths are absolute.
+/* export: the held-out parts of the training data as JSONL files that `fabrica eval` reads, so that
+ * anyone can recompute a card's figures. Pictures stay where they are: paths are absolute.
  *
- *   DIR/slake.jsonl, vqa_rad.jsonl   question records, about pictures that no training record is about
+ *   DIR/slake.jsonl, vqa_rad.jsonl   question records, of pictures that no training record is about
  *   DIR/isic.jsonl {id, image, diagnosis}, kermany.jsonl {id, image, label}
  */
 #ifndef FAB_DATA_EXPORT_H

@@ -5,8 +5,8 @@
  *   L = w_qa xent(answers) + w_cap xent(captions) + w_con infonce(picture, caption)
  *     + w_den bce(grid, dense targets) + w_pre bce(mean, presence)
  *
- * where each picture asks Q questions (its image tokens are gathered Q times) and says one caption. Text: the answer
- * after a prompt, or a whole passage, by the decoder alone.
+ * where each picture asks Q questions (its image tokens are gathered Q times) and says one caption.
+ * Text: the answer after a prompt, or a whole passage, by the decoder alone.
  */
 #include <string.h>
 #include "train/session.h"
@@ -32,10 +32,11 @@ static bool rows_init(rows *r, fab_ctx *c, int cap)
     return r->ids && r->size && r->at && r->picture;
 }
 
-static void rows_add(rows *r, fab_ctx *c, const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
-                     int picture, int max)
+static void rows_add(rows *r, fab_ctx *c, const fab_bpe *bpe, const char *question,
+                     const char *answer, fab_lang lang, int picture, int max)
 {
-    int at, n = fab_sequence(bpe, question, answer, lang, r->ids + (int64_t)r->n * MAX_LEN, max, &at, &c->err);
+    int at, n = fab_sequence(bpe, question, answer, lang, r->ids + (int64_t)r->n * MAX_LEN, max,
+                             &at, &c->err);
     if (n < 0) return;
     r->size[r->n] = n;
     r->at[r->n] = at;
@@ -44,8 +45,8 @@ static void rows_add(rows *r, fab_ctx *c, const fab_bpe *bpe, const char *questi
     r->n++;
 }
 
-int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang, int32_t *ids, int max,
-                 int *answer_at, fab_err *err)
+int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
+                 int32_t *ids, int max, int *answer_at, fab_err *err)
 {
     int n = 0, room = max - 4;
     if (question) {
@@ -60,7 +61,8 @@ int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, f
     }
     *answer_at = n - 1;
     if (!answer) return n;
-    int64_t left = max - n - 1, a = fab_bpe_encode_plain(bpe, answer, strlen(answer), ids + n, left, err);
+    int64_t left = max - n - 1,
+            a = fab_bpe_encode_plain(bpe, answer, strlen(answer), ids + n, left, err);
     if (a < 0) return -1;
     if (a > left) return n + (int)left; /* cut: no <eos>, it is not the end */
     n += (int)a;
@@ -74,14 +76,18 @@ static fab_tensor *rows_ids(fab_ctx *c, const rows *r)
     fab_tensor *t = fab_tensor_new(c, FAB_I32, FAB_SHAPE(r->n, r->len));
     for (int i = 0; t && i < r->n; i++)
         for (int j = 0; j < r->len; j++)
-            fab_i32(t)[i * r->len + j] = j < r->size[i] ? r->ids[(int64_t)i * MAX_LEN + j] : FAB_MINI_PAD;
+            fab_i32(t)[i * r->len + j] =
+                j < r->size[i] ? r->ids[(int64_t)i * MAX_LEN + j] : FAB_MINI_PAD;
     return t;
 }
 
-/* Cross-entropy of what follows <a>, with image tokens [B,P,T] in front of the rows that have a picture. */
-static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const rows *r, fab_tensor *tokens, float smoothing, float drop)
+/* Cross-entropy of what follows <a>, with image tokens [B,P,T] in front of the rows that have a
+ * picture. */
+static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const rows *r, fab_tensor *tokens,
+                             float smoothing, float drop)
 {
-    int64_t P = tokens ? tokens->shape[1] : 0, T = tokens ? tokens->shape[2] : 0, n = r->n, n_out = 0;
+    int64_t P = tokens ? tokens->shape[1] : 0, T = tokens ? tokens->shape[2] : 0, n = r->n,
+            n_out = 0;
     fab_tensor *ids = rows_ids(c, r), *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n));
     fab_tensor *pick = tokens ? fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)) : NULL;
     if (!ids || !prefix || (tokens && !pick)) return NULL;
@@ -90,7 +96,8 @@ static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const rows *r, fab_t
         if (pick) fab_i32(pick)[i] = r->picture[i];
         n_out += r->size[i] - r->at[i] - 1;
     }
-    fab_tensor *at = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out)), *want = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out));
+    fab_tensor *at = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out)),
+               *want = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out));
     if (!at || !want) return NULL;
     int64_t k = 0;
     for (int64_t i = 0; i < n; i++)
@@ -103,10 +110,11 @@ static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const rows *r, fab_t
         tokens = fab_reshape(c, tokens, FAB_SHAPE(n, P, T));
     }
     fab_tensor *h = fab_mini_read(c, m, tokens, ids, prefix, NULL, drop);
-    return fab_xent(c, fab_mini_logits(c, m, h, at), want, NULL, (fab_xent_opts){ .smoothing = smoothing });
+    return fab_xent(c, fab_mini_logits(c, m, h, at), want, NULL,
+                    (fab_xent_opts){ .smoothing = smoothing });
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab_loss_parts *parts)
 {
@@ -117,12 +125,13 @@ static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab
         rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1, g->length);
     }
     parts->items = r.n;
-    fab_tensor *loss = c->err.code ? NULL : rows_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop);
+    fab_tensor *loss =
+        c->err.code ? NULL : rows_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop);
     if (loss) parts->text = *fab_f32(loss);
     return loss;
 }
 
-/* ---- pictures ------------------------------------------------------------------------------------------------ */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 typedef struct {
     int32_t image;
@@ -146,7 +155,8 @@ static int32_t draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
     return s->set_pictures[last][fab_rng_below(&s->rng, (uint32_t)s->n_set[last])];
 }
 
-/* Augmented pixels of the batch, [B,S,S,3]. Skin and blood have no up, and no side is asked of them. */
+/* Augmented pixels of the batch, [B,S,S,3]. Skin and blood have no up, and no side is asked of
+ * them. */
 static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, drawn *d)
 {
     int S = s->model->cfg.image_size;
@@ -156,7 +166,8 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, d
         int32_t k = s->bundle.case_of[d[i].image];
         d[i].of = k >= 0 ? &s->bundle.cases.items[k] : NULL;
         fab_augment_opts o = s->recipe.augment;
-        o.flip = o.flip_vertical = o.quarter_turns = d[i].set == FAB_SET_ISIC || d[i].set == FAB_SET_BCCD;
+        o.flip = o.flip_vertical = o.quarter_turns =
+            d[i].set == FAB_SET_ISIC || d[i].set == FAB_SET_BCCD;
         fab_augment(&s->rng, &o, fab_store_get(s->store, d[i].image), fab_store_side(s->store), S,
                     fab_f32(x) + (int64_t)i * S * S * 3, &d[i].warp);
     }
@@ -170,7 +181,8 @@ static const fab_qa *draw_question(fab_session *s, const fab_stage *g, const fab
     return p->n_made ? p->made[fab_rng_below(&s->rng, (uint32_t)p->n_made)] : NULL;
 }
 
-static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, fab_tensor *tokens, int64_t *items)
+static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
+                           fab_tensor *tokens, int64_t *items)
 {
     rows r;
     if (!rows_init(&r, c, g->batch * g->questions)) return NULL;
@@ -180,7 +192,8 @@ static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const
             if (!q) continue;
             const char *words = q->question;
             if (fab_rng_uniform(&s->rng) < 0.2f)
-                words = fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
+                words =
+                    fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
             rows_add(&r, c, s->bpe, words, q->answer, q->lang, i, QA_LEN);
         }
     *items = r.n;
@@ -189,22 +202,25 @@ static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const
 }
 
 /* One caption per picture: said from the picture, and embedded beside it. */
-static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, const fab_mini_view *v,
-                                  fab_tensor **contrast)
+static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
+                                  const fab_mini_view *v, fab_tensor **contrast)
 {
     rows said, words;
     int B = g->batch;
-    fab_tensor *last = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B)), *same = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
+    fab_tensor *last = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B)),
+               *same = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
     fab_tensor *pick = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
     if (!rows_init(&said, c, B) || !rows_init(&words, c, B) || !last || !same || !pick) return NULL;
     for (int i = 0; i < B; i++) {
         if (!d[i].of) continue;
         fab_lang lang = fab_rng_below(&s->rng, 2) ? FAB_ZH : FAB_EN;
-        const char *t = fab_caption(d[i].of, lang, fab_rng_below(&s->rng, 1000), d[i].warp.mirrored, c->arena, &c->err);
+        const char *t = fab_caption(d[i].of, lang, fab_rng_below(&s->rng, 1000), d[i].warp.mirrored,
+                                    c->arena, &c->err);
         if (!t || !*t) continue;
         int n = words.n;
         rows_add(&said, c, s->bpe, NULL, t, lang, i, CAPTION_LEN);
-        int64_t k = fab_bpe_encode_plain(s->bpe, t, strlen(t), words.ids + (int64_t)n * MAX_LEN, CAPTION_LEN - 1, &c->err);
+        int64_t k = fab_bpe_encode_plain(s->bpe, t, strlen(t), words.ids + (int64_t)n * MAX_LEN,
+                                         CAPTION_LEN - 1, &c->err);
         if (k < 0) return NULL;
         if (k > CAPTION_LEN - 1) k = CAPTION_LEN - 1;
         words.ids[(int64_t)n * MAX_LEN + k] = FAB_MINI_EMB;
@@ -215,8 +231,9 @@ static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g
         fab_i32(pick)[n] = i;
         fab_i32(same)[n] = n; /* equal captions are each other's positives */
         for (int j = 0; j < n; j++)
-            if (words.size[j] == words.size[n] && !memcmp(words.ids + (int64_t)j * MAX_LEN, words.ids + (int64_t)n * MAX_LEN,
-                                                          (size_t)words.size[n] * sizeof(int32_t)))
+            if (words.size[j] == words.size[n] &&
+                !memcmp(words.ids + (int64_t)j * MAX_LEN, words.ids + (int64_t)n * MAX_LEN,
+                        (size_t)words.size[n] * sizeof(int32_t)))
                 fab_i32(same)[n] = fab_i32(same)[j];
     }
     if (words.n < 2) return NULL;
@@ -229,7 +246,8 @@ static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g
     return g->loss.caption > 0 ? rows_loss(c, s->model, &said, v->tokens, 0, g->drop) : NULL;
 }
 
-static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, const fab_mini_view *v)
+static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
+                              const fab_mini_view *v)
 {
     int G = fab_mini_grid(&s->model->cfg);
     int64_t cells = (int64_t)G * G;
@@ -237,11 +255,13 @@ static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, co
     if (!t) return NULL;
     for (int64_t i = 0; i < fab_count(t); i++) fab_f32(t)[i] = -1;
     for (int i = 0; i < g->batch; i++)
-        if (d[i].of) fab_dense_target(d[i].of, &d[i].warp, G, fab_f32(t) + i * cells * FAB_LABELS_SPATIAL);
+        if (d[i].of)
+            fab_dense_target(d[i].of, &d[i].warp, G, fab_f32(t) + i * cells * FAB_LABELS_SPATIAL);
     return fab_bce(c, fab_mini_dense(c, s->model, v), t);
 }
 
-static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d, const fab_mini_view *v)
+static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
+                                 const fab_mini_view *v)
 {
     fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, FAB_LABELS));
     if (!t) return NULL;
@@ -251,7 +271,8 @@ static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
     return fab_bce(c, fab_mini_class(c, s->model, v), t);
 }
 
-static fab_tensor *weigh(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight, double *value)
+static fab_tensor *weigh(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight,
+                         double *value)
 {
     if (!part) return sum;
     *value = *fab_f32(part);
@@ -259,7 +280,8 @@ static fab_tensor *weigh(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double w
     return sum ? fab_add(c, sum, part) : part;
 }
 
-static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab_loss_parts *parts)
+static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
+                                fab_loss_parts *parts)
 {
     drawn *d = fab_arena_take(c->arena, (size_t)g->batch * sizeof *d, &c->err);
     fab_tensor *pixels = d ? draw_pixels(s, c, g, d) : NULL, *sum = NULL, *contrast = NULL;
@@ -267,20 +289,26 @@ static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g, 
     fab_mini_view v = fab_mini_look(c, s->model, pixels, g->drop);
     if (!v.tokens) return NULL;
     const fab_loss_weights *w = &g->loss;
-    if (w->qa > 0) sum = weigh(c, sum, qa_loss(s, c, g, d, v.tokens, &parts->items), w->qa, &parts->qa);
+    if (w->qa > 0)
+        sum = weigh(c, sum, qa_loss(s, c, g, d, v.tokens, &parts->items), w->qa, &parts->qa);
     if (w->caption > 0 || w->contrast > 0) {
         sum = weigh(c, sum, caption_losses(s, c, g, d, &v, &contrast), w->caption, &parts->caption);
         sum = weigh(c, sum, contrast, w->contrast, &parts->contrast);
     }
     if (w->dense > 0) sum = weigh(c, sum, dense_loss(s, c, g, d, &v), w->dense, &parts->dense);
-    if (w->presence > 0) sum = weigh(c, sum, presence_loss(s, c, g, d, &v), w->presence, &parts->presence);
+    if (w->presence > 0)
+        sum = weigh(c, sum, presence_loss(s, c, g, d, &v), w->presence, &parts->presence);
     return sum;
 }
 
-fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage, fab_loss_parts *parts)
+fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,
+                           fab_loss_parts *parts)
 {
     memset(parts, 0, sizeof *parts);
-    fab_tensor *loss = stage->pictures ? picture_loss(s, c, stage, parts) : text_loss(s, c, stage, parts);
-    if (!loss) fab_fail(&c->err, FAB_EUSAGE, "stage %s: a batch of %d holds nothing that its losses teach", stage->name, stage->batch);
+    fab_tensor *loss =
+        stage->pictures ? picture_loss(s, c, stage, parts) : text_loss(s, c, stage, parts);
+    if (!loss)
+        fab_fail(&c->err, FAB_EUSAGE, "stage %s: a batch of %d holds nothing that its losses teach",
+                 stage->name, stage->batch);
     return c->err.code ? NULL : loss;
 }

@@ -1,7 +1,8 @@
-/* finish: the last stage's weights become a model file: calibrated, gated, with its card and its baseline inside.
+/* finish: the last stage's weights become a model file: calibrated, gated, with its card and its
+ * baseline inside.
  *
- * The file is first written plain and opened through the engine, so that temperature and gate are fitted on exactly
- * what will run; then it is written again with them.
+ * The file is first written plain and opened through the engine, so that temperature and gate are
+ * fitted on exactly what will run; then it is written again with them.
  */
 #include <math.h>
 #include <string.h>
@@ -20,19 +21,22 @@ static char *model_path(fab_session *s, const char *suffix, fab_err *err)
     return name ? fab_path_join(s->arena, s->recipe.out_dir, name, err) : NULL;
 }
 
-/* ---- temperature --------------------------------------------------------------------------------------------- */
+/* ---- temperature ----------------------------------------------------------------------------- */
 
 /* The yes and no of a closed question, by the words of its answer; NULL: not a yes-no answer. */
 static const char *const *yes_no(const char *answer)
 {
-    static const char *const pairs[][2] = { { "Yes", "No" }, { "包含", "不包含" }, { "是的", "不是" },
-                                            { "有", "没有" }, { "是", "否" },      { "健康", "不健康" } };
+    static const char *const pairs[][2] = { { "Yes", "No" },    { "包含", "不包含" },
+                                            { "是的", "不是" }, { "有", "没有" },
+                                            { "是", "否" },     { "健康", "不健康" } };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if (fab_vqa_match(answer, pairs[i][0]) || fab_vqa_match(answer, pairs[i][1])) return pairs[i];
+        if (fab_vqa_match(answer, pairs[i][0]) || fab_vqa_match(answer, pairs[i][1]))
+            return pairs[i];
     return NULL;
 }
 
-static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration *before, fab_calibration *after, fab_err *err)
+static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration *before,
+                      fab_calibration *after, fab_err *err)
 {
     fab_arena_reset(s->step_arena);
     float *z = fab_arena_take(s->step_arena, (size_t)s->n_val * 2 * sizeof *z, err);
@@ -46,7 +50,8 @@ static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration 
         if (!pair) continue;
         fab_score score[2];
         fab_look_unref(look);
-        look = fab_engine_look_rgb(e, fab_store_get(s->store, q->image), fab_store_side(s->store), fab_store_side(s->store), err);
+        look = fab_engine_look_rgb(e, fab_store_get(s->store, q->image), fab_store_side(s->store),
+                                   fab_store_side(s->store), err);
         ok = look && fab_engine_score(e, look, q->question, pair, 2, 1, score, err);
         if (!ok) break;
         truth[n] = !fab_vqa_match(q->answer, pair[0]);
@@ -64,9 +69,10 @@ static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration 
     return true;
 }
 
-/* ---- gate ---------------------------------------------------------------------------------------------------- */
+/* ---- gate ------------------------------------------------------------------------------------ */
 
-static bool gate_features(fab_session *s, fab_engine *e, int32_t image, int dim, float *out, fab_err *err)
+static bool gate_features(fab_session *s, fab_engine *e, int32_t image, int dim, float *out,
+                          fab_err *err)
 {
     int side = fab_store_side(s->store);
     const fab_look *l = fab_engine_look_rgb(e, fab_store_get(s->store, image), side, side, err);
@@ -87,7 +93,8 @@ static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused
     if (!fit || !held || !domain) return false;
     for (int k = 0; k < FAB_SETS; k++)
         for (int32_t i = 0; i < s->n_set[k]; i++) {
-            if (!gate_features(s, e, s->set_pictures[k][i], dim, fit + n_fit * width, err)) return false;
+            if (!gate_features(s, e, s->set_pictures[k][i], dim, fit + n_fit * width, err))
+                return false;
             domain[n_fit++] = k;
         }
     for (int32_t i = 0; i < n; i++) {
@@ -96,20 +103,26 @@ static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused
     }
     const fab_gate_opts o = { .seed = 1, .engine = e };
     if (!fab_gate_fit(g, fit, domain, n_fit, width, &o, s->arena, err)) return false;
-    if (!n_held) return fab_fail(err, FAB_EFORMAT, "gate: all %lld pictures train it, none is left to set its limit", (long long)n_fit);
+    if (!n_held)
+        return fab_fail(err, FAB_EFORMAT,
+                        "gate: all %lld pictures train it, none is left to set its limit",
+                        (long long)n_fit);
     g->limit = fab_gate_limit_for(g, held, n_held, gate_rate, s->arena, err);
     *refused = fab_gate_refused(g, held, n_held);
-    return g->limit > 0 || fab_fail(err, FAB_EFORMAT, "gate: its limit is %g on %lld held-out pictures", (double)g->limit, (long long)n_held);
+    return g->limit > 0 ||
+           fab_fail(err, FAB_EFORMAT, "gate: its limit is %g on %lld held-out pictures",
+                    (double)g->limit, (long long)n_held);
 }
 
-/* ---- card ---------------------------------------------------------------------------------------------------- */
+/* ---- card ------------------------------------------------------------------------------------ */
 
 static json_t *exam_json(const fab_exam *e)
 {
-    return json_pack("{s:I, s:{s:f, s:f, s:f}, s:{s:f}, s:f, s:{s:f, s:f, s:f}, s:f}", "n", (json_int_t)e->n, "slake_en", "overall",
-                     e->slake_en, "open", e->slake_en_open, "closed", e->slake_en_closed, "slake_zh", "overall", e->slake_zh,
-                     "slake_unseen_pictures", e->slake_unseen, "vqa_rad", "overall", e->rad, "open", e->rad_open, "closed",
-                     e->rad_closed, "classification_exam", e->made);
+    return json_pack("{s:I, s:{s:f, s:f, s:f}, s:{s:f}, s:f, s:{s:f, s:f, s:f}, s:f}", "n",
+                     (json_int_t)e->n, "slake_en", "overall", e->slake_en, "open", e->slake_en_open,
+                     "closed", e->slake_en_closed, "slake_zh", "overall", e->slake_zh,
+                     "slake_unseen_pictures", e->slake_unseen, "vqa_rad", "overall", e->rad, "open",
+                     e->rad_open, "closed", e->rad_closed, "classification_exam", e->made);
 }
 
 static fab_blind *train_blind(const fab_session *s, fab_err *err)
@@ -129,12 +142,18 @@ static json_t *measure(fab_session *s, json_t *summary, fab_err *err)
 {
     fab_exam seen, blank;
     fab_log(FAB_LOG_INFO, "measuring on the validation records, then with a blank picture");
-    if (!fab_session_exam(s, FAB_EXAM_MADE, false, &seen, err) || !fab_session_exam(s, FAB_EXAM_MADE, true, &blank, err)) return NULL;
-    json_t *card = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name", s->recipe.name, "intended_use",
-                             "Research use only. Not for diagnostic use.", "training_data",
-                             "SLAKE (CC BY 4.0), VQA-RAD (CC0), ISIC 2017 (CC0), Kermany chest X-ray (CC BY 4.0), BCCD (MIT), MedQuAD "
-                             "(CC BY 4.0), PubMedQA (MIT), ROCO captions (CC BY), Huatuo (Apache-2.0), Toyhom (MIT)",
-                             "cost", json_deep_copy(summary), "validation", "model", exam_json(&seen), "blank_image", exam_json(&blank));
+    if (!fab_session_exam(s, FAB_EXAM_MADE, false, &seen, err) ||
+        !fab_session_exam(s, FAB_EXAM_MADE, true, &blank, err))
+        return NULL;
+    json_t *card = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name",
+        s->recipe.name, "intended_use", "Research use only. Not for diagnostic use.",
+        "training_data",
+        "SLAKE (CC BY 4.0), VQA-RAD (CC0), ISIC 2017 (CC0), Kermany chest X-ray (CC BY 4.0), BCCD "
+        "(MIT), MedQuAD "
+        "(CC BY 4.0), PubMedQA (MIT), ROCO captions (CC BY), Huatuo (Apache-2.0), Toyhom (MIT)",
+        "cost", json_deep_copy(summary), "validation", "model", exam_json(&seen), "blank_image",
+        exam_json(&blank));
     if (!card) fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
     return card;
 }
@@ -148,14 +167,16 @@ static char *pack_blind(fab_session *s, fab_err *err)
 }
 
 /* Adds temperature and gate, fitted on the file at path, to the card and to what is saved. */
-static bool fit_on_file(fab_session *s, const char *path, json_t *card, fab_mini_save_opts *o, fab_err *err)
+static bool fit_on_file(fab_session *s, const char *path, json_t *card, fab_mini_save_opts *o,
+                        fab_err *err)
 {
     fab_gate gate;
     fab_calibration before, after;
     double T = 1, refused = 0;
     fab_log(FAB_LOG_INFO, "fitting temperature and input gate");
     fab_engine *e = fab_engine_open(path, s->pool, err);
-    bool ok = e && calibrate(s, e, &T, &before, &after, err) && fit_gate(s, e, &gate, &refused, err);
+    bool ok =
+        e && calibrate(s, e, &T, &before, &after, err) && fit_gate(s, e, &gate, &refused, err);
     fab_engine_close(e);
     if (!ok) return false;
     o->temperature = (float)T;
@@ -164,19 +185,25 @@ static bool fit_on_file(fab_session *s, const char *path, json_t *card, fab_mini
     o->gate_mean = gate.mean;
     o->gate_ivar = gate.ivar;
     o->gate_limit = gate.limit;
-    json_t *c = json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n", (json_int_t)after.n, "ece_before", before.ece, "ece",
-                          after.ece, "brier_before", before.brier, "brier", after.brier);
-    json_t *g = json_pack("{s:i, s:f, s:f}", "clusters", gate.n, "limit", (double)gate.limit, "false_refusal_rate", refused);
+    json_t *c = json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n",
+                          (json_int_t)after.n, "ece_before", before.ece, "ece", after.ece,
+                          "brier_before", before.brier, "brier", after.brier);
+    json_t *g = json_pack("{s:i, s:f, s:f}", "clusters", gate.n, "limit", (double)gate.limit,
+                          "false_refusal_rate", refused);
     ok = json_object_set_new(card, "calibration", c) == 0;
-    return (json_object_set_new(card, "gate", g) == 0 && ok) || fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
+    return (json_object_set_new(card, "gate", g) == 0 && ok) ||
+           fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
 }
 
 /* The model file with its card inside, and the card beside it. */
-static bool save_with_card(fab_session *s, const char *path, const json_t *card, fab_mini_save_opts *o, fab_err *err)
+static bool save_with_card(fab_session *s, const char *path, const json_t *card,
+                           fab_mini_save_opts *o, fab_err *err)
 {
-    char *card_path = model_path(s, ".card.json", err), *text = json_dumps(card, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    char *card_path = model_path(s, ".card.json", err),
+         *text = json_dumps(card, JSON_COMPACT | JSON_REAL_PRECISION(6));
     o->card = text;
-    bool ok = text ? card_path && fab_mini_save(path, s->model, s->bpe, o, err) && fab_json_write(card_path, card, err)
+    bool ok = text ? card_path && fab_mini_save(path, s->model, s->bpe, o, err) &&
+                         fab_json_write(card_path, card, err)
                    : fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
     fab_free(text);
     return ok;
@@ -186,10 +213,14 @@ bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
 {
     char *path = model_path(s, ".gguf", err);
     json_t *card = path ? measure(s, summary, err) : NULL;
-    fab_mini_save_opts o = { .name = s->recipe.name, .version = s->recipe.version, .dtype = s->recipe.dtype };
-    bool ok = card && (o.question_only = pack_blind(s, err)) != NULL && fab_mini_save(path, s->model, s->bpe, &o, err) &&
+    fab_mini_save_opts o = { .name = s->recipe.name,
+                             .version = s->recipe.version,
+                             .dtype = s->recipe.dtype };
+    bool ok = card && (o.question_only = pack_blind(s, err)) != NULL &&
+              fab_mini_save(path, s->model, s->bpe, &o, err) &&
               fit_on_file(s, path, card, &o, err) && save_with_card(s, path, card, &o, err);
-    if (ok && (json_object_set_new(summary, "model", json_string(path)) != 0 || json_object_set(summary, "card", card) != 0))
+    if (ok && (json_object_set_new(summary, "model", json_string(path)) != 0 ||
+               json_object_set(summary, "card", card) != 0))
         ok = fab_fail(err, FAB_ENOMEM, "no memory for the summary");
     json_decref(card);
     return ok;

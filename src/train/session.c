@@ -1,10 +1,11 @@
-/* session: from a recipe to everything a run needs in memory: data, tokenizer, pictures, model, optimiser, indexes. */
+/* session: from a recipe to everything a run needs in memory: data, tokenizer, pictures, model,
+ * optimiser, indexes. */
 #include "train/session.h"
 
 #include <string.h>
 #include "base/log.h"
 
-/* ---- tokenizer ----------------------------------------------------------------------------------------------- */
+/* ---- tokenizer ------------------------------------------------------------------------------- */
 
 static bool feed(fab_bpe_trainer *t, const char *text, int times, fab_err *err)
 {
@@ -24,11 +25,12 @@ static bool feed_qa(fab_bpe_trainer *t, const fab_qa_set *q, int times, fab_err 
 /* Questions and captions count several times: the vocabulary should hold their words whole. */
 static bool feed_all(fab_bpe_trainer *t, const fab_bundle *b, fab_err *err)
 {
-    bool ok = feed_qa(t, &b->slake, 8, err) && feed_qa(t, &b->rad, 8, err) && feed_qa(t, &b->made, 1, err) &&
-              feed_qa(t, &b->facts, 2, err) && feed_qa(t, &b->captions, 2, err);
+    bool ok = feed_qa(t, &b->slake, 8, err) && feed_qa(t, &b->rad, 8, err) &&
+              feed_qa(t, &b->made, 1, err) && feed_qa(t, &b->facts, 2, err) &&
+              feed_qa(t, &b->captions, 2, err);
     for (int64_t i = 0; ok && i < b->corpus.n; i++)
-        ok = b->corpus.items[i].val ||
-             (feed(t, b->corpus.items[i].prompt, 1, err) && feed(t, b->corpus.items[i].answer, 1, err));
+        ok = b->corpus.items[i].val || (feed(t, b->corpus.items[i].prompt, 1, err) &&
+                                        feed(t, b->corpus.items[i].answer, 1, err));
     return ok;
 }
 
@@ -57,7 +59,7 @@ static bool open_tokenizer(fab_session *s, fab_err *err)
     return ok;
 }
 
-/* ---- indexes ------------------------------------------------------------------------------------------------- */
+/* ---- indexes --------------------------------------------------------------------------------- */
 
 static void count_qa(fab_picture_qa *of, const fab_qa_set *q, bool real)
 {
@@ -146,13 +148,14 @@ static bool index_texts(fab_session *s, fab_err *err)
     for (int64_t i = 0; i < c->n; i++)
         if (!c->items[i].val) s->texts[s->n_texts++] = &c->items[i];
     for (int64_t i = 0; i < f->n; i++) {
-        facts[i] = (fab_text){ f->items[i].question, f->items[i].answer, "kg", f->items[i].lang, false };
+        facts[i] =
+            (fab_text){ f->items[i].question, f->items[i].answer, "kg", f->items[i].lang, false };
         s->texts[s->n_texts++] = &facts[i];
     }
     return true;
 }
 
-/* ---- model ----------------------------------------------------------------------------------------------------- */
+/* ---- model ----------------------------------------------------------------------------------- */
 
 static bool open_model(fab_session *s, fab_err *err)
 {
@@ -165,8 +168,8 @@ static bool open_model(fab_session *s, fab_err *err)
     p.train = true;
     fab_mini_params(&p, s->model);
     if (!fab_params_end(&p, err)) return false;
-    fab_log(FAB_LOG_INFO, "model: %.2f M parameters, %d image tokens, vocabulary %lld", (double)p.n_values / 1e6,
-            fab_mini_tokens(&cfg), (long long)cfg.text.vocab);
+    fab_log(FAB_LOG_INFO, "model: %.2f M parameters, %d image tokens, vocabulary %lld",
+            (double)p.n_values / 1e6, fab_mini_tokens(&cfg), (long long)cfg.text.vocab);
     return fab_optim_init(&s->optim, s->arena, &s->model->list, &s->recipe.optim, err);
 }
 
@@ -182,8 +185,9 @@ static bool open_store(fab_session *s, fab_err *err)
 static bool open_data(fab_session *s, fab_err *err)
 {
     const fab_bundle_opts o = { .corpus = true, .share_val = s->recipe.share_val };
-    return fab_bundle_open(&s->bundle, s->recipe.data_dir, &o, err) && open_tokenizer(s, err) && open_store(s, err) &&
-           index_questions(s, err) && index_sets(s, err) && index_val(s, err) && index_texts(s, err);
+    return fab_bundle_open(&s->bundle, s->recipe.data_dir, &o, err) && open_tokenizer(s, err) &&
+           open_store(s, err) && index_questions(s, err) && index_sets(s, err) &&
+           index_val(s, err) && index_texts(s, err);
 }
 
 /* Every stage must find something to draw in the data that are there. */
@@ -195,8 +199,8 @@ static bool check_stages(const fab_session *s, fab_err *err)
         for (int k = 0; g->pictures && k < FAB_SETS; k++)
             if (g->set_weight[k] > 0) n += s->n_set[k];
         if (n == 0)
-            return fab_fail(err, FAB_EUSAGE, "stage %s: %s holds no training %s for it", g->name, s->recipe.data_dir,
-                            g->pictures ? "pictures" : "texts");
+            return fab_fail(err, FAB_EUSAGE, "stage %s: %s holds no training %s for it", g->name,
+                            s->recipe.data_dir, g->pictures ? "pictures" : "texts");
     }
     return true;
 }
@@ -211,9 +215,12 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
     if (!s->step_arena) return false;
     fab_rng_init(&s->rng, s->recipe.seed + 1);
     if (!open_data(s, err) || !check_stages(s, err)) return false;
-    fab_log(FAB_LOG_INFO, "data: %d pictures (SLAKE %d, VQA-RAD %d, ISIC %d, Kermany %d, BCCD %d), %lld + %lld questions, %lld texts",
+    fab_log(FAB_LOG_INFO,
+            "data: %d pictures (SLAKE %d, VQA-RAD %d, ISIC %d, Kermany %d, BCCD %d), %lld + %lld "
+            "questions, %lld texts",
             s->bundle.images.n, s->n_set[0], s->n_set[1], s->n_set[2], s->n_set[3], s->n_set[4],
-            (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n, (long long)s->n_texts);
+            (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n,
+            (long long)s->n_texts);
     return open_model(s, err);
 }
 

@@ -1,4 +1,5 @@
-/* session: one run's state, shared by the files of this folder that make batches, take steps, examine and finish. */
+/* session: one run's state, shared by the files of this folder that make batches, take steps,
+ * examine and finish. */
 #ifndef FAB_TRAIN_SESSION_H
 #define FAB_TRAIN_SESSION_H
 
@@ -9,7 +10,7 @@
 #include "train/events.h"
 #include "train/recipe.h"
 
-/* Which records speak of a picture: real ones from the sets' files, made ones from the generator. */
+/* The records about a picture: real ones from the sets' files, made ones from the generator. */
 typedef struct {
     const fab_qa **real, **made;
     int32_t n_real, n_made;
@@ -18,21 +19,21 @@ typedef struct {
 typedef struct {
     fab_recipe recipe;
     fab_pool *pool;
-    fab_arena *arena;             /* lives as long as the run: model, optimiser, indexes */
+    fab_arena *arena; /* lives as long as the run: model, optimiser, indexes */
     fab_arena *step_arena;
     fab_bundle bundle;
     fab_store *store;
     fab_bpe *bpe;
     fab_mini *model;
     fab_optim optim;
-    fab_rng rng;                  /* batches and dropout draw from here */
-    fab_picture_qa *of_picture;   /* [images] */
+    fab_rng rng;                                      /* batches and dropout draw from here */
+    fab_picture_qa *of_picture;                       /* [images] */
     int32_t *set_pictures[FAB_SETS], n_set[FAB_SETS]; /* training pictures of each set */
-    const fab_text **texts;       /* training part of the corpus */
+    const fab_text **texts;                           /* training part of the corpus */
     int64_t n_texts;
-    const fab_qa **val;           /* SLAKE val, VQA-RAD val, held-out classification exam */
+    const fab_qa **val; /* SLAKE val, VQA-RAD val, held-out classification exam */
     int64_t n_val;
-    bool *val_unseen;             /* [n_val] no training record that people wrote is about the picture */
+    bool *val_unseen; /* [n_val] no training record that people wrote is about the picture */
 } fab_session;
 
 bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err);
@@ -41,27 +42,31 @@ void fab_session_close(fab_session *s);
 /* A context for one step: a reset step arena, recording when training. */
 void fab_session_ctx(fab_session *s, fab_ctx *c, bool training);
 
-/* batch.c: draws a batch and returns its loss (a scalar on the tape) with its parts. NULL: c->err says why, also when
- * there is nothing to learn from the batch. */
+/* batch.c: draws a batch and returns its loss (a scalar on the tape) with its parts. NULL:
+ * c->err says why, also when there is nothing to learn from the batch. */
 typedef struct {
     double qa, caption, contrast, dense, presence, text;
-    int64_t items;                /* sequences */
+    int64_t items; /* sequences */
 } fab_loss_parts;
-fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage, fab_loss_parts *parts);
+fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,
+                           fab_loss_parts *parts);
 
 enum { FAB_EXAM_MADE = 400 }; /* the limit of validations and of the card */
-/* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how many of the generated
- * questions to take (0: all); those that people wrote are all asked. all: mean of slake_en, slake_zh, rad and made. */
+/* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how
+ * many of the generated questions to take (0: all); those that people wrote are all asked. all:
+ * mean of slake_en, slake_zh, rad and made. */
 typedef struct {
-    double slake_en, slake_en_open, slake_en_closed, slake_zh, slake_unseen, rad, rad_open, rad_closed, made, all;
+    double slake_en, slake_en_open, slake_en_closed, slake_zh, slake_unseen, rad, rad_open,
+        rad_closed, made, all;
     int64_t n;
 } fab_exam;
 bool fab_session_exam(fab_session *s, int64_t limit, bool blank, fab_exam *out, fab_err *err);
 
-/* Ids of one sequence: words cut to fit, specials placed. question NULL: a caption in lang. Returns the length, with
- * *answer_at the index of <a> (or <cap>); answer NULL leaves the sequence open after it. -1: c->err. */
-int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang, int32_t *ids, int max,
-                 int *answer_at, fab_err *err);
+/* Ids of one sequence: words cut to fit, specials placed. question NULL: a caption in lang.
+ * Returns the length, with *answer_at the index of <a> (or <cap>); answer NULL leaves the
+ * sequence open after it. -1: err. */
+int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
+                 int32_t *ids, int max, int *answer_at, fab_err *err);
 
 /* finish.c: temperature, input gate, question-only baseline, card, model file. */
 bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err);

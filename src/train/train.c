@@ -1,5 +1,6 @@
-/* train: the loop. Stages in order; each with its own schedule and fresh optimiser state; validation on the averaged
- * weights, the best kept; a checkpoint every so often from which a killed run goes on exactly.
+/* train: the loop. Stages in order; each with its own schedule and fresh optimiser state;
+ * validation on the averaged weights, the best kept; a checkpoint every so often from which a
+ * killed run goes on exactly.
  */
 #include "train/train.h"
 
@@ -10,7 +11,8 @@
 #include "train/plot.h"
 #include "train/session.h"
 
-/* What a checkpoint counts besides weights and random states. */
+/* What a checkpoint counts besides weights and random states. AT_BEST: this stage's best score in
+ * millionths + 1; AT_BAD: validations since. */
 enum { AT_STAGE, AT_STEP, AT_TOTAL, AT_BEST, AT_BAD, AT_SECONDS, AT_COUNT };
 
 enum { MAX_SKIPPED = 50 }; /* steps in a row without finite gradients */
@@ -19,10 +21,10 @@ typedef struct {
     fab_session s;
     const fab_train_opts *o;
     fab_events *events;
-    uint64_t at[AT_COUNT];     /* AT_BEST: score in millionths of this stage's best + 1; AT_BAD: validations since */
+    uint64_t at[AT_COUNT];
     double started, checkpointed;
     int64_t sitting_steps;
-    int skipped;               /* steps in a row */
+    int skipped; /* steps in a row */
     char *best_dir;
     bool paused;
 } run_state;
@@ -69,11 +71,14 @@ static bool validate(run_state *r, fab_err *err)
     bool ok = fab_session_exam(s, FAB_EXAM_MADE, false, &e, err);
     fab_optim_swap_ema(&s->optim);
     if (!ok) return false;
-    const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en }, { "val/slake_zh", e.slake_zh },
-                             { "val/slake_unseen", e.slake_unseen }, { "val/vqa_rad", e.rad },       { "val/made", e.made } };
-    fab_log(FAB_LOG_INFO, "val %lld: all %.3f  slake en %.3f (open %.3f closed %.3f) zh %.3f unseen %.3f  rad %.3f (%.3f %.3f)  made %.3f  (%.0f s)",
-            (long long)r->at[AT_TOTAL], e.all, e.slake_en, e.slake_en_open, e.slake_en_closed, e.slake_zh, e.slake_unseen,
-            e.rad, e.rad_open, e.rad_closed, e.made, fab_now() - t);
+    const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en },
+                             { "val/slake_zh", e.slake_zh }, { "val/slake_unseen", e.slake_unseen },
+                             { "val/vqa_rad", e.rad },       { "val/made", e.made } };
+    fab_log(FAB_LOG_INFO,
+            "val %lld: all %.3f  slake en %.3f (open %.3f closed %.3f) zh %.3f unseen %.3f  rad "
+            "%.3f (%.3f %.3f)  made %.3f  (%.0f s)",
+            (long long)r->at[AT_TOTAL], e.all, e.slake_en, e.slake_en_open, e.slake_en_closed,
+            e.slake_zh, e.slake_unseen, e.rad, e.rad_open, e.rad_closed, e.made, fab_now() - t);
     if (!fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 6, err)) return false;
     uint64_t score = (uint64_t)(e.all * 1e6) + 1;
     r->at[AT_BAD]++;
@@ -82,12 +87,14 @@ static bool validate(run_state *r, fab_err *err)
         r->at[AT_BAD] = 0;
         if (!checkpoint(r, r->best_dir, err)) return false;
     }
-    static const char *const right[] = { "val/slake_en", "val/slake_zh", "val/vqa_rad", "val/made", NULL };
+    static const char *const right[] = { "val/slake_en", "val/slake_zh", "val/vqa_rad", "val/made",
+                                         NULL };
     return fab_plot_run(s->recipe.out_dir, s->recipe.name, right, err);
 }
 
 /* A batch, its loss, its gradients and one update. */
-static bool learn(fab_session *s, const fab_stage *g, double lr, double *value, fab_loss_parts *p, fab_err *err)
+static bool learn(fab_session *s, const fab_stage *g, double lr, double *value, fab_loss_parts *p,
+                  fab_err *err)
 {
     fab_ctx c;
     fab_session_ctx(s, &c, true);
@@ -102,8 +109,10 @@ static bool learn(fab_session *s, const fab_stage *g, double lr, double *value, 
 static bool still_learning(run_state *r, const fab_stage *g, fab_err *err)
 {
     r->skipped = isfinite(r->s.optim.norm) ? 0 : r->skipped + 1;
-    return r->skipped < MAX_SKIPPED || fab_fail(err, FAB_EFORMAT, "stage %s step %llu: the gradients of %d steps were not finite",
-                                                g->name, (unsigned long long)r->at[AT_STEP], r->skipped);
+    return r->skipped < MAX_SKIPPED ||
+           fab_fail(err, FAB_EFORMAT,
+                    "stage %s step %llu: the gradients of %d steps were not finite", g->name,
+                    (unsigned long long)r->at[AT_STEP], r->skipped);
 }
 
 static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *err)
@@ -112,16 +121,19 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
     fab_loss_parts p;
     double value, lr = fab_schedule_at(&g->schedule, (int64_t)r->at[AT_STEP]);
     if (!learn(s, g, lr, &value, &p, err) || !still_learning(r, g, err)) return false;
-    if (*fab_f32(s->model->logit_scale) > 4.6051702f) *fab_f32(s->model->logit_scale) = 4.6051702f; /* ln 100 */
-    fab_rng_u64(&s->rng); /* the next step's dropout forks elsewhere */
+    if (*fab_f32(s->model->logit_scale) > 4.6051702f)
+        *fab_f32(s->model->logit_scale) = 4.6051702f; /* ln 100 */
+    fab_rng_u64(&s->rng);                             /* the next step's dropout forks elsewhere */
     r->at[AT_STEP]++;
     r->at[AT_TOTAL]++;
     r->sitting_steps++;
     fab_live_step(live, (int64_t)r->at[AT_STEP], value, lr, s->optim.norm, p.items);
     if (r->at[AT_TOTAL] % 10) return true;
-    const fab_scalar m[] = { { "train/loss", value },     { "train/lr", lr },         { "train/norm", s->optim.norm },
-                             { "loss/qa", p.qa },         { "loss/caption", p.caption }, { "loss/contrast", p.contrast },
-                             { "loss/dense", p.dense },   { "loss/presence", p.presence }, { "loss/text", p.text } };
+    const fab_scalar m[] = { { "train/loss", value },         { "train/lr", lr },
+                             { "train/norm", s->optim.norm }, { "loss/qa", p.qa },
+                             { "loss/caption", p.caption },   { "loss/contrast", p.contrast },
+                             { "loss/dense", p.dense },       { "loss/presence", p.presence },
+                             { "loss/text", p.text } };
     return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 9, err);
 }
 
@@ -144,13 +156,14 @@ static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
             fab_live_clear(&live);
             ok = validate(r, err);
             if (ok && g->patience && r->at[AT_BAD] >= (uint64_t)g->patience) {
-                fab_log(FAB_LOG_INFO, "stage %s: no better for %lld validations, stopping early", g->name,
-                        (long long)g->patience);
+                fab_log(FAB_LOG_INFO, "stage %s: no better for %lld validations, stopping early",
+                        g->name, (long long)g->patience);
                 break;
             }
         }
         r->paused = out_of_time(r);
-        if (ok && (r->paused || fab_now() - r->checkpointed > 120)) ok = checkpoint(r, r->s.recipe.out_dir, err);
+        if (ok && (r->paused || fab_now() - r->checkpointed > 120))
+            ok = checkpoint(r, r->s.recipe.out_dir, err);
     }
     fab_live_clear(&live);
     return ok;
@@ -190,10 +203,12 @@ static bool all_stages(run_state *r, fab_err *err)
 /* Adds a field to what the run tells; takes v. */
 static bool tell(json_t *summary, const char *key, json_t *v, fab_err *err)
 {
-    return json_object_set_new(summary, key, v) == 0 || fab_fail(err, FAB_ENOMEM, "no memory for the summary's %s", key);
+    return json_object_set_new(summary, key, v) == 0 ||
+           fab_fail(err, FAB_ENOMEM, "no memory for the summary's %s", key);
 }
 
-/* Seconds of a step of the stage: the faster of two, after one that warms up. The rate is 0: nothing is learnt. */
+/* Seconds of a step of the stage: the faster of two, after one that warms up. The rate is 0:
+ * nothing is learnt. */
 static bool time_stage(fab_session *s, const fab_stage *g, double *seconds, fab_err *err)
 {
     double t[3], value;
@@ -216,8 +231,10 @@ static bool rehearse(run_state *r, json_t *summary, fab_err *err)
         if (!time_stage(&r->s, g, &step, err)) return false;
         double minutes = step * (double)g->steps / 60;
         total += minutes;
-        if (!tell(summary, g->name, json_pack("{s:I, s:f, s:f}", "steps", (json_int_t)g->steps, "seconds_per_step", step,
-                                              "minutes", minutes), err))
+        if (!tell(summary, g->name,
+                  json_pack("{s:I, s:f, s:f}", "steps", (json_int_t)g->steps, "seconds_per_step",
+                            step, "minutes", minutes),
+                  err))
             return false;
     }
     return tell(summary, "minutes", json_real(total), err) &&
@@ -229,7 +246,8 @@ static bool start(run_state *r, fab_err *err)
     fab_session *s = &r->s;
     bool there = fab_checkpoint_exists(s->recipe.out_dir);
     if (there && !r->o->resume && !r->o->dry_run)
-        return fab_fail(err, FAB_EUSAGE, "%s holds a run already: add --resume, or name another folder with --out",
+        return fab_fail(err, FAB_EUSAGE,
+                        "%s holds a run already: add --resume, or name another folder with --out",
                         s->recipe.out_dir);
     if (there && r->o->resume && !resume(r, s->recipe.out_dir, err)) return false;
     r->best_dir = fab_path_join(s->arena, s->recipe.out_dir, "best", err);

@@ -1,9 +1,10 @@
 /* train: a recipe in, a run folder and a model file out. See recipes/mini.yaml for every field.
  *
- *   recipe.yaml --> tokenizer --> stages [ batches -> loss -> optimiser ] --> validation --> calibration, gate --> GGUF
+ *   recipe.yaml --> tokenizer --> stages [ batches -> loss -> optimiser -> validation ]
+ *               --> calibration, gate --> GGUF
  *
- *   OUT/recipe.json, tokenizer.json, store.bin, last.safetensors, previous.safetensors, best/, metrics.jsonl, events.*,
- *   curves.png; NAME.gguf and NAME.card.json when the last stage has ended
+ *   OUT/recipe.json, tokenizer.json, store.bin, last.safetensors, previous.safetensors, best/,
+ *   metrics.jsonl, events.*, curves.png; NAME.gguf and NAME.card.json when the last stage has ended
  *
  * A run that is killed goes on with `resume` exactly where its last checkpoint stood.
  */
@@ -14,19 +15,20 @@
 #include "base/threads.h"
 
 typedef struct {
-    const char *recipe;           /* YAML file */
-    const char *data, *out;       /* override the recipe's folders; NULL: the recipe's */
-    const char *const *set;       /* "stages.vqa.steps=100" ..., may be NULL */
+    const char *recipe;     /* YAML file */
+    const char *data, *out; /* override the recipe's folders; NULL: the recipe's */
+    const char *const *set; /* "stages.vqa.steps=100" ..., may be NULL */
     int n_set;
-    bool resume;                  /* go on from OUT's checkpoint; without: an OUT that holds one is refused */
-    bool dry_run;                 /* time three steps of every stage and tell what the run would take; leaves tokenizer and store */
-    double stop_after_min;        /* checkpoint and return after so many minutes; 0: run to the end */
-    int64_t stop_after_steps;     /* the same in steps of this sitting; 0: run to the end */
+    bool resume;  /* go on from OUT's checkpoint; without: an OUT that holds one is refused */
+    bool dry_run; /* time every stage, tell what a run takes; leaves tokenizer and store */
+    double stop_after_min;    /* checkpoint and return after so many minutes; 0: run to the end */
+    int64_t stop_after_steps; /* the same in steps of this sitting; 0: run to the end */
     fab_pool *pool;
 } fab_train_opts;
 
-/* What a run tells at its end, a new reference in *summary (may be NULL): {finished, steps, seconds}, with {model, card}
- * when it is finished; a dry run {STAGE: {steps, seconds_per_step, minutes}, ..., minutes, memory_mb}. */
+/* What a run tells at its end, a new reference in *summary (may be NULL): {finished, steps,
+ * seconds}, with {model, card} when it is finished; a dry run {STAGE: {steps, seconds_per_step,
+ * minutes}, ..., minutes, memory_mb}. */
 bool fab_train_run(const fab_train_opts *o, json_t **summary, fab_err *err);
 
 #endif

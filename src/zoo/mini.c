@@ -1,19 +1,22 @@
-/* mini: what a small bilingual image-and-words model looks like when 3,700 images and two CPU cores must do.
+/* mini: what a small bilingual image-and-words model looks like when 3,700 images and two CPU cores
+ * must do.
  *
  *   pixels [B,S,S,3]
  *     stem     3x3/2 conv, norm, gelu, 3x3/2 conv                          S/4
- *     stage i  (3x3/2 conv between) depth x [ x + conv(gelu(norm(conv(gelu(norm x))))) ]   S/4, S/8, S/16
+ *     stage i  (3x3/2 conv between)                                        S/4, S/8, S/16
+ *              depth x [ x + conv(gelu(norm(conv(gelu(norm x))))) ]
  *     + learnt positions, transformer blocks, norm                         grid [B,G*G,D], G = S/16
- *     2x2 mean, linear, gelu, linear                                       P = G*G/4 image tokens of the decoder
- *   decoder: LLaMA block (RMSNorm, rotary, grouped-query, SwiGLU; Touvron et al. 2023), tied embeddings
+ *     2x2 mean, linear, gelu, linear                                       P = G*G/4 image tokens
+ *   decoder: LLaMA block (RMSNorm, rotary, grouped-query, SwiGLU; Touvron et al. 2023), tied
  *
- * Why so. Convolutions: locality and translation are built in, a ViT must learn them and 3,700 images do not teach it
- * (He et al. 2016 blocks, pre-activated; LayerNorm over channels instead of batch statistics, so that a batch of one is
- * a batch of many). Two transformer blocks on the 1/16 grid: "left of", "largest", "how many" need the whole picture.
- * Few image tokens: the decoder's cost grows with them, and one look at the image serves many questions. Image tokens
- * stand before the words as in LLaVA (Liu et al. 2023); image and question see each other both ways (prefix mask),
- * since only the answer is predicted. The text embedding is the decoder's state at <emb> (as CLIP's is at <eot>), so
- * contrastive learning and answering share one text model.
+ * Why so. Convolutions: locality and translation are built in, a ViT must learn them and 3,700
+ * images do not teach it (He et al. 2016 blocks, pre-activated; LayerNorm over channels instead of
+ * batch statistics, so that a batch of one is a batch of many). Two transformer blocks on the 1/16
+ * grid: "left of", "largest", "how many" need the whole picture. Few image tokens: the decoder's
+ * cost grows with them, and one look at the image serves many questions. Image tokens stand before
+ * the words as in LLaVA (Liu et al. 2023); image and question see each other both ways (prefix
+ * mask), since only the answer is predicted. The text embedding is the decoder's state at <emb> (as
+ * CLIP's is at <eot>), so contrastive learning and answering share one text model.
  */
 #include "zoo/mini.h"
 
@@ -28,10 +31,17 @@ const fab_mini_config fab_mini_default = {
     .vit_layers = 2,
     .vit_heads = 4,
     .embed = 192,
-    .text = { .dim = 256, .ffn = 768, .vocab = 8000, .layers = 4, .heads = 4, .kv_heads = 2, .tied = true },
+    .text = { .dim = 256,
+              .ffn = 768,
+              .vocab = 8000,
+              .layers = 4,
+              .heads = 4,
+              .kv_heads = 2,
+              .tied = true },
 };
 
 enum { STEM = 32 };
+#define LN_1_OVER_007 2.6592600f /* CLIP's first scale of similarities */
 
 typedef struct {
     fab_norm norm1, norm2;
@@ -58,37 +68,45 @@ int fab_mini_tokens(const fab_mini_config *cfg)
 static bool check_config(const fab_mini_config *c, fab_err *err)
 {
     if (c->image_size < 32 || c->image_size > 1024 || c->image_size % 32)
-        return fab_fail(err, FAB_EFORMAT, "image size %d is no multiple of 32 in 32..1024", c->image_size);
+        return fab_fail(err, FAB_EFORMAT, "image size %d is no multiple of 32 in 32..1024",
+                        c->image_size);
     for (int i = 0; i < 3; i++)
         if (c->widths[i] < 1 || c->widths[i] > 4096 || c->depths[i] < 0 || c->depths[i] > 64)
-            return fab_fail(err, FAB_EFORMAT, "stage %d: width %d, depth %d", i, c->widths[i], c->depths[i]);
+            return fab_fail(err, FAB_EFORMAT, "stage %d: width %d, depth %d", i, c->widths[i],
+                            c->depths[i]);
     if (c->vit_layers < 0 || c->vit_layers > 64)
-        return fab_fail(err, FAB_EFORMAT, "%d transformer blocks on the grid, 0 to 64 are possible", c->vit_layers);
+        return fab_fail(err, FAB_EFORMAT, "%d transformer blocks on the grid, 0 to 64 are possible",
+                        c->vit_layers);
     if (c->vit_layers && (c->vit_heads < 1 || c->widths[2] % c->vit_heads))
-        return fab_fail(err, FAB_EFORMAT, "%d heads do not divide width %d", c->vit_heads, c->widths[2]);
+        return fab_fail(err, FAB_EFORMAT, "%d heads do not divide width %d", c->vit_heads,
+                        c->widths[2]);
     const fab_llama_config *t = &c->text;
-    if (t->dim < 8 || t->dim > 16384 || t->vocab <= FAB_MINI_SPECIALS || t->vocab > 1 << 20 || t->layers < 1 ||
-        t->layers > 256 || t->ffn < 1 || t->ffn > 1 << 17)
-        return fab_fail(err, FAB_EFORMAT, "decoder: width %lld, %d layers, ffn %lld, vocabulary %lld", (long long)t->dim,
-                        t->layers, (long long)t->ffn, (long long)t->vocab);
+    if (t->dim < 8 || t->dim > 16384 || t->vocab <= FAB_MINI_SPECIALS || t->vocab > 1 << 20 ||
+        t->layers < 1 || t->layers > 256 || t->ffn < 1 || t->ffn > 1 << 17)
+        return fab_fail(err, FAB_EFORMAT,
+                        "decoder: width %lld, %d layers, ffn %lld, vocabulary %lld",
+                        (long long)t->dim, t->layers, (long long)t->ffn, (long long)t->vocab);
     if (t->heads < 1 || t->dim % t->heads || t->kv_heads < 0 ||
         (t->kv_heads && t->heads % t->kv_heads))
-        return fab_fail(err, FAB_EFORMAT, "decoder: %d heads, %d key heads, width %lld do not divide", t->heads,
+        return fab_fail(err, FAB_EFORMAT,
+                        "decoder: %d heads, %d key heads, width %lld do not divide", t->heads,
                         t->kv_heads, (long long)t->dim);
-    if (c->embed < 1 || c->embed > 4096 || c->labels < 0 || c->labels > 4096 || c->classes < 0 || c->classes > 4096)
-        return fab_fail(err, FAB_EFORMAT, "embedding %d, labels %d, classes %d", c->embed, c->labels, c->classes);
+    if (c->embed < 1 || c->embed > 4096 || c->labels < 0 || c->labels > 4096 || c->classes < 0 ||
+        c->classes > 4096)
+        return fab_fail(err, FAB_EFORMAT, "embedding %d, labels %d, classes %d", c->embed,
+                        c->labels, c->classes);
     return true;
 }
 
 bool fab_mini_check_bpe(const fab_mini_config *cfg, const fab_bpe *b, fab_err *err)
 {
     if (fab_bpe_vocab_size(b) > cfg->text.vocab)
-        return fab_fail(err, FAB_EFORMAT, "tokenizer has %d tokens, the decoder %lld", fab_bpe_vocab_size(b),
-                        (long long)cfg->text.vocab);
+        return fab_fail(err, FAB_EFORMAT, "tokenizer has %d tokens, the decoder %lld",
+                        fab_bpe_vocab_size(b), (long long)cfg->text.vocab);
     for (int i = 0; i < FAB_MINI_SPECIALS; i++)
         if (fab_bpe_id(b, fab_mini_special_names[i]) != i)
-            return fab_fail(err, FAB_EFORMAT, "tokenizer: '%s' is token %d, %d needed", fab_mini_special_names[i],
-                            fab_bpe_id(b, fab_mini_special_names[i]), i);
+            return fab_fail(err, FAB_EFORMAT, "tokenizer: '%s' is token %d, %d needed",
+                            fab_mini_special_names[i], fab_bpe_id(b, fab_mini_special_names[i]), i);
     return true;
 }
 
@@ -108,7 +126,7 @@ fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err)
     return m;
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 static void res_params(fab_params *p, res_block *b, int64_t dim)
 {
@@ -131,7 +149,9 @@ static void tower_params(fab_params *p, fab_mini *m)
     fab_conv_params(p, &m->stem2, "stem2", STEM, c->widths[0], 3, half, true);
     for (int i = 0; i < 3; i++) {
         size_t stage = fab_params_enter(p, "stages.%d.", i);
-        if (i) fab_conv_params(p, &m->stages[i].down, "down", c->widths[i - 1], c->widths[i], 3, half, true);
+        if (i)
+            fab_conv_params(p, &m->stages[i].down, "down", c->widths[i - 1], c->widths[i], 3, half,
+                            true);
         for (int j = 0; j < c->depths[i]; j++) {
             size_t block = fab_params_enter(p, "blocks.%d.", j);
             res_params(p, &m->stages[i].blocks[j], c->widths[i]);
@@ -141,10 +161,12 @@ static void tower_params(fab_params *p, fab_mini *m)
     }
     fab_param(p, &m->pos, "pos", FAB_SHAPE(grid * grid, dim), FAB_INIT_TRUNC(0.02f));
     for (int i = 0; i < c->vit_layers; i++) {
-        const fab_block_config b = { .attn = { .dim = dim, .heads = c->vit_heads, .qkv_bias = true, .out_bias = true },
-                                     .ffn = 4 * dim,
-                                     .eps = 1e-6f,
-                                     .gelu = FAB_GELU_TANH };
+        const fab_block_config b = {
+            .attn = { .dim = dim, .heads = c->vit_heads, .qkv_bias = true, .out_bias = true },
+            .ffn = 4 * dim,
+            .eps = 1e-6f,
+            .gelu = FAB_GELU_TANH
+        };
         size_t block = fab_params_enter(p, "vit.%d.", i);
         fab_block_params(p, &m->vit[i].block, &b);
         fab_params_leave(p, block);
@@ -163,15 +185,18 @@ void fab_mini_params(fab_params *p, fab_mini *m)
     fab_dense_params(p, &m->proj2, "projector.2", text, text, true, FAB_INIT_NORMAL(0.02f));
     fab_dense_params(p, &m->image_proj, "image_projection", dim, c->embed, false, FAB_INIT_XAVIER);
     fab_dense_params(p, &m->text_proj, "text_projection", text, c->embed, false, FAB_INIT_XAVIER);
-    fab_param(p, &m->logit_scale, "logit_scale", FAB_SHAPE(1), FAB_INIT_CONST(2.6592600f)); /* ln(1/0.07) */
-    if (c->labels) fab_dense_params(p, &m->dense, "dense_head", dim, c->labels, true, FAB_INIT_NORMAL(0.02f));
-    if (c->classes) fab_dense_params(p, &m->classes, "class_head", dim, c->classes, true, FAB_INIT_NORMAL(0.02f));
+    fab_param(p, &m->logit_scale, "logit_scale", FAB_SHAPE(1), FAB_INIT_CONST(LN_1_OVER_007));
+    if (c->labels)
+        fab_dense_params(p, &m->dense, "dense_head", dim, c->labels, true, FAB_INIT_NORMAL(0.02f));
+    if (c->classes)
+        fab_dense_params(p, &m->classes, "class_head", dim, c->classes, true,
+                         FAB_INIT_NORMAL(0.02f));
     size_t t = fab_params_enter(p, "text.");
     fab_llama_params(p, &m->text, &c->text);
     fab_params_leave(p, t);
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 static fab_tensor *res_forward(fab_ctx *c, const res_block *b, fab_tensor *x, float drop)
 {
@@ -226,8 +251,8 @@ fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
     return fab_dense_forward(c, &m->classes, v->mean);
 }
 
-fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids, fab_tensor *prefix,
-                          fab_kv *kv, float drop)
+fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids,
+                          fab_tensor *prefix, fab_kv *kv, float drop)
 {
     fab_tensor *x = fab_llama_embed(c, &m->text, ids);
     if (tokens) x = fab_concat(c, tokens, x, 1);
@@ -239,7 +264,8 @@ fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, f
     return fab_llama_logits(c, &m->text, hidden, rows);
 }
 
-fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last, float drop)
+fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last,
+                                float drop)
 {
     fab_tensor *h = fab_mini_read(c, m, NULL, ids, NULL, NULL, drop);
     fab_tensor *rows = fab_tensor_new(c, FAB_I32, FAB_SHAPE(last ? last->shape[0] : 1));

@@ -1,12 +1,14 @@
-/* mini: fabrica's own small bilingual vision-language model. See mini.c for the architecture and why it is so.
+/* mini: fabrica's own small bilingual vision-language model. See mini.c for the architecture and
+ * why it is so.
  *
  *   image [B,S,S,3] -> tower -> grid [B,G*G,D] -> 2x2 pooling, projector -> P image tokens  \
- *   words -> byte-level BPE -> ids -----------------------------------------------------------> decoder -> next words
- *                                            mean of grid -> image embedding   |   <emb> token -> text embedding
+ *   words -> byte-level BPE -> ids --------------------------------------> decoder -> next words
+ *              mean of grid -> image embedding   |   state at <emb> -> text embedding
  *
- * One sequence: [P image tokens] <q> question <a> answer <eos>. Everything up to <a> sees everything up to <a> (prefix
- * mask); the answer is causal. Without an image the sequence starts at <q>. Captions: <cap_en> or <cap_zh> in the place
- * of <q> question <a>. Text embedding: words <emb>, causal.
+ * One sequence: [P image tokens] <q> question <a> answer <eos>. Everything up to <a> sees
+ * everything up to <a> (prefix mask); the answer is causal. Without an image the sequence starts at
+ * <q>. Captions: <cap_en> or <cap_zh> in the place of <q> question <a>. Text embedding: words
+ * <emb>, causal.
  */
 #ifndef FAB_ZOO_MINI_H
 #define FAB_ZOO_MINI_H
@@ -19,23 +21,31 @@
 
 /* Ids of the special tokens: the first of every mini vocabulary, in this order. */
 enum {
-    FAB_MINI_PAD, FAB_MINI_BOS, FAB_MINI_EOS, FAB_MINI_Q, FAB_MINI_A, FAB_MINI_CAP_EN, FAB_MINI_CAP_ZH, FAB_MINI_EMB,
+    FAB_MINI_PAD,
+    FAB_MINI_BOS,
+    FAB_MINI_EOS,
+    FAB_MINI_Q,
+    FAB_MINI_A,
+    FAB_MINI_CAP_EN,
+    FAB_MINI_CAP_ZH,
+    FAB_MINI_EMB,
     FAB_MINI_SPECIALS
 };
 extern const char *const fab_mini_special_names[FAB_MINI_SPECIALS]; /* "<pad>", "<bos>", ... */
 
 typedef struct {
-    int image_size;              /* S, a multiple of 32; the grid is S/16 on a side */
-    int widths[3], depths[3];    /* stages at S/4, S/8, S/16 */
-    int vit_layers, vit_heads;   /* transformer blocks on the grid */
-    int labels;                  /* outputs of the dense head: data/dense.h's table; 0: no head */
-    int classes;                 /* outputs of the image-level head, 0: none */
-    int embed;                   /* contrastive space */
+    int image_size;            /* S, a multiple of 32; the grid is S/16 on a side */
+    int widths[3], depths[3];  /* stages at S/4, S/8, S/16 */
+    int vit_layers, vit_heads; /* transformer blocks on the grid */
+    int labels;                /* outputs of the dense head: data/dense.h's table; 0: no head */
+    int classes;               /* outputs of the image-level head, 0: none */
+    int embed;                 /* contrastive space */
     fab_llama_config text;
 } fab_mini_config;
 extern const fab_mini_config fab_mini_default;
 
-typedef struct fab_mini fab_mini; /* parameters and config; made by fab_mini_new, filled by fab_params visitors */
+/* Parameters and config; made by fab_mini_new, filled by fab_params visitors. */
+typedef struct fab_mini fab_mini;
 
 struct fab_mini {
     fab_mini_config cfg;
@@ -48,10 +58,11 @@ struct fab_mini {
     fab_dense proj1, proj2, image_proj, text_proj, dense, classes;
     fab_tensor *logit_scale;
     fab_llama text;
-    fab_param_list list;           /* what the visit filled: pass &m->list to fab_params_init or _load */
+    fab_param_list list; /* what the visit filled: pass &m->list to fab_params_init or _load */
 };
 
-/* All structs live in the arena. The config is copied; sizes that do not fit each other are an error that names them. */
+/* All structs live in the arena. The config is copied; sizes that do not fit each other are an
+ * error that names them. */
 fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err);
 void fab_mini_params(fab_params *p, fab_mini *m);
 
@@ -67,38 +78,42 @@ int fab_mini_tokens(const fab_mini_config *cfg); /* P */
 
 /* pixels f32 [B,S,S,3], (u8/255 - 0.5)/0.5. drop: dropout and stochastic depth when c->training. */
 fab_mini_view fab_mini_look(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop);
-fab_tensor *fab_mini_image_embed(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* [B,E], unit rows */
+/* [B,E], unit rows */
+fab_tensor *fab_mini_image_embed(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 
-/* Decoder over [image tokens] + ids. tokens [N,P,T] or NULL; ids i32 [N,L]; prefix i32 [N] counts the image tokens too,
- * NULL: causal; kv NULL: whole sequence. -> normed hidden [N,P+L,T] (or [N,L,T] without image). */
-fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids, fab_tensor *prefix,
-                          fab_kv *kv, float drop);
-fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, fab_tensor *rows); /* [n,V] */
+/* Decoder over [image tokens] + ids. tokens [N,P,T] or NULL; ids i32 [N,L]; prefix i32 [N]
+ * counts the image tokens too, NULL: causal; kv NULL: whole sequence. -> normed hidden [N,P+L,T]
+ * (or [N,L,T] without image). */
+fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids,
+                          fab_tensor *prefix, fab_kv *kv, float drop);
+/* [n,V] at the chosen rows of hidden */
+fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, fab_tensor *rows);
 /* ids i32 [N,L] that end with <emb> at position last[n] (i32 [N]) -> [N,E], unit rows */
-fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last, float drop);
+fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last,
+                                float drop);
 
-/* Only for a model that has the head. */
-fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* logits [B*G*G, labels] */
-fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v); /* logits [B, classes] */
+/* Logits [B*G*G, labels] and [B, classes]; only for a model that has the head. */
+fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
+fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 
-/* Whether a tokenizer belongs to such a model: no more tokens than the decoder has rows, the special ones in their
- * places. */
+/* Whether a tokenizer belongs to such a model: no more tokens than the decoder has rows, the
+ * special ones in their places. */
 bool fab_mini_check_bpe(const fab_mini_config *cfg, const fab_bpe *b, fab_err *err);
 
 /* The model file: GGUF, architecture "fabrica-mini". Everything a run needs is in it. */
 typedef struct {
     fab_mini *model;
     fab_bpe *bpe;
-    char id[80];             /* name-version-first 12 hex digits of the file's SHA-256 */
+    char id[80]; /* name-version-first 12 hex digits of the file's SHA-256 */
     char sha256[65];
-    float temperature;       /* calibration of answer likelihoods, 1 when absent */
-    /* input gate, see engine/gate.h: rows of statistics of `mean` and pixel features; n 0: no gate */
+    float temperature; /* calibration of answer likelihoods, 1 when absent */
+    /* input gate, see engine/gate.h: statistics of the tower's mean and of pixels; n 0: none */
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar; /* [n,dim] */
     float gate_limit;
-    const char *card;        /* JSON text, "" when absent */
-    const char *question_only; /* the baseline that sees no picture (evaluate/vqa.h, fab_blind_parse), "" when absent */
-    fab_arena *arena;        /* owns all of the above */
+    const char *card;            /* JSON text, "" when absent */
+    const char *question_only;   /* evaluate/vqa.h's fab_blind_parse reads it, "" when absent */
+    fab_arena *arena;            /* owns all of the above */
     struct fab_weights *weights; /* the mapped file */
 } fab_mini_file;
 
@@ -112,8 +127,9 @@ typedef struct {
     const float *gate_mean, *gate_ivar;
     float gate_limit;
     const char *name, *version, *card, *question_only; /* NULL: left out */
-    fab_dtype dtype;         /* matrices: FAB_F16, FAB_BF16, FAB_Q8_0 or FAB_F32; vectors stay f32 */
+    fab_dtype dtype; /* of all but vectors: FAB_F16, FAB_BF16, FAB_Q8_0 or FAB_F32 */
 } fab_mini_save_opts;
-bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err);
+bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe,
+                   const fab_mini_save_opts *o, fab_err *err);
 
 #endif

@@ -1,13 +1,17 @@
-/* mini_file: a mini as one GGUF v3 file, architecture "fabrica-mini": weights, tokenizer, calibration, gate, card.
+/* mini_file: a mini as one GGUF v3 file, architecture "fabrica-mini": weights, tokenizer,
+ * calibration, gate, card.
  *
- *   fabrica-mini.image_size u32, .widths i32[3], .depths i32[3], .vit_layers, .vit_heads, .labels, .classes, .embed u32
- *   fabrica-mini.{block_count, embedding_length, feed_forward_length, vocab_size, attention.head_count,
- *                 attention.head_count_kv} u32                                          the decoder
- *   tokenizer.ggml.{model, pre, tokens, merges, token_type}                             byte-level BPE
- *   fabrica.calibration.temperature f32; fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit f32}
+ *   fabrica-mini.{image_size, vit_layers, vit_heads, labels, classes, embed} u32
+ *   fabrica-mini.{widths, depths} i32[3]
+ *   fabrica-mini.{block_count, embedding_length, feed_forward_length, vocab_size,
+ *                 attention.head_count, attention.head_count_kv} u32        the decoder
+ *   tokenizer.ggml.{model, pre, tokens, merges, token_type}                 byte-level BPE
+ *   fabrica.calibration.temperature f32
+ *   fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit f32}
  *   fabrica.card, fabrica.question_only string (JSON)
  *
- * Matrices and convolutions are stored in the chosen type when their rows fill its blocks, else in f16; vectors in f32.
+ * Matrices and convolutions are stored in the chosen type when their rows fill its blocks, else in
+ * f16; vectors in f32.
  */
 #include "zoo/mini.h"
 
@@ -25,23 +29,26 @@
 #define KEY_GATE(name)  "fabrica.gate." name
 #define KEY_TEMPERATURE "fabrica.calibration.temperature"
 
-/* ---- reading ------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool get_int(const fab_weights *w, const char *key, int *out, fab_err *err)
 {
     int64_t v;
     if (!fab_weights_int(w, key, &v, err)) return false;
-    if (v < 0 || v > 1 << 24) return fab_fail(err, FAB_EFORMAT, "%s: %lld is out of range", key, (long long)v);
+    if (v < 0 || v > 1 << 24)
+        return fab_fail(err, FAB_EFORMAT, "%s: %lld is out of range", key, (long long)v);
     *out = (int)v;
     return true;
 }
 
-static bool get_triple(const fab_weights *w, const char *key, fab_arena *a, int out[3], fab_err *err)
+static bool get_triple(const fab_weights *w, const char *key, fab_arena *a, int out[3],
+                       fab_err *err)
 {
     int64_t n = 0;
     const int32_t *v = fab_weights_i32s(w, key, a, &n, err);
     if (!v) return false;
-    if (n != 3) return fab_fail(err, FAB_EFORMAT, "%s: 3 numbers needed, %lld there", key, (long long)n);
+    if (n != 3)
+        return fab_fail(err, FAB_EFORMAT, "%s: 3 numbers needed, %lld there", key, (long long)n);
     for (int i = 0; i < 3; i++) out[i] = v[i];
     return true;
 }
@@ -51,15 +58,22 @@ static bool read_config(const fab_weights *w, fab_arena *a, fab_mini_config *c, 
     const char *arch = fab_weights_str(w, "general.architecture", err);
     if (!arch) return false;
     if (strcmp(arch, "fabrica-mini"))
-        return fab_fail(err, FAB_EUNSUPPORTED, "architecture '%.40s', this loader reads 'fabrica-mini'", arch);
+        return fab_fail(err, FAB_EUNSUPPORTED,
+                        "architecture '%.40s', this loader reads 'fabrica-mini'", arch);
     int dim = 0, ffn = 0, vocab = 0;
     memset(c, 0, sizeof *c);
-    bool ok = get_int(w, KEY("image_size"), &c->image_size, err) && get_triple(w, KEY("widths"), a, c->widths, err) &&
-              get_triple(w, KEY("depths"), a, c->depths, err) && get_int(w, KEY("vit_layers"), &c->vit_layers, err) &&
-              get_int(w, KEY("vit_heads"), &c->vit_heads, err) && get_int(w, KEY("labels"), &c->labels, err) &&
-              get_int(w, KEY("classes"), &c->classes, err) && get_int(w, KEY("embed"), &c->embed, err) &&
-              get_int(w, KEY("block_count"), &c->text.layers, err) && get_int(w, KEY("embedding_length"), &dim, err) &&
-              get_int(w, KEY("feed_forward_length"), &ffn, err) && get_int(w, KEY("vocab_size"), &vocab, err) &&
+    bool ok = get_int(w, KEY("image_size"), &c->image_size, err) &&
+              get_triple(w, KEY("widths"), a, c->widths, err) &&
+              get_triple(w, KEY("depths"), a, c->depths, err) &&
+              get_int(w, KEY("vit_layers"), &c->vit_layers, err) &&
+              get_int(w, KEY("vit_heads"), &c->vit_heads, err) &&
+              get_int(w, KEY("labels"), &c->labels, err) &&
+              get_int(w, KEY("classes"), &c->classes, err) &&
+              get_int(w, KEY("embed"), &c->embed, err) &&
+              get_int(w, KEY("block_count"), &c->text.layers, err) &&
+              get_int(w, KEY("embedding_length"), &dim, err) &&
+              get_int(w, KEY("feed_forward_length"), &ffn, err) &&
+              get_int(w, KEY("vocab_size"), &vocab, err) &&
               get_int(w, KEY("attention.head_count"), &c->text.heads, err) &&
               get_int(w, KEY("attention.head_count_kv"), &c->text.kv_heads, err);
     c->text.dim = dim;
@@ -78,9 +92,11 @@ static bool read_bpe(const fab_weights *w, fab_mini_file *f, fab_err *err)
 static bool read_temperature(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
     double t = 1;
-    if (fab_weights_has(w, KEY_TEMPERATURE) && !fab_weights_num(w, KEY_TEMPERATURE, &t, err)) return false;
+    if (fab_weights_has(w, KEY_TEMPERATURE) && !fab_weights_num(w, KEY_TEMPERATURE, &t, err))
+        return false;
     f->temperature = (float)t;
-    return (t > 0 && t < 1000) || fab_fail(err, FAB_EFORMAT, KEY_TEMPERATURE ": %g is not in (0,1000)", t);
+    return (t > 0 && t < 1000) ||
+           fab_fail(err, FAB_EFORMAT, KEY_TEMPERATURE ": %g is not in (0,1000)", t);
 }
 
 /* rows x dim finite numbers. */
@@ -90,10 +106,13 @@ static const float *read_rows(const fab_weights *w, const char *key, fab_mini_fi
     const float *v = fab_weights_f32s(w, key, f->arena, &n, err);
     if (!v) return NULL;
     if (n != need)
-        return fab_fail(err, FAB_EFORMAT, "%s: %lld numbers, %d rows of %d are needed", key, (long long)n, f->gate_n, f->gate_dim),
+        return fab_fail(err, FAB_EFORMAT, "%s: %lld numbers, %d rows of %d are needed", key,
+                        (long long)n, f->gate_n, f->gate_dim),
                NULL;
     for (int64_t i = 0; i < n; i++)
-        if (!isfinite(v[i])) return fab_fail(err, FAB_EFORMAT, "%s: number %lld is not finite", key, (long long)i), NULL;
+        if (!isfinite(v[i]))
+            return fab_fail(err, FAB_EFORMAT, "%s: number %lld is not finite", key, (long long)i),
+                   NULL;
     return v;
 }
 
@@ -101,15 +120,18 @@ static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
     double limit = 0;
     if (!fab_weights_has(w, KEY_GATE("n"))) return true;
-    if (!get_int(w, KEY_GATE("n"), &f->gate_n, err) || !get_int(w, KEY_GATE("dim"), &f->gate_dim, err) ||
+    if (!get_int(w, KEY_GATE("n"), &f->gate_n, err) ||
+        !get_int(w, KEY_GATE("dim"), &f->gate_dim, err) ||
         !fab_weights_num(w, KEY_GATE("limit"), &limit, err))
         return false;
     if (f->gate_dim < f->model->cfg.widths[2])
-        return fab_fail(err, FAB_EFORMAT, KEY_GATE("dim") ": %d, the tower's width alone is %d", f->gate_dim,
-                        f->model->cfg.widths[2]);
-    if (!(limit > 0 && isfinite(limit))) return fab_fail(err, FAB_EFORMAT, KEY_GATE("limit") ": %g is not above 0", limit);
+        return fab_fail(err, FAB_EFORMAT, KEY_GATE("dim") ": %d, the tower's width alone is %d",
+                        f->gate_dim, f->model->cfg.widths[2]);
+    if (!(limit > 0 && isfinite(limit)))
+        return fab_fail(err, FAB_EFORMAT, KEY_GATE("limit") ": %g is not above 0", limit);
     f->gate_limit = (float)limit;
-    return (f->gate_mean = read_rows(w, KEY_GATE("mean"), f, err)) && (f->gate_ivar = read_rows(w, KEY_GATE("ivar"), f, err));
+    return (f->gate_mean = read_rows(w, KEY_GATE("mean"), f, err)) &&
+           (f->gate_ivar = read_rows(w, KEY_GATE("ivar"), f, err));
 }
 
 static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
@@ -124,11 +146,13 @@ static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
     p.pool = pool;
     p.bf16 = true;
     fab_mini_params(&p, f->model);
-    return fab_params_end(&p, err) && read_bpe(w, f, err) && read_temperature(w, f, err) && read_gate(w, f, err);
+    return fab_params_end(&p, err) && read_bpe(w, f, err) && read_temperature(w, f, err) &&
+           read_gate(w, f, err);
 }
 
-/* An optional text: it goes into reports, so it has to be UTF-8. NULL with err set when it is none. */
-static const char *read_text(const fab_weights *w, const char *key, const char *fallback, fab_err *err)
+/* An optional text: it goes into reports, so it is UTF-8; NULL with err set when not. */
+static const char *read_text(const fab_weights *w, const char *key, const char *fallback,
+                             fab_err *err)
 {
     const char *v = fab_weights_has(w, key) ? fab_weights_str(w, key, err) : fallback;
     if (!v || fab_utf8_require(v, strlen(v), err)) return v;
@@ -156,7 +180,8 @@ static bool read_identity(fab_mini_file *f, const char *path, fab_err *err)
     f->card = read_text(f->weights, "fabrica.card", "", err);
     f->question_only = read_text(f->weights, "fabrica.question_only", "", err);
     if (!name || !version || !f->card || !f->question_only) return false;
-    snprintf(f->id, sizeof f->id, "%.*s-%.*s-%.12s", cut(name, 32), name, cut(version, 16), version, f->sha256);
+    snprintf(f->id, sizeof f->id, "%.*s-%.*s-%.12s", cut(name, 32), name, cut(version, 16), version,
+             f->sha256);
     return true;
 }
 
@@ -184,7 +209,7 @@ void fab_mini_close(fab_mini_file *f)
     fab_arena_free(f->arena);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_config(fab_gguf *g, const fab_mini_config *c)
 {
@@ -201,7 +226,8 @@ static void put_config(fab_gguf *g, const fab_mini_config *c)
     fab_gguf_u32(g, KEY("feed_forward_length"), (uint32_t)c->text.ffn);
     fab_gguf_u32(g, KEY("vocab_size"), (uint32_t)c->text.vocab);
     fab_gguf_u32(g, KEY("attention.head_count"), (uint32_t)c->text.heads);
-    fab_gguf_u32(g, KEY("attention.head_count_kv"), (uint32_t)(c->text.kv_heads ? c->text.kv_heads : c->text.heads));
+    fab_gguf_u32(g, KEY("attention.head_count_kv"),
+                 (uint32_t)(c->text.kv_heads ? c->text.kv_heads : c->text.heads));
 }
 
 static void put_options(fab_gguf *g, const fab_mini_save_opts *o)
@@ -223,26 +249,30 @@ static void put_options(fab_gguf *g, const fab_mini_save_opts *o)
     if (o->question_only) fab_gguf_str(g, "fabrica.question_only", o->question_only);
 }
 
-static bool put_tensor(fab_gguf *g, const fab_tensor *t, fab_dtype dtype, fab_arena *a, fab_err *err)
+static bool put_tensor(fab_gguf *g, const fab_tensor *t, fab_dtype dtype, fab_arena *a,
+                       fab_err *err)
 {
     uint64_t bytes;
-    if (t->dtype != FAB_F32) return fab_fail(err, FAB_EINTERNAL, "%s: only f32 masters can be saved", t->name);
+    if (t->dtype != FAB_F32)
+        return fab_fail(err, FAB_EINTERNAL, "%s: only f32 masters can be saved", t->name);
     if (t->ndim < 2) dtype = FAB_F32;
-    else if (!fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes)) dtype = FAB_F16; /* 3x3 kernels fill no block */
+    else if (!fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes))
+        dtype = FAB_F16; /* 3x3 kernels fill no block */
     fab_dtype_size(dtype, t->ndim, t->shape, NULL, &bytes);
     const void *data = t->data;
     if (dtype != FAB_F32) {
         void *packed = fab_arena_take(a, bytes, err);
         if (!packed) return false;
         if (!fab_kernels_best()->from_f32(NULL, dtype, t->data, packed, fab_count(t)))
-            return fab_fail(err, FAB_EUNSUPPORTED, "%s: cannot be stored as %s", t->name, fab_dtype_name(dtype));
+            return fab_fail(err, FAB_EUNSUPPORTED, "%s: cannot be stored as %s", t->name,
+                            fab_dtype_name(dtype));
         data = packed;
     }
     return fab_gguf_tensor(g, t->name, dtype, t->ndim, t->shape, data);
 }
 
-static bool save(fab_gguf *g, const char *path, const fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o,
-                 fab_arena *a, fab_err *err)
+static bool save(fab_gguf *g, const char *path, const fab_mini *m, const fab_bpe *bpe,
+                 const fab_mini_save_opts *o, fab_arena *a, fab_err *err)
 {
     put_options(g, o);
     put_config(g, &m->cfg);
@@ -252,7 +282,8 @@ static bool save(fab_gguf *g, const char *path, const fab_mini *m, const fab_bpe
     return fab_gguf_write(g, path, err);
 }
 
-bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe, const fab_mini_save_opts *o, fab_err *err)
+bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe,
+                   const fab_mini_save_opts *o, fab_err *err)
 {
     fab_arena *a = fab_arena_new(1 << 20, err);
     fab_gguf *g = a ? fab_gguf_new(err) : NULL;
