@@ -37,7 +37,10 @@ enum { PLAIN, PACKED, TRANSPOSED }; /* gemm: x W', packed W (bf16), x' dy */
 
 static fab_packed *packed_for(const row *r)
 {
-    static struct { int64_t n, k; fab_packed p; } cache[16];
+    static struct {
+        int64_t n, k;
+        fab_packed p;
+    } cache[16];
     int i = 0;
 
     while (cache[i].n && (cache[i].n != r->n || cache[i].k != r->k)) i++;
@@ -50,8 +53,18 @@ static fab_packed *packed_for(const row *r)
 
 static void run_gemm(const row *r)
 {
-    fab_gemm g = { .m = r->m, .n = r->n, .k = r->k, .a = x, .a_row = r->k, .a_col = 1, .b = w, .b_row = 1, .b_col = r->k, .c = y,
-                   .c_row = r->n, .bf16 = r->unit == FLOPS_BF16 };
+    fab_gemm g = { .m = r->m,
+                   .n = r->n,
+                   .k = r->k,
+                   .a = x,
+                   .a_row = r->k,
+                   .a_col = 1,
+                   .b = w,
+                   .b_row = 1,
+                   .b_col = r->k,
+                   .c = y,
+                   .c_row = r->n,
+                   .bf16 = r->unit == FLOPS_BF16 };
 
     if (r->how == PACKED) g.packed = packed_for(r);
     if (r->how == TRANSPOSED) g.a_row = 1, g.a_col = r->m, g.b_row = r->n, g.b_col = 1;
@@ -68,10 +81,7 @@ static void run_conv_back(const row *r)
     kernels->conv_backward(NULL, &r->conv, x, w, y, z, v, NULL, r->unit == FLOPS_BF16, NULL);
 }
 
-static void run_attn(const row *r)
-{
-    kernels->attn_forward(NULL, &r->attn, x, y, z, w, v);
-}
+static void run_attn(const row *r) { kernels->attn_forward(NULL, &r->attn, x, y, z, w, v); }
 
 static void run_attn_back(const row *r)
 {
@@ -79,7 +89,10 @@ static void run_attn_back(const row *r)
     kernels->attn_backward(NULL, &r->attn, x, y, z, w, v, x, z, z, z, NULL);
 }
 
-static void run_layernorm(const row *r) { kernels->layernorm(NULL, x, w, w, 1e-5f, y, v, v + r->m, r->m, r->n); }
+static void run_layernorm(const row *r)
+{
+    kernels->layernorm(NULL, x, w, w, 1e-5f, y, v, v + r->m, r->m, r->n);
+}
 static void run_layernorm_back(const row *r)
 {
     kernels->layernorm(NULL, x, w, w, 1e-5f, y, v, v + r->m, r->m, r->n);
@@ -96,13 +109,51 @@ static void run_adamw(const row *r)
     kernels->adamw(NULL, y, x, z, v, r->m * r->n, 1e-9f, 0.9f, 0.99f, 1e-8f, 0.0f, 1.0f, 10);
 }
 
-#define GEMM(M, N, K, HOW, UNIT, words) { words, UNIT, 2.0 * M * N * K, run_gemm, M, N, K, HOW }
-#define CONV(B, H, I, O, S, K, words, fn, times)                                                                          \
-    { words, FLOPS_BF16, times * 2.0 * B * ((H - 1) / S + 1) * ((H - 1) / S + 1) * I * O * K * K, fn,                    \
-      .conv = { B, H, H, I, O, K, K, S, K / 2, (H - 1) / S + 1, (H - 1) / S + 1, 1 } }
-#define ATTN(B, T, H, K, words, fn, times)                                                                                \
-    { words, FLOPS_F32, times * 4.0 * B * H * T * T * K, fn, .attn = { B, T, T, H, H, K, 0, 0, 0, 0, false, 0.125f, 0, 0 } }
-#define ROWS(M, N, PASSES, words, fn) { words, BYTES, 4.0 * PASSES * M * N, fn, M, N }
+#define GEMM(M, N, K, HOW, UNIT, words)                                                            \
+    {                                                                                              \
+        words, UNIT, 2.0 * M *N *K, run_gemm, M, N, K, HOW                                         \
+    }
+#define CONV(B, H, I, O, S, K, words, fn, times)                                                   \
+    {                                                                                              \
+        words, FLOPS_BF16, times * 2.0 * B *((H - 1) / S + 1) * ((H - 1) / S + 1) * I *O *K *K,    \
+            fn, .conv = {                                                                          \
+                B,                                                                                 \
+                H,                                                                                 \
+                H,                                                                                 \
+                I,                                                                                 \
+                O,                                                                                 \
+                K,                                                                                 \
+                K,                                                                                 \
+                S,                                                                                 \
+                K / 2,                                                                             \
+                (H - 1) / S + 1,                                                                   \
+                (H - 1) / S + 1,                                                                   \
+                1                                                                                  \
+            }                                                                                      \
+    }
+#define ATTN(B, T, H, K, words, fn, times)                                                         \
+    {                                                                                              \
+        words, FLOPS_F32, times * 4.0 * B *H *T *T *K, fn, .attn = {                               \
+            B,                                                                                     \
+            T,                                                                                     \
+            T,                                                                                     \
+            H,                                                                                     \
+            H,                                                                                     \
+            K,                                                                                     \
+            0,                                                                                     \
+            0,                                                                                     \
+            0,                                                                                     \
+            0,                                                                                     \
+            false,                                                                                 \
+            0.125f,                                                                                \
+            0,                                                                                     \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define ROWS(M, N, PASSES, words, fn)                                                              \
+    {                                                                                              \
+        words, BYTES, 4.0 * PASSES *M *N, fn, M, N                                                 \
+    }
 
 static row rows[] = {
     GEMM(577, 768, 768, PLAIN, FLOPS_F32, "gemm f32 577x768x768"),
@@ -119,7 +170,8 @@ static row rows[] = {
     CONV(8, 14, 256, 256, 1, 1, "conv 1x1 14x14x256", run_conv, 1),
     CONV(8, 56, 64, 64, 1, 3, "conv back 3x3 56x56x64", run_conv_back, 2),
     CONV(8, 56, 64, 128, 2, 3, "conv back 3x3/2 56x56x64-128", run_conv_back, 2),
-    { "depthwise 3x3 28x28x256", BYTES, 4.0 * 2 * 8 * 28 * 28 * 256, run_conv, .conv = { 8, 28, 28, 256, 256, 3, 3, 1, 1, 28, 28, 256 } },
+    { "depthwise 3x3 28x28x256", BYTES, 4.0 * 2 * 8 * 28 * 28 * 256, run_conv,
+      .conv = { 8, 28, 28, 256, 256, 3, 3, 1, 1, 28, 28, 256 } },
     ATTN(8, 197, 6, 64, "attention 197x6x64", run_attn, 1),
     ATTN(16, 64, 6, 64, "attention 64x6x64", run_attn, 1),
     ATTN(1, 1024, 6, 64, "attention 1024x6x64", run_attn, 1),
@@ -173,7 +225,8 @@ static void measure(int rounds)
     qsort(f32_peak, (size_t)rounds, sizeof(double), ascending);
     qsort(bf16_peak, (size_t)rounds, sizeof(double), ascending);
     qsort(read_peak, (size_t)rounds, sizeof(double), ascending);
-    for (int t = 0; t < ROW_COUNT; t++) qsort(rows[t].rate, (size_t)rounds, sizeof(double), ascending);
+    for (int t = 0; t < ROW_COUNT; t++)
+        qsort(rows[t].rate, (size_t)rounds, sizeof(double), ascending);
 }
 
 static void print(int rounds, bool json)
@@ -182,20 +235,26 @@ static void print(int rounds, bool json)
     int last = rounds - 1, mid = rounds / 2;
 
     if (json)
-        printf("{\"isa\":\"%s\",\"f32_peak\":%.4g,\"bf16_peak\":%.4g,\"read_peak\":%.4g,\"kernels\":[", kernels->name,
-               f32_peak[mid], bf16_peak[mid], read_peak[mid]);
+        printf(
+            "{\"isa\":\"%s\",\"f32_peak\":%.4g,\"bf16_peak\":%.4g,\"read_peak\":%.4g,\"kernels\":[",
+            kernels->name, f32_peak[mid], bf16_peak[mid], read_peak[mid]);
     else
-        printf("%s: f32 %.1f GFLOP/s, bf16 %.1f GFLOP/s, reads %.1f GB/s (medians of %d)\n%-34s %10s %10s  of peak\n",
-               kernels->name, f32_peak[mid] * 1e-9, bf16_peak[mid] * 1e-9, read_peak[mid] * 1e-9, rounds, "", "best", "median");
+        printf("%s: f32 %.1f GFLOP/s, bf16 %.1f GFLOP/s, reads %.1f GB/s (medians of %d)\n%-34s "
+               "%10s %10s  of peak\n",
+               kernels->name, f32_peak[mid] * 1e-9, bf16_peak[mid] * 1e-9, read_peak[mid] * 1e-9,
+               rounds, "", "best", "median");
     for (int t = 0; t < ROW_COUNT; t++) {
         const row *r = rows + t;
         const double *peak = peaks[r->unit];
         if (json)
-            printf("%s{\"name\":\"%s\",\"unit\":\"%s\",\"best\":%.4g,\"median\":%.4g,\"of_peak\":%.3f}", t ? "," : "", r->name,
-                   r->unit == BYTES ? "B/s" : "FLOP/s", r->rate[last], r->rate[mid], r->rate[mid] / peak[mid]);
+            printf("%s{\"name\":\"%s\",\"unit\":\"%s\",\"best\":%.4g,\"median\":%.4g,\"of_peak\":%."
+                   "3f}",
+                   t ? "," : "", r->name, r->unit == BYTES ? "B/s" : "FLOP/s", r->rate[last],
+                   r->rate[mid], r->rate[mid] / peak[mid]);
         else
-            printf("%-34s %10.1f %10.1f  %5.1f %% %s\n", r->name, r->rate[last] * 1e-9, r->rate[mid] * 1e-9,
-                   100 * r->rate[mid] / peak[mid], r->unit == BYTES ? "GB/s" : "GFLOP/s");
+            printf("%-34s %10.1f %10.1f  %5.1f %% %s\n", r->name, r->rate[last] * 1e-9,
+                   r->rate[mid] * 1e-9, 100 * r->rate[mid] / peak[mid],
+                   r->unit == BYTES ? "GB/s" : "GFLOP/s");
     }
     if (json) puts("]}");
 }

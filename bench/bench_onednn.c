@@ -23,7 +23,7 @@ enum { MAX_ROUNDS = 101 };
 typedef struct {
     int64_t m, n, k;
     bool bf16;
-    float *a, *w, *c;         /* [m,k] [n,k] [m,n] */
+    float *a, *w, *c; /* [m,k] [n,k] [m,n] */
     fab_packed packed;
     dnnl_primitive_t product;
     dnnl_exec_arg_t args[3];
@@ -32,8 +32,8 @@ typedef struct {
 } row;
 
 static row rows[] = {
-    { 64, 768, 768, true, 0 },    { 577, 768, 768, true, 0 },  { 577, 1024, 4096, true, 0 }, { 577, 4096, 4096, true, 0 },
-    { 577, 768, 768, false, 0 },  { 577, 1024, 4096, false, 0 },
+    { 64, 768, 768, true, 0 },    { 577, 768, 768, true, 0 },  { 577, 1024, 4096, true, 0 },
+    { 577, 4096, 4096, true, 0 }, { 577, 768, 768, false, 0 }, { 577, 1024, 4096, false, 0 },
 };
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
@@ -57,7 +57,8 @@ static void *bf16_copy(const float *x, int64_t n)
     return y;
 }
 
-static dnnl_memory_desc_t desc(int64_t rows_, int64_t cols, dnnl_data_type_t type, dnnl_format_tag_t tag)
+static dnnl_memory_desc_t desc(int64_t rows_, int64_t cols, dnnl_data_type_t type,
+                               dnnl_format_tag_t tag)
 {
     dnnl_memory_desc_t d;
     dnnl_dims_t dims = { rows_, cols };
@@ -73,7 +74,8 @@ static dnnl_memory_t memory(const dnnl_memory_desc_t *d, void *data)
 }
 
 /* The weight [N,K] as oneDNN wants it for this product. */
-static dnnl_memory_t reordered(const dnnl_memory_desc_t *from, void *data, const dnnl_memory_desc_t *to)
+static dnnl_memory_t reordered(const dnnl_memory_desc_t *from, void *data,
+                               const dnnl_memory_desc_t *to)
 {
     dnnl_memory_t src = memory(from, data), dst = memory(to, DNNL_MEMORY_ALLOCATE);
     dnnl_primitive_desc_t pd;
@@ -89,19 +91,25 @@ static dnnl_memory_t reordered(const dnnl_memory_desc_t *from, void *data, const
 static void prepare_theirs(row *r)
 {
     dnnl_data_type_t type = r->bf16 ? dnnl_bf16 : dnnl_f32;
-    dnnl_memory_desc_t a = desc(r->m, r->k, type, dnnl_ab), any = desc(r->k, r->n, type, dnnl_format_tag_any);
+    dnnl_memory_desc_t a = desc(r->m, r->k, type, dnnl_ab),
+                       any = desc(r->k, r->n, type, dnnl_format_tag_any);
     dnnl_memory_desc_t c = desc(r->m, r->n, dnnl_f32, dnnl_ab), w = desc(r->k, r->n, type, dnnl_ba);
     dnnl_matmul_desc_t d;
     dnnl_primitive_desc_t pd;
-    void *ax = r->bf16 ? bf16_copy(r->a, r->m * r->k) : r->a, *wx = r->bf16 ? bf16_copy(r->w, r->n * r->k) : r->w;
+    void *ax = r->bf16 ? bf16_copy(r->a, r->m * r->k) : r->a,
+         *wx = r->bf16 ? bf16_copy(r->w, r->n * r->k) : r->w;
 
     must(!dnnl_matmul_desc_init(&d, &a, &any, NULL, &c), "dnnl_matmul_desc_init");
     must(!dnnl_primitive_desc_create(&pd, &d, NULL, engine, NULL), "matmul");
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &r->theirs_by);
     must(!dnnl_primitive_create(&r->product, pd), "matmul");
     r->args[0] = (dnnl_exec_arg_t){ DNNL_ARG_SRC, memory(&a, ax) };
-    r->args[1] = (dnnl_exec_arg_t){ DNNL_ARG_WEIGHTS, reordered(&w, wx, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0)) };
-    r->args[2] = (dnnl_exec_arg_t){ DNNL_ARG_DST, memory(&c, fab_aligned_new((size_t)(r->m * r->n) * 4, NULL)) };
+    r->args[1] =
+        (dnnl_exec_arg_t){ DNNL_ARG_WEIGHTS,
+                           reordered(&w, wx,
+                                     dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0)) };
+    r->args[2] = (dnnl_exec_arg_t){ DNNL_ARG_DST,
+                                    memory(&c, fab_aligned_new((size_t)(r->m * r->n) * 4, NULL)) };
 }
 
 static void prepare(row *r, fab_rng *rng)
@@ -120,14 +128,23 @@ static void prepare(row *r, fab_rng *rng)
 
 static void run_ours(row *r)
 {
-    fab_gemm g = { .m = r->m, .n = r->n, .k = r->k, .a = r->a, .a_row = r->k, .a_col = 1, .packed = &r->packed, .c = r->c,
-                   .c_row = r->n, .bf16 = r->bf16 };
+    fab_gemm g = { .m = r->m,
+                   .n = r->n,
+                   .k = r->k,
+                   .a = r->a,
+                   .a_row = r->k,
+                   .a_col = 1,
+                   .packed = &r->packed,
+                   .c = r->c,
+                   .c_row = r->n,
+                   .bf16 = r->bf16 };
     must(kernels->gemm(NULL, &g, NULL), "gemm");
 }
 
 static void run_theirs(row *r)
 {
-    must(!dnnl_primitive_execute(r->product, stream, 3, r->args) && !dnnl_stream_wait(stream), "matmul");
+    must(!dnnl_primitive_execute(r->product, stream, 3, r->args) && !dnnl_stream_wait(stream),
+         "matmul");
 }
 
 /* The two give the same numbers, up to the rounding of operands. */
@@ -167,12 +184,15 @@ int main(int argc, char **argv)
     double f32[MAX_ROUNDS], amx[MAX_ROUNDS];
     fab_rng rng;
 
-    if (rounds < 1 || rounds > MAX_ROUNDS) return fprintf(stderr, "bench_onednn [--json] [ROUNDS up to %d]\n", MAX_ROUNDS), 2;
+    if (rounds < 1 || rounds > MAX_ROUNDS)
+        return fprintf(stderr, "bench_onednn [--json] [ROUNDS up to %d]\n", MAX_ROUNDS), 2;
     omp_set_num_threads(1);
     fab_rng_init(&rng, 1);
     kernels = fab_kernels_best();
     arena = fab_arena_new(0, NULL);
-    must(arena && !dnnl_engine_create(&engine, dnnl_cpu, 0) && !dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "engine");
+    must(arena && !dnnl_engine_create(&engine, dnnl_cpu, 0) &&
+             !dnnl_stream_create(&stream, engine, dnnl_stream_default_flags),
+         "engine");
     for (int t = 0; t < ROW_COUNT; t++) {
         prepare(rows + t, &rng);
         must(difference(rows + t) < 1e-4, "agreement with oneDNN");
@@ -195,11 +215,14 @@ int main(int argc, char **argv)
         qsort(r->ours, (size_t)rounds, sizeof(double), ascending);
         qsort(r->theirs, (size_t)rounds, sizeof(double), ascending);
         double ours = r->ours[rounds / 2], theirs = r->theirs[rounds / 2];
-        printf(json ? "%s{\"m\":%d,\"n\":%d,\"k\":%d,\"type\":\"%s\",\"ours_best\":%.1f,\"ours\":%.1f,\"onednn_best\":%.1f,\"onednn\":%.1f,"
+        printf(json ? "%s{\"m\":%d,\"n\":%d,\"k\":%d,\"type\":\"%s\",\"ours_best\":%.1f,\"ours\":%."
+                      "1f,\"onednn_best\":%.1f,\"onednn\":%.1f,"
                       "\"ratio_best\":%.3f,\"ratio\":%.3f,\"onednn_by\":\"%s\"}"
-                    : "%s%4dx%4dx%4d %-4s ours %7.1f / %7.1f   oneDNN %7.1f / %7.1f   ratio %.2f / %.2f  (%s)\n",
-               json && t ? "," : "", (int)r->m, (int)r->n, (int)r->k, r->bf16 ? "bf16" : "f32", r->ours[rounds - 1] * 1e-9, ours * 1e-9,
-               r->theirs[rounds - 1] * 1e-9, theirs * 1e-9, r->ours[rounds - 1] / r->theirs[rounds - 1], ours / theirs, r->theirs_by);
+                    : "%s%4dx%4dx%4d %-4s ours %7.1f / %7.1f   oneDNN %7.1f / %7.1f   ratio %.2f / "
+                      "%.2f  (%s)\n",
+               json && t ? "," : "", (int)r->m, (int)r->n, (int)r->k, r->bf16 ? "bf16" : "f32",
+               r->ours[rounds - 1] * 1e-9, ours * 1e-9, r->theirs[rounds - 1] * 1e-9, theirs * 1e-9,
+               r->ours[rounds - 1] / r->theirs[rounds - 1], ours / theirs, r->theirs_by);
     }
     if (json) puts("]}");
     return 0;

@@ -36,15 +36,9 @@ static float *noise(int64_t n)
     return x;
 }
 
-static float *copy(const float *x, int64_t n)
-{
-    return memcpy(take(n * 4 + 4), x, (size_t)n * 4);
-}
+static float *copy(const float *x, int64_t n) { return memcpy(take(n * 4 + 4), x, (size_t)n * 4); }
 
-static int below(int n)
-{
-    return (int)fab_rng_below(&rng, (uint32_t)n);
-}
+static int below(int n) { return (int)fab_rng_below(&rng, (uint32_t)n); }
 
 /* The tables under test: all that run here, then the emulated AMX. */
 static int tables(const fab_kernels **list)
@@ -74,10 +68,7 @@ static double worst(const float *x, const double *ref, int64_t n)
     return off / top;
 }
 
-static double f32_tolerance(int64_t length)
-{
-    return 2e-6 * sqrt((double)length) + 2e-6;
-}
+static double f32_tolerance(int64_t length) { return 2e-6 * sqrt((double)length) + 2e-6; }
 
 /* ---- gemm ---------------------------------------------------------------------------------------------------- */
 
@@ -103,7 +94,8 @@ static void *as_type(fab_dtype type, const float *x, float *back, int64_t n)
 static void check_gemm(const gemm_case *c)
 {
     int64_t mn = (int64_t)c->m * c->n;
-    float *a = noise((int64_t)c->m * c->k), *b0 = noise((int64_t)c->n * c->k), *b = copy(b0, (int64_t)c->n * c->k);
+    float *a = noise((int64_t)c->m * c->k), *b0 = noise((int64_t)c->n * c->k),
+          *b = copy(b0, (int64_t)c->n * c->k);
     float *start = noise(mn), *bias = noise(c->n);
     void *weight = as_type(c->type, b0, b, (int64_t)c->n * c->k);
     double *ref = take(mn * 8);
@@ -112,26 +104,43 @@ static void check_gemm(const gemm_case *c)
     for (int i = 0; i < c->m; i++)
         for (int j = 0; j < c->n; j++) {
             double s = (c->add ? start[i * c->n + j] : 0) + (c->bias ? bias[j] : 0);
-            for (int k = 0; k < c->k; k++) s += (double)a[c->a_cols ? k * c->m + i : i * c->k + k] * b_value(c, b, k, j);
+            for (int k = 0; k < c->k; k++)
+                s += (double)a[c->a_cols ? k * c->m + i : i * c->k + k] * b_value(c, b, k, j);
             ref[(int64_t)i * c->n + j] = s;
         }
     for (int t = 0, n = tables(list); t < n; t++) {
         float *first = NULL;
         fab_packed packed;
-        if (c->packed) CHECK_MSG(list[t]->pack(&packed, arena, weight, c->type, c->n, c->k, c->bf16, &err), "%s", err.text);
+        if (c->packed)
+            CHECK_MSG(list[t]->pack(&packed, arena, weight, c->type, c->n, c->k, c->bf16, &err),
+                      "%s", err.text);
         for (int threads = 1; threads <= 3; threads++) {
             float *y = copy(start, mn);
-            fab_gemm g = { c->m, c->n, c->k, a, c->a_cols ? 1 : c->k, c->a_cols ? c->m : 1, weight, c->type,
-                           c->b_cols ? 1 : c->n, c->b_cols ? c->k : 1, c->packed ? &packed : NULL, y, c->n,
-                           c->bias ? bias : NULL, c->add, c->bf16 };
+            fab_gemm g = { c->m,
+                           c->n,
+                           c->k,
+                           a,
+                           c->a_cols ? 1 : c->k,
+                           c->a_cols ? c->m : 1,
+                           weight,
+                           c->type,
+                           c->b_cols ? 1 : c->n,
+                           c->b_cols ? c->k : 1,
+                           c->packed ? &packed : NULL,
+                           y,
+                           c->n,
+                           c->bias ? bias : NULL,
+                           c->add,
+                           c->bf16 };
             if (c->packed) g.b = NULL;
             CHECK_MSG(list[t]->gemm(pool_of(threads), &g, &err), "%s", err.text);
             double off = worst(y, ref, mn), tol = c->bf16 ? 0.006 : f32_tolerance(c->k);
-            CHECK_MSG(off <= tol, "%s %dx%dx%d a_cols %d b_cols %d %s packed %d bf16 %d: off %.3g", list[t]->name, c->m, c->n,
-                      c->k, c->a_cols, c->b_cols, fab_dtype_name(c->type), c->packed, c->bf16, off);
+            CHECK_MSG(off <= tol, "%s %dx%dx%d a_cols %d b_cols %d %s packed %d bf16 %d: off %.3g",
+                      list[t]->name, c->m, c->n, c->k, c->a_cols, c->b_cols,
+                      fab_dtype_name(c->type), c->packed, c->bf16, off);
             if (!first) first = y;
-            CHECK_MSG(!memcmp(first, y, (size_t)mn * 4), "%s %dx%dx%d: %d threads differ", list[t]->name, c->m, c->n, c->k,
-                      threads);
+            CHECK_MSG(!memcmp(first, y, (size_t)mn * 4), "%s %dx%dx%d: %d threads differ",
+                      list[t]->name, c->m, c->n, c->k, threads);
         }
     }
     fab_arena_reset(arena);
@@ -139,14 +148,16 @@ static void check_gemm(const gemm_case *c)
 
 TEST(gemm_shapes)
 {
-    static const int sizes[][3] = { { 1, 1, 1 }, { 1, 33, 64 }, { 7, 32, 32 }, { 33, 65, 31 }, { 2, 100, 257 }, { 3, 48, 100 },
-                                    { 4, 40, 33 }, { 5, 17, 300 }, { 64, 96, 96 }, { 29, 600, 70 }, { 300, 35, 64 },
-                                    { 20, 30, 9000 }, { 130, 70, 520 } };
+    static const int sizes[][3] = { { 1, 1, 1 },     { 1, 33, 64 },   { 7, 32, 32 },
+                                    { 33, 65, 31 },  { 2, 100, 257 }, { 3, 48, 100 },
+                                    { 4, 40, 33 },   { 5, 17, 300 },  { 64, 96, 96 },
+                                    { 29, 600, 70 }, { 300, 35, 64 }, { 20, 30, 9000 },
+                                    { 130, 70, 520 } };
     begin();
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int bits = 0; bits < 32; bits++)
-            check_gemm(&(gemm_case){ sizes[i][0], sizes[i][1], sizes[i][2], bits & 1, bits & 2, bits & 4, bits & 8, bits & 16,
-                                     false, FAB_F32 });
+            check_gemm(&(gemm_case){ sizes[i][0], sizes[i][1], sizes[i][2], bits & 1, bits & 2,
+                                     bits & 4, bits & 8, bits & 16, false, FAB_F32 });
 }
 
 TEST(gemm_dtypes_and_packed)
@@ -155,12 +166,14 @@ TEST(gemm_dtypes_and_packed)
     begin();
     for (int i = 0; i < 96; i++) {
         fab_dtype type = types[i % 4];
-        int m = 1 + below(i % 2 ? 6 : 70), n = 1 + below(90), k = type == FAB_Q8_0 ? 32 * (1 + below(20)) : 1 + below(600);
-        check_gemm(&(gemm_case){ m, n, k, below(4) == 0, true, below(2), below(2), below(2), below(2), type });
+        int m = 1 + below(i % 2 ? 6 : 70), n = 1 + below(90),
+            k = type == FAB_Q8_0 ? 32 * (1 + below(20)) : 1 + below(600);
+        check_gemm(&(gemm_case){ m, n, k, below(4) == 0, true, below(2), below(2), below(2),
+                                 below(2), type });
     }
     for (int i = 0; i < 8; i++)
-        check_gemm(&(gemm_case){ 1 + below(40), 1 + below(40), 1 + below(99), false, false, false, false, i & 1, false,
-                                 i & 2 ? FAB_BF16 : FAB_F16 });
+        check_gemm(&(gemm_case){ 1 + below(40), 1 + below(40), 1 + below(99), false, false, false,
+                                 false, i & 1, false, i & 2 ? FAB_BF16 : FAB_F16 });
 }
 
 TEST(gemm_refuses)
@@ -173,7 +186,10 @@ TEST(gemm_refuses)
 
 /* ---- attention ------------------------------------------------------------------------------------------------ */
 
-typedef struct { int b, tq, tk, heads, kv_heads, width; bool causal, prefix, kv_len; } attn_case;
+typedef struct {
+    int b, tq, tk, heads, kv_heads, width;
+    bool causal, prefix, kv_len;
+} attn_case;
 
 static int attn_limit(const fab_attn *s, int b, int i)
 {
@@ -187,10 +203,12 @@ static int attn_limit(const fab_attn *s, int b, int i)
     return n < 0 ? 0 : n;
 }
 
-typedef struct { double *out, *dq, *dk, *dv; } attn_ref;
+typedef struct {
+    double *out, *dq, *dk, *dv;
+} attn_ref;
 
-static void attn_row(const fab_attn *s, const float *q, const float *k, const float *v, const float *g, attn_ref *r, int b,
-                     int h, int i)
+static void attn_row(const fab_attn *s, const float *q, const float *k, const float *v,
+                     const float *g, attn_ref *r, int b, int h, int i)
 {
     int w = (int)s->width, n = attn_limit(s, b, i), kh = h / (s->heads / s->kv_heads);
     double *p = take(n * 8 + 8), top = -1e300, sum = 0, d = 0;
@@ -219,12 +237,25 @@ static void attn_row(const fab_attn *s, const float *q, const float *k, const fl
 
 static void check_attn(const attn_case *c)
 {
-    int64_t nq = (int64_t)c->b * c->tq * c->heads * c->width, nk = (int64_t)c->b * c->tk * c->kv_heads * c->width;
+    int64_t nq = (int64_t)c->b * c->tq * c->heads * c->width,
+            nk = (int64_t)c->b * c->tk * c->kv_heads * c->width;
     float *q = noise(nq), *k = noise(nk), *v = noise(nk), *g = noise(nq);
     int32_t *prefix = take(c->b * 4), *kv_len = take(c->b * 4);
     attn_ref r = { take(nq * 8), take(nq * 8), take(nk * 8), take(nk * 8) };
-    fab_attn s = { c->b, c->tq, c->tk, c->heads, c->kv_heads, c->width, 0, 0, 0, 0, c->causal, 1.0f / sqrtf((float)c->width),
-                   c->prefix ? prefix : NULL, c->kv_len ? kv_len : NULL };
+    fab_attn s = { c->b,
+                   c->tq,
+                   c->tk,
+                   c->heads,
+                   c->kv_heads,
+                   c->width,
+                   0,
+                   0,
+                   0,
+                   0,
+                   c->causal,
+                   1.0f / sqrtf((float)c->width),
+                   c->prefix ? prefix : NULL,
+                   c->kv_len ? kv_len : NULL };
     const fab_kernels *list[8];
 
     for (int b = 0; b < c->b; b++) prefix[b] = below(c->tk + 1), kv_len[b] = below(c->tk + 1);
@@ -235,13 +266,19 @@ static void check_attn(const attn_case *c)
         float *first[4] = { NULL };
         for (int threads = 1; threads <= 3; threads++) {
             float *out = noise(nq), *lse = take((int64_t)c->b * c->heads * c->tq * 4);
-            float *dq = take(nq * 4), *dk = take(nk * 4), *dv = take(nk * 4), *all[] = { out, dq, dk, dv };
+            float *dq = take(nq * 4), *dk = take(nk * 4), *dv = take(nk * 4),
+                  *all[] = { out, dq, dk, dv };
             list[t]->attn_forward(pool_of(threads), &s, q, k, v, out, lse);
-            CHECK(list[t]->attn_backward(pool_of(threads), &s, q, k, v, out, lse, g, dq, dk, dv, &err));
-            double off = fmax(worst(out, r.out, nq), fmax(worst(dq, r.dq, nq), fmax(worst(dk, r.dk, nk), worst(dv, r.dv, nk))));
-            CHECK_MSG(off <= f32_tolerance(c->tk) * 4, "%s tq %d tk %d heads %d/%d width %d: off %.3g (%.2g %.2g %.2g %.2g)",
-                      list[t]->name, c->tq, c->tk, c->heads, c->kv_heads, c->width, off, worst(out, r.out, nq),
-                      worst(dq, r.dq, nq), worst(dk, r.dk, nk), worst(dv, r.dv, nk));
+            CHECK(list[t]->attn_backward(pool_of(threads), &s, q, k, v, out, lse, g, dq, dk, dv,
+                                         &err));
+            double off =
+                fmax(worst(out, r.out, nq),
+                     fmax(worst(dq, r.dq, nq), fmax(worst(dk, r.dk, nk), worst(dv, r.dv, nk))));
+            CHECK_MSG(off <= f32_tolerance(c->tk) * 4,
+                      "%s tq %d tk %d heads %d/%d width %d: off %.3g (%.2g %.2g %.2g %.2g)",
+                      list[t]->name, c->tq, c->tk, c->heads, c->kv_heads, c->width, off,
+                      worst(out, r.out, nq), worst(dq, r.dq, nq), worst(dk, r.dk, nk),
+                      worst(dv, r.dv, nk));
             for (int i = 0; i < 4; i++) {
                 if (threads == 1) first[i] = all[i];
                 CHECK(!memcmp(first[i], all[i], (size_t)(i < 2 ? nq : nk) * 4));
@@ -254,7 +291,7 @@ static void check_attn(const attn_case *c)
 TEST(attention)
 {
     static const attn_case cases[] = {
-        { 2, 5, 5, 2, 2, 8, false, false, false },   { 1, 50, 50, 3, 3, 32, true, false, false },
+        { 2, 5, 5, 2, 2, 8, false, false, false },    { 1, 50, 50, 3, 3, 32, true, false, false },
         { 2, 130, 130, 2, 1, 64, true, true, false }, { 3, 40, 40, 4, 2, 32, false, false, true },
         { 3, 30, 70, 4, 2, 16, true, true, true },    { 2, 1, 90, 4, 2, 64, true, false, true },
         { 2, 2, 300, 2, 2, 33, true, false, false },  { 1, 280, 300, 1, 1, 128, true, false, true },
@@ -269,12 +306,14 @@ TEST(attention_strides)
     /* q, k, v as thirds of one [B,T,3D] array, as a fused projection leaves them */
     enum { B = 2, T = 37, H = 2, K = 32, D = H * K };
     begin();
-    float *qkv = noise(B * T * 3 * D), *q = take(B * T * D * 4), *k = take(B * T * D * 4), *v = take(B * T * D * 4);
+    float *qkv = noise(B * T * 3 * D), *q = take(B * T * D * 4), *k = take(B * T * D * 4),
+          *v = take(B * T * D * 4);
     float *a = take(B * T * D * 4), *b = take(B * T * D * 4);
     fab_attn s = { B, T, T, H, H, K, 0, 0, 0, 0, true, 0.2f, NULL, NULL }, f = s;
     for (int i = 0; i < B * T; i++)
         for (int x = 0; x < D; x++)
-            q[i * D + x] = qkv[i * 3 * D + x], k[i * D + x] = qkv[i * 3 * D + D + x], v[i * D + x] = qkv[i * 3 * D + 2 * D + x];
+            q[i * D + x] = qkv[i * 3 * D + x], k[i * D + x] = qkv[i * 3 * D + D + x],
+                      v[i * D + x] = qkv[i * 3 * D + 2 * D + x];
     f.q_row = f.kv_row = 3 * D;
     for (const fab_kernels *const *t = fab_kernels_all(); *t; t++) {
         (*t)->attn_forward(NULL, &s, q, k, v, a, NULL);
@@ -289,9 +328,11 @@ static void check_conv(fab_conv c, bool bf16)
 {
     c.oh = (c.h + 2 * c.pad - c.kh) / c.stride + 1;
     c.ow = (c.w + 2 * c.pad - c.kw) / c.stride + 1;
-    int64_t nx = c.batch * c.h * c.w * c.in, ny = c.batch * c.oh * c.ow * c.out, in = c.in / c.groups, out = c.out / c.groups;
+    int64_t nx = c.batch * c.h * c.w * c.in, ny = c.batch * c.oh * c.ow * c.out,
+            in = c.in / c.groups, out = c.out / c.groups;
     int64_t nw = c.out * in * c.kh * c.kw, taps = c.kh * c.kw;
-    float *x = noise(nx), *w = noise(nw), *b = noise(c.out), *g = noise(ny), *dx0 = noise(nx), *dw0 = noise(nw), *db0 = noise(c.out);
+    float *x = noise(nx), *w = noise(nw), *b = noise(c.out), *g = noise(ny), *dx0 = noise(nx),
+          *dw0 = noise(nw), *db0 = noise(c.out);
     double *ry = take(ny * 8), *rx = take(nx * 8), *rw = take(nw * 8), *rb = take(c.out * 8);
     const fab_kernels *list[8];
 
@@ -304,9 +345,12 @@ static void check_conv(fab_conv c, bool bf16)
             rb[o] += gy;
             for (int64_t t = 0; t < taps; t++)
                 for (int64_t i = 0; i < in; i++) {
-                    int64_t y0 = p / c.ow % c.oh * c.stride - c.pad + t / c.kw, x0 = p % c.ow * c.stride - c.pad + t % c.kw;
+                    int64_t y0 = p / c.ow % c.oh * c.stride - c.pad + t / c.kw,
+                            x0 = p % c.ow * c.stride - c.pad + t % c.kw;
                     if (y0 < 0 || x0 < 0 || y0 >= c.h || x0 >= c.w) continue;
-                    int64_t xi = ((p / (c.oh * c.ow) * c.h + y0) * c.w + x0) * c.in + o / out * in + i, wi = (o * in + i) * taps + t;
+                    int64_t xi = ((p / (c.oh * c.ow) * c.h + y0) * c.w + x0) * c.in + o / out * in +
+                                 i,
+                            wi = (o * in + i) * taps + t;
                     s += (double)x[xi] * w[wi];
                     rx[xi] += gy * w[wi];
                     rw[wi] += gy * x[xi];
@@ -316,16 +360,21 @@ static void check_conv(fab_conv c, bool bf16)
     for (int t = 0, n = tables(list); t < n; t++) {
         float *first[4] = { NULL };
         for (int threads = 1; threads <= 3; threads++) {
-            float *y = take(ny * 4), *dx = copy(dx0, nx), *dw = copy(dw0, nw), *db = copy(db0, c.out), *all[] = { y, dx, dw, db };
+            float *y = take(ny * 4), *dx = copy(dx0, nx), *dw = copy(dw0, nw),
+                  *db = copy(db0, c.out), *all[] = { y, dx, dw, db };
             int64_t count[] = { ny, nx, nw, c.out };
             CHECK(list[t]->conv_forward(pool_of(threads), &c, x, w, b, y, bf16, &err));
             CHECK(list[t]->conv_backward(pool_of(threads), &c, x, w, g, dx, dw, db, bf16, &err));
-            double off[] = { worst(y, ry, ny), worst(dx, rx, nx), worst(dw, rw, nw), worst(db, rb, c.out) };
+            double off[] = { worst(y, ry, ny), worst(dx, rx, nx), worst(dw, rw, nw),
+                             worst(db, rb, c.out) };
             for (int i = 0; i < 4; i++) {
-                CHECK_MSG(off[i] <= (bf16 && i < 3 ? 0.006 : f32_tolerance(taps * in + c.batch * c.oh * c.ow)),
-                          "%s %s: in %d out %d kernel %dx%d stride %d pad %d groups %d: off %.3g", list[t]->name,
-                          (const char *[]){ "y", "dx", "dw", "db" }[i], (int)c.in, (int)c.out, (int)c.kh, (int)c.kw,
-                          (int)c.stride, (int)c.pad, (int)c.groups, off[i]);
+                CHECK_MSG(off[i] <= (bf16 && i < 3
+                                         ? 0.006
+                                         : f32_tolerance(taps * in + c.batch * c.oh * c.ow)),
+                          "%s %s: in %d out %d kernel %dx%d stride %d pad %d groups %d: off %.3g",
+                          list[t]->name, (const char *[]){ "y", "dx", "dw", "db" }[i], (int)c.in,
+                          (int)c.out, (int)c.kh, (int)c.kw, (int)c.stride, (int)c.pad,
+                          (int)c.groups, off[i]);
                 if (threads == 1) first[i] = all[i];
                 CHECK(!memcmp(first[i], all[i], (size_t)count[i] * 4));
             }
@@ -337,10 +386,12 @@ static void check_conv(fab_conv c, bool bf16)
 TEST(convolution)
 {
     static const fab_conv cases[] = {
-        { 2, 9, 7, 3, 16, 3, 3, 1, 1, 0, 0, 1 },  { 1, 8, 8, 3, 40, 4, 4, 4, 0, 0, 0, 1 }, { 2, 11, 10, 33, 35, 3, 3, 2, 1, 0, 0, 1 },
-        { 2, 6, 6, 64, 48, 1, 1, 1, 0, 0, 0, 1 }, { 1, 7, 9, 8, 12, 5, 3, 3, 2, 0, 0, 1 }, { 2, 9, 9, 37, 37, 3, 3, 1, 1, 0, 0, 37 },
-        { 1, 9, 8, 16, 16, 5, 5, 2, 2, 0, 0, 16 }, { 1, 6, 5, 12, 18, 3, 3, 1, 1, 0, 0, 3 }, { 1, 3, 3, 1, 1, 3, 3, 1, 0, 0, 0, 1 },
-        { 3, 40, 40, 3, 8, 3, 3, 2, 1, 0, 0, 1 }, { 1, 5, 5, 6, 4, 1, 1, 2, 0, 0, 0, 2 },
+        { 2, 9, 7, 3, 16, 3, 3, 1, 1, 0, 0, 1 },    { 1, 8, 8, 3, 40, 4, 4, 4, 0, 0, 0, 1 },
+        { 2, 11, 10, 33, 35, 3, 3, 2, 1, 0, 0, 1 }, { 2, 6, 6, 64, 48, 1, 1, 1, 0, 0, 0, 1 },
+        { 1, 7, 9, 8, 12, 5, 3, 3, 2, 0, 0, 1 },    { 2, 9, 9, 37, 37, 3, 3, 1, 1, 0, 0, 37 },
+        { 1, 9, 8, 16, 16, 5, 5, 2, 2, 0, 0, 16 },  { 1, 6, 5, 12, 18, 3, 3, 1, 1, 0, 0, 3 },
+        { 1, 3, 3, 1, 1, 3, 3, 1, 0, 0, 0, 1 },     { 3, 40, 40, 3, 8, 3, 3, 2, 1, 0, 0, 1 },
+        { 1, 5, 5, 6, 4, 1, 1, 2, 0, 0, 0, 2 },
     };
     begin();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -349,7 +400,8 @@ TEST(convolution)
 
 /* ---- rows and elements ----------------------------------------------------------------------------------------- */
 
-#define EACH_TABLE(k) for (const fab_kernels *const *k##_ = fab_kernels_all(), *k; (k = *k##_); k##_++)
+#define EACH_TABLE(k)                                                                              \
+    for (const fab_kernels *const *k##_ = fab_kernels_all(), *k; (k = *k##_); k##_++)
 
 TEST(norms)
 {
@@ -371,11 +423,13 @@ TEST(norms)
                 mg += rms ? 0 : gg * w[i] / D, mgn += gg * w[i] * n / D;
             }
             for (int i = 0; i < D; i++)
-                dx[r * D + i] = inv * (g[r * D + i] * w[i] - mg - (x[r * D + i] - mean) * inv * mgn);
+                dx[r * D + i] =
+                    inv * (g[r * D + i] * w[i] - mg - (x[r * D + i] - mean) * inv * mgn);
         }
         EACH_TABLE(k)
         {
-            float *fy = take(R * D * 4), *fx = take(R * D * 4), *fw = take(D * 4), *fb = take(D * 4), *m = take(R * 4), *v = take(R * 4);
+            float *fy = take(R * D * 4), *fx = take(R * D * 4), *fw = take(D * 4),
+                  *fb = take(D * 4), *m = take(R * 4), *v = take(R * 4);
             if (rms) {
                 k->rmsnorm(NULL, x, w, 1e-5f, fy, v, R, D);
                 k->rmsnorm_back(pool_of(2), x, w, v, g, fx, fw, R, D);
@@ -409,7 +463,8 @@ TEST(softmax_and_cross_entropy)
         for (int i = 0; i < V; i++) {
             p[r * V + i] = exp(x[r * V + i] - top) / s;
             dl[r * V + i] = start[r * V + i];
-            if (r != 4) dl[r * V + i] += scale[r] * (p[r * V + i] - (i == target[r] ? 1 - e : 0) - e / V);
+            if (r != 4)
+                dl[r * V + i] += scale[r] * (p[r * V + i] - (i == target[r] ? 1 - e : 0) - e / V);
         }
     }
     EACH_TABLE(k)
@@ -444,18 +499,26 @@ TEST(activations)
             float *fy = take(N * 4), *fd = take(N * 4), *fu = take(N * 4);
             for (int i = 0; i < N; i++) {
                 double v = x[i], h = 1e-4, s = 1 / (1 + exp(-v));
-                if (kind < 3) y[i] = f64_gelu(kind, v), d[i] = g[i] * (f64_gelu(kind, v + h) - f64_gelu(kind, v - h)) / (2 * h);
-                else y[i] = v * s * (kind == 4 ? u[i] : 1), d[i] = g[i] * (s + v * s * (1 - s)) * (kind == 4 ? u[i] : 1);
+                if (kind < 3)
+                    y[i] = f64_gelu(kind, v),
+                    d[i] = g[i] * (f64_gelu(kind, v + h) - f64_gelu(kind, v - h)) / (2 * h);
+                else
+                    y[i] = v * s * (kind == 4 ? u[i] : 1),
+                    d[i] = g[i] * (s + v * s * (1 - s)) * (kind == 4 ? u[i] : 1);
                 du[i] = g[i] * v * s;
             }
-            if (kind < 3) k->gelu(pool_of(2), kind, x, fy, N), k->gelu_back(pool_of(2), kind, x, g, fd, N);
-            else if (kind == 3) k->silu(pool_of(2), x, fy, N), k->silu_back(pool_of(2), x, g, fd, N);
+            if (kind < 3)
+                k->gelu(pool_of(2), kind, x, fy, N), k->gelu_back(pool_of(2), kind, x, g, fd, N);
+            else if (kind == 3)
+                k->silu(pool_of(2), x, fy, N), k->silu_back(pool_of(2), x, g, fd, N);
             else {
                 k->swiglu(pool_of(2), x, u, fy, N), k->swiglu_back(pool_of(2), x, u, g, fd, fu, N);
                 CHECK(worst(fu, du, N) < 4e-6);
             }
-            CHECK_MSG(worst(fy, y, N) < 4e-6, "%s kind %d: off %.3g", k->name, kind, worst(fy, y, N));
-            CHECK_MSG(worst(fd, d, N) < 4e-6, "%s kind %d slope: off %.3g", k->name, kind, worst(fd, d, N));
+            CHECK_MSG(worst(fy, y, N) < 4e-6, "%s kind %d: off %.3g", k->name, kind,
+                      worst(fy, y, N));
+            CHECK_MSG(worst(fd, d, N) < 4e-6, "%s kind %d slope: off %.3g", k->name, kind,
+                      worst(fd, d, N));
         }
 }
 
@@ -496,7 +559,8 @@ TEST(elements)
         k->mul(pool_of(2), a, b, y, N);
         k->add(pool_of(2), a, b, z, 1, N);
         k->scale(pool_of(2), 3, a, t, N);
-        for (int i = 0; i < N; i++) CHECK(y[i] == a[i] * b[i] && z[i] == a[i] + b[i] && t[i] == 3 * a[i]);
+        for (int i = 0; i < N; i++)
+            CHECK(y[i] == a[i] * b[i] && z[i] == a[i] + b[i] && t[i] == 3 * a[i]);
         k->add(pool_of(3), a, b, z, N / 7, 7);
         for (int i = 0; i < N / 7 * 7; i++) CHECK(z[i] == a[i] + b[i % 7]);
         double s = 0;
@@ -528,15 +592,17 @@ TEST(rope)
     begin();
     float *x = noise(N), *cs = take(T * K * 4), *start = noise(N);
     for (int t = 0; t < T; t++)
-        for (int i = 0; i < K / 2; i++) cs[t * K + 2 * i] = cosf((float)(t * (i + 1))), cs[t * K + 2 * i + 1] = sinf((float)(t * (i + 1)));
-    for (int pairs = 0; pairs < 2; pairs++)
-        EACH_TABLE(k)
+        for (int i = 0; i < K / 2; i++)
+            cs[t * K + 2 * i] = cosf((float)(t * (i + 1))),
+                           cs[t * K + 2 * i + 1] = sinf((float)(t * (i + 1)));
+    for (int pairs = 0; pairs < 2; pairs++) EACH_TABLE(k)
         {
             float *y = take(N * 4), *z = copy(start, N);
             k->rope(pool_of(2), x, cs, 1, pairs, false, y, B * T, H, K, T);
             for (int i = 0; i < B * T * H; i++)
                 for (int e = 0; e < K / 2; e++) {
-                    int one = i * K + (pairs ? 2 * e : e), two = i * K + (pairs ? 2 * e + 1 : e + K / 2), t = i / H % T;
+                    int one = i * K + (pairs ? 2 * e : e),
+                        two = i * K + (pairs ? 2 * e + 1 : e + K / 2), t = i / H % T;
                     float co = cs[t * K + 2 * e], si = cs[t * K + 2 * e + 1];
                     CHECK_NEAR(y[one], x[one] * co - x[two] * si, 1e-6);
                     CHECK_NEAR(y[two], x[one] * si + x[two] * co, 1e-6);
@@ -562,7 +628,8 @@ TEST(adamw)
                 double d = g[i] * 0.5;
                 rm[i] = 0.9 * rm[i] + 0.1 * d, rv[i] = 0.95 * rv[i] + 0.05 * d * d;
                 rw[i] -= 1e-2 * 0.1 * rw[i];
-                rw[i] -= 1e-2 * (rm[i] / (1 - pow(0.9, t))) / (sqrt(rv[i] / (1 - pow(0.95, t))) + 1e-8);
+                rw[i] -=
+                    1e-2 * (rm[i] / (1 - pow(0.9, t))) / (sqrt(rv[i] / (1 - pow(0.95, t))) + 1e-8);
             }
         }
         CHECK(worst(w, rw, N) < 4e-6);
@@ -572,7 +639,10 @@ TEST(adamw)
 TEST(dtypes)
 {
     enum { N = 20000 };
-    static const struct { fab_dtype t; double off; } types[] = { { FAB_F32, 0 }, { FAB_BF16, 0x1p-8 }, { FAB_F16, 0x1p-11 }, { FAB_Q8_0, 1 } };
+    static const struct {
+        fab_dtype t;
+        double off;
+    } types[] = { { FAB_F32, 0 }, { FAB_BF16, 0x1p-8 }, { FAB_F16, 0x1p-11 }, { FAB_Q8_0, 1 } };
     begin();
     float *x = noise(N);
     for (int i = 0; i < 32; i++) x[i] = 0; /* an all-zero block */
@@ -584,13 +654,16 @@ TEST(dtypes)
             void *h = take(N * 4);
             float *y = take(N * 4);
             uint64_t bytes;
-            CHECK(k->from_f32(pool_of(2), types[t].t, x, h, N) && fab_dtype_row_bytes(types[t].t, N, &bytes));
+            CHECK(k->from_f32(pool_of(2), types[t].t, x, h, N) &&
+                  fab_dtype_row_bytes(types[t].t, N, &bytes));
             CHECK_MSG(!memcmp(h, ref, bytes), "%s %s", k->name, fab_dtype_name(types[t].t));
             k->to_f32(pool_of(2), types[t].t, h, y, N);
             for (int i = 0; i < N; i++) {
                 double top = 0;
                 for (int b = i / 32 * 32; b < i / 32 * 32 + 32; b++) top = fmax(top, fabsf(x[b]));
-                CHECK_NEAR(y[i], x[i], types[t].t == FAB_Q8_0 ? top * (0.5 / 127 + 0x1p-11) : fabsf(x[i]) * types[t].off);
+                CHECK_NEAR(y[i], x[i],
+                           types[t].t == FAB_Q8_0 ? top * (0.5 / 127 + 0x1p-11)
+                                                  : fabsf(x[i]) * types[t].off);
             }
         }
         CHECK(!fab_kernels_best()->from_f32(NULL, FAB_Q8_0, x, ref, 33));

@@ -13,8 +13,14 @@
 #include "kernels/isa.h"
 
 #if FAB_AMX == 1
-typedef struct { char none; } tile_unit;
-typedef struct { uint8_t palette, start_row, zero[14]; uint16_t row_bytes[16]; uint8_t rows[16]; } tile_config;
+typedef struct {
+    char none;
+} tile_unit;
+typedef struct {
+    uint8_t palette, start_row, zero[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} tile_config;
 _Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
 
 INLINE void tile_begin(tile_unit *u)
@@ -25,16 +31,26 @@ INLINE void tile_begin(tile_unit *u)
     for (int i = 0; i < 8; i++) c.row_bytes[i] = 64, c.rows[i] = 16;
     __asm__ volatile("ldtilecfg %0" ::"m"(c) : "memory");
 }
-#define TILE_END(u) ((void)(u), ({ __asm__ volatile("tilerelease" ::: "memory"); }))
+#define TILE_END(u)     ((void)(u), ({ __asm__ volatile("tilerelease" ::: "memory"); }))
 #define TILE_ZERO(u, t) ((void)(u), ({ __asm__ volatile("tilezero %%tmm" #t ::: "memory"); }))
-#define TILE_LOAD(u, t, p, bytes)                                                                                         \
-    ((void)(u), ({ __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #t ::"r"(p), "r"((int64_t)(bytes)) : "memory"); }))
-#define TILE_STORE(u, t, p, bytes)                                                                                        \
-    ((void)(u), ({ __asm__ volatile("tilestored %%tmm" #t ", (%0,%1,1)" ::"r"(p), "r"((int64_t)(bytes)) : "memory"); }))
-#define TILE_DP(u, c, a, b)                                                                                               \
-    ((void)(u), ({ __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::: "memory"); }))
+#define TILE_LOAD(u, t, p, bytes)                                                                  \
+    ((void)(u), ({                                                                                 \
+         __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #t ::"r"(p), "r"((int64_t)(bytes))          \
+                          : "memory");                                                             \
+     }))
+#define TILE_STORE(u, t, p, bytes)                                                                 \
+    ((void)(u), ({                                                                                 \
+         __asm__ volatile("tilestored %%tmm" #t ", (%0,%1,1)" ::"r"(p), "r"((int64_t)(bytes))      \
+                          : "memory");                                                             \
+     }))
+#define TILE_DP(u, c, a, b)                                                                        \
+    ((void)(u), ({                                                                                 \
+         __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::: "memory");            \
+     }))
 #else
-typedef struct { uint8_t tile[8][16][64]; } tile_unit;
+typedef struct {
+    uint8_t tile[8][16][64];
+} tile_unit;
 
 INLINE void tile_begin(tile_unit *u) { memset(u, 0x55, sizeof *u); }
 static inline void tile_load(tile_unit *u, int t, const void *p, int64_t bytes)
@@ -47,18 +63,19 @@ static inline void tile_store(const tile_unit *u, int t, void *p, int64_t bytes)
 }
 static inline void tile_dp(tile_unit *u, int tc, int ta, int tb)
 {
-    float (*c)[16] = (void *)u->tile[tc];
-    const uint16_t (*a)[32] = (void *)u->tile[ta], (*b)[32] = (void *)u->tile[tb];
+    float(*c)[16] = (void *)u->tile[tc];
+    const uint16_t(*a)[32] = (void *)u->tile[ta], (*b)[32] = (void *)u->tile[tb];
 
     for (int i = 0; i < 16; i++)
         for (int p = 0; p < 32; p++)
-            for (int j = 0; j < 16; j++) c[i][j] += fab_bf16_f32(a[i][p]) * fab_bf16_f32(b[p / 2][2 * j + p % 2]);
+            for (int j = 0; j < 16; j++)
+                c[i][j] += fab_bf16_f32(a[i][p]) * fab_bf16_f32(b[p / 2][2 * j + p % 2]);
 }
-#define TILE_END(u) ((void)(u))
-#define TILE_ZERO(u, t) memset((u)->tile[t], 0, 1024)
-#define TILE_LOAD(u, t, p, bytes) tile_load(u, t, p, bytes)
+#define TILE_END(u)                ((void)(u))
+#define TILE_ZERO(u, t)            memset((u)->tile[t], 0, 1024)
+#define TILE_LOAD(u, t, p, bytes)  tile_load(u, t, p, bytes)
 #define TILE_STORE(u, t, p, bytes) tile_store(u, t, p, bytes)
-#define TILE_DP(u, c, a, b) tile_dp(u, c, a, b)
+#define TILE_DP(u, c, a, b)        tile_dp(u, c, a, b)
 #endif
 
 #endif

@@ -44,7 +44,8 @@ INLINE int64_t limit(const fab_attn *s, int64_t b, int64_t i)
 }
 
 /* C[m,n] (+)= A B, strided, on this thread. */
-static void product(int64_t m, int64_t n, int64_t k, const strided *s, float *c, int64_t c_row, bool add)
+static void product(int64_t m, int64_t n, int64_t k, const strided *s, float *c, int64_t c_row,
+                    bool add)
 {
     core g = { .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add };
 
@@ -71,7 +72,8 @@ static void scores(const job *j, const float *q, int64_t bq, const float *k, int
 }
 
 /* o[bq] (+)= p v */
-static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_t bk, float *o, bool add)
+static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_t bk, float *o,
+                bool add)
 {
     int64_t w = j->s.width, row = (int64_t)j->s.heads * w;
 
@@ -91,13 +93,15 @@ static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_
 }
 
 /* Row of scores to exp(s scale - m), n visible of bk; updates m, l and scales what o holds already. */
-static void softmax_step(float *s, int64_t n, int64_t bk, float scale, float *m, float *l, float *o, int64_t width)
+static void softmax_step(float *s, int64_t n, int64_t bk, float scale, float *m, float *l, float *o,
+                         int64_t width)
 {
     float top = *m, sum = 0;
 
     SIMD_MAX(top) for (int64_t i = 0; i < n; i++) top = s[i] * scale > top ? s[i] * scale : top;
     float shift = n > 0 ? top : 0.0f; /* nothing seen: top may be -inf */
-    SIMD_SUM(sum) for (int64_t i = 0; i < n; i++) {
+    SIMD_SUM(sum) for (int64_t i = 0; i < n; i++)
+    {
         float e = fast_exp(s[i] * scale - shift);
         s[i] = e;
         sum += e;
@@ -116,7 +120,8 @@ static void forward_block(void *arg, int task, int worker)
 {
     const job *j = arg;
     const fab_attn *s = &j->s;
-    int64_t b = task / j->q_blocks / s->heads, h = task / j->q_blocks % s->heads, q0 = task % j->q_blocks * BQ;
+    int64_t b = task / j->q_blocks / s->heads, h = task / j->q_blocks % s->heads,
+            q0 = task % j->q_blocks * BQ;
     int64_t bq = min64(BQ, s->tq - q0), w = s->width, row = (int64_t)s->heads * w, seen = 0;
     const float *q = j->q + b * s->q_batch + q0 * s->q_row + h * w;
     int64_t kv = b * s->kv_batch + h / (s->heads / s->kv_heads) * w;
@@ -134,8 +139,8 @@ static void forward_block(void *arg, int task, int worker)
         int64_t bk = min64(BK, seen - k0);
         scores(j, q, bq, j->k + kv + k0 * s->kv_row, bk, p);
         for (int64_t i = 0; i < bq; i++)
-            softmax_step(p + i * BK, max64(0, min64(bk, limit(s, b, q0 + i) - k0)), bk, s->scale, m + i, l + i, o + i * row,
-                         k0 ? w : 0);
+            softmax_step(p + i * BK, max64(0, min64(bk, limit(s, b, q0 + i) - k0)), bk, s->scale,
+                         m + i, l + i, o + i * row, k0 ? w : 0);
         mix(j, p, bq, j->v + kv + k0 * s->kv_row, bk, o, k0 > 0);
     }
     for (int64_t i = 0; i < bq; i++) {
@@ -145,8 +150,8 @@ static void forward_block(void *arg, int task, int worker)
     }
 }
 
-void FAB_NAME(fab_attn_forward)(fab_pool *p, const fab_attn *s, const float *q, const float *k, const float *v, float *out,
-                                float *lse)
+void FAB_NAME(fab_attn_forward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
+                                const float *v, float *out, float *lse)
 {
     job j = job_of(s);
 
@@ -193,12 +198,10 @@ static void backward_block(const job *j, const block *t)
     if (t->dk) product(t->bk, w, t->bq, &(strided){ ds, t->q, 1, BK, qr, 1 }, t->dk, kv, true);
 }
 
-static float *moved(float *p, int64_t by)
-{
-    return p ? p + by : NULL;
-}
+static float *moved(float *p, int64_t by) { return p ? p + by : NULL; }
 
-static void backward_rows(const job *j, int64_t b, int64_t h, int64_t q0) /* BQ queries of one head, all keys */
+static void backward_rows(const job *j, int64_t b, int64_t h,
+                          int64_t q0) /* BQ queries of one head, all keys */
 {
     const fab_attn *s = &j->s;
     int64_t w = s->width, row = (int64_t)s->heads * w, bq = min64(BQ, s->tq - q0), seen = 0;
@@ -215,9 +218,19 @@ static void backward_rows(const job *j, int64_t b, int64_t h, int64_t q0) /* BQ 
     }
     for (int64_t k0 = 0; k0 < seen; k0 += BK) {
         int64_t k = kv + k0 * s->kv_row;
-        backward_block(j, &(block){ .q = j->q + qat, .k = j->k + k, .v = j->v + k, .dout = j->dout + at,
-                                    .lse = j->lse + (b * s->heads + h) * s->tq + q0, .d = d, .dq = moved(j->dq, qat),
-                                    .dk = moved(j->dk, k), .dv = moved(j->dv, k), .b = b, .q0 = q0, .k0 = k0, .bq = bq,
+        backward_block(j, &(block){ .q = j->q + qat,
+                                    .k = j->k + k,
+                                    .v = j->v + k,
+                                    .dout = j->dout + at,
+                                    .lse = j->lse + (b * s->heads + h) * s->tq + q0,
+                                    .d = d,
+                                    .dq = moved(j->dq, qat),
+                                    .dk = moved(j->dk, k),
+                                    .dv = moved(j->dv, k),
+                                    .b = b,
+                                    .q0 = q0,
+                                    .k0 = k0,
+                                    .bq = bq,
                                     .bk = min64(BK, seen - k0) });
     }
 }
@@ -232,14 +245,15 @@ static void backward_head(void *arg, int task, int worker) /* one key head of on
         for (int64_t q0 = 0; q0 < j->s.tq; q0 += BQ) backward_rows(j, b, h, q0);
 }
 
-bool FAB_NAME(fab_attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k, const float *v,
-                                 const float *out, const float *lse, const float *dout, float *dq, float *dk, float *dv,
-                                 fab_err *err)
+bool FAB_NAME(fab_attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
+                                 const float *v, const float *out, const float *lse,
+                                 const float *dout, float *dq, float *dk, float *dv, fab_err *err)
 {
     job j = job_of(s);
 
     (void)err; /* scratch is on the stack */
-    j.q = q, j.k = k, j.v = v, j.out = out, j.lse = lse, j.dout = dout, j.dq = dq, j.dk = dk, j.dv = dv;
+    j.q = q, j.k = k, j.v = v, j.out = out, j.lse = lse, j.dout = dout, j.dq = dq, j.dk = dk,
+    j.dv = dv;
     fab_pool_run(p, (int)(s->batch * s->kv_heads), backward_head, &j);
     return true;
 }

@@ -13,15 +13,9 @@ static double seconds_of(clockid_t id)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-double fab_bench_now(void)
-{
-    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
-}
+double fab_bench_now(void) { return seconds_of(CLOCK_THREAD_CPUTIME_ID); }
 
-double fab_bench_wall(void)
-{
-    return seconds_of(CLOCK_MONOTONIC);
-}
+double fab_bench_wall(void) { return seconds_of(CLOCK_MONOTONIC); }
 
 double fab_peak_run_c(float *sink);
 #if defined(__x86_64__)

@@ -10,7 +10,8 @@ double fab_peak_f32(const fab_kernels *k, double seconds);
 double fab_peak_amx(double seconds);
 /* Reads of data (bytes long, larger than any cache) in `streams` (1 to 8) parallel streams with prefetch; bytes/s. */
 double fab_peak_read(const void *data, size_t bytes, int streams, double seconds);
-double fab_bench_now(void); /* CPU seconds of the calling thread: what other processes take is not counted */
+double fab_bench_now(
+    void); /* CPU seconds of the calling thread: what other processes take is not counted */
 double fab_bench_wall(void); /* wall seconds */
 
 #endif

@@ -13,11 +13,11 @@
 enum { MAX_TAPS = 4096 };
 
 typedef struct {
-    strided s;           /* first: core's packing of plain operands reads it */
+    strided s; /* first: core's packing of plain operands reads it */
     const fab_conv *c;
-    const float *x;      /* the map that rows are gathered from, at the group's first channel */
-    int64_t h, w, row;   /* of that map; floats per pixel */
-    int64_t chan;        /* channels of it in this group */
+    const float *x;    /* the map that rows are gathered from, at the group's first channel */
+    int64_t h, w, row; /* of that map; floats per pixel */
+    int64_t chan;      /* channels of it in this group */
     /* the map whose pixels are the product's rows: row r is (b, y, x) of [batch, rows_h, rows_w] */
     int64_t rows_h, rows_w;
     /* pixel (y,x) reads (y * step + dy[tap], x * step + dx[tap]) */
@@ -28,7 +28,9 @@ typedef struct {
     int64_t out_h, out_w, out_row, y0, x0;
 } gather;
 
-typedef struct { int64_t b, y, x; } pixel;
+typedef struct {
+    int64_t b, y, x;
+} pixel;
 
 static pixel pixel_of(const gather *g, int64_t r)
 {
@@ -84,7 +86,9 @@ static float *row_at(const core *c, int64_t i)
     const gather *g = c->user;
     pixel p = pixel_of(g, i);
 
-    return g->out + ((p.b * g->out_h + g->y0 + p.y * g->c->stride) * g->out_w + g->x0 + p.x * g->c->stride) * g->out_row;
+    return g->out +
+           ((p.b * g->out_h + g->y0 + p.y * g->c->stride) * g->out_w + g->x0 + p.x * g->c->stride) *
+               g->out_row;
 }
 
 /* The taps of a forward product: all of them, moved by the padding. */
@@ -96,12 +100,23 @@ static void all_taps(const fab_conv *c, int32_t *tap_y, int32_t *tap_x)
     }
 }
 
-static gather forward_gather(const fab_conv *c, const float *x, int64_t group, const int32_t *tap_y, const int32_t *tap_x)
+static gather forward_gather(const fab_conv *c, const float *x, int64_t group, const int32_t *tap_y,
+                             const int32_t *tap_x)
 {
     int64_t chan = c->in / c->groups;
 
-    return (gather){ .c = c, .x = x + group * chan, .h = c->h, .w = c->w, .row = c->in, .chan = chan, .rows_h = c->oh,
-                     .rows_w = c->ow, .step = c->stride, .taps = c->kh * c->kw, .tap_y = tap_y, .tap_x = tap_x };
+    return (gather){ .c = c,
+                     .x = x + group * chan,
+                     .h = c->h,
+                     .w = c->w,
+                     .row = c->in,
+                     .chan = chan,
+                     .rows_h = c->oh,
+                     .rows_w = c->ow,
+                     .step = c->stride,
+                     .taps = c->kh * c->kw,
+                     .tap_y = tap_y,
+                     .tap_x = tap_x };
 }
 
 /* w [O,I,taps] of one group to [taps,I,O]: rows of the products' B */
@@ -111,15 +126,18 @@ static void weight_forward(const fab_conv *c, const float *w, float *to)
 
     for (int64_t t = 0; t < taps; t++)
         for (int64_t i = 0; i < in; i++)
-            for (int64_t o = 0; o < out; o++) to[(t * in + i) * out + o] = w[(o * in + i) * taps + t];
+            for (int64_t o = 0; o < out; o++)
+                to[(t * in + i) * out + o] = w[(o * in + i) * taps + t];
 }
 
 static bool check(const fab_conv *c, fab_err *err)
 {
-    if (c->groups < 1 || c->in % c->groups || c->out % c->groups || c->stride < 1 || c->kh * c->kw > MAX_TAPS)
-        return fab_fail(err, FAB_EINTERNAL, "conv: %lld groups of %lld to %lld channels, kernel %lldx%lld, stride %lld",
-                        (long long)c->groups, (long long)c->in, (long long)c->out, (long long)c->kh, (long long)c->kw,
-                        (long long)c->stride);
+    if (c->groups < 1 || c->in % c->groups || c->out % c->groups || c->stride < 1 ||
+        c->kh * c->kw > MAX_TAPS)
+        return fab_fail(err, FAB_EINTERNAL,
+                        "conv: %lld groups of %lld to %lld channels, kernel %lldx%lld, stride %lld",
+                        (long long)c->groups, (long long)c->in, (long long)c->out, (long long)c->kh,
+                        (long long)c->kw, (long long)c->stride);
     return true;
 }
 
@@ -157,7 +175,8 @@ static void depth_forward_row(void *arg, int task, int worker) /* one row of out
         if (j->b) memcpy(y, j->b, (size_t)n * sizeof *y);
         else memset(y, 0, (size_t)n * sizeof *y);
         for (int64_t t = 0; t < c->kh * c->kw; t++) {
-            int64_t iy = oy * c->stride - c->pad + t / c->kw, ix = ox * c->stride - c->pad + t % c->kw;
+            int64_t iy = oy * c->stride - c->pad + t / c->kw,
+                    ix = ox * c->stride - c->pad + t % c->kw;
             if (iy < 0 || ix < 0 || iy >= c->h || ix >= c->w) continue;
             const float *x = j->x + ((b * c->h + iy) * c->w + ix) * n, *w = j->w + t * n;
             SIMD for (int64_t i = 0; i < n; i++) y[i] += x[i] * w[i];
@@ -185,7 +204,8 @@ static void depth_dx_row(void *arg, int task, int worker) /* one row of inputs *
     }
 }
 
-static void depth_dw_part(void *arg, int task, int worker) /* a fixed share of the rows of outputs */
+static void depth_dw_part(void *arg, int task,
+                          int worker) /* a fixed share of the rows of outputs */
 {
     const depth_job *j = arg;
     const fab_conv *c = j->c;
@@ -202,14 +222,16 @@ static void depth_dw_part(void *arg, int task, int worker) /* a fixed share of t
             for (int64_t ox = 0; ox < c->ow; ox++) {
                 int64_t ix = ox * c->stride - c->pad + t % c->kw;
                 if (ix < 0 || ix >= c->w) continue;
-                const float *x = j->x + ((b * c->h + iy) * c->w + ix) * n, *dy = j->dy + (r * c->ow + ox) * n;
+                const float *x = j->x + ((b * c->h + iy) * c->w + ix) * n,
+                            *dy = j->dy + (r * c->ow + ox) * n;
                 float *restrict d = dw + t * n;
                 SIMD for (int64_t i = 0; i < n; i++) d[i] += x[i] * dy[i];
             }
         }
 }
 
-static bool depth_forward(fab_pool *p, const fab_conv *c, const float *x, const float *w, const float *b, float *y, fab_err *err)
+static bool depth_forward(fab_pool *p, const fab_conv *c, const float *x, const float *w,
+                          const float *b, float *y, fab_err *err)
 {
     float *wt = fab_aligned_new((size_t)(c->kh * c->kw * c->in) * sizeof *wt, err);
     depth_job j = { .c = c, .x = x, .w = wt, .b = b, .y = y };
@@ -221,8 +243,8 @@ static bool depth_forward(fab_pool *p, const fab_conv *c, const float *x, const 
     return true;
 }
 
-static bool depth_backward(fab_pool *p, const fab_conv *c, const float *x, const float *w, const float *dy, float *dx, float *dw,
-                           fab_err *err)
+static bool depth_backward(fab_pool *p, const fab_conv *c, const float *x, const float *w,
+                           const float *dy, float *dx, float *dw, fab_err *err)
 {
     int64_t taps = c->kh * c->kw, parts = max64(1, min64(16, c->batch * c->oh)), n = taps * c->in;
     float *wt = fab_aligned_new((size_t)((parts + 1) * n) * sizeof *wt, err);
@@ -243,8 +265,8 @@ static bool depth_backward(fab_pool *p, const fab_conv *c, const float *x, const
 
 /* ---- grouped and dense ---------------------------------------------------------------------------------------- */
 
-bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *c, const float *x, const float *w, const float *b, float *y,
-                                bool bf16, fab_err *err)
+bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *c, const float *x, const float *w,
+                                const float *b, float *y, bool bf16, fab_err *err)
 {
     if (!check(c, err)) return false;
     if (is_depthwise(c)) return depth_forward(p, c, x, w, b, y, err);
@@ -256,8 +278,13 @@ bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *c, const float *x, 
 
     all_taps(c, tap_y, tap_x);
     for (int64_t g = 0; ok && g < c->groups; g++) {
-        core m = { .m = c->batch * c->oh * c->ow, .n = out, .k = k, .c = y + g * out, .c_row = c->out,
-                   .bias = b ? b + g * out : NULL, .bf16 = bf16 };
+        core m = { .m = c->batch * c->oh * c->ow,
+                   .n = out,
+                   .k = k,
+                   .c = y + g * out,
+                   .c_row = c->out,
+                   .bias = b ? b + g * out : NULL,
+                   .bf16 = bf16 };
         gather s = forward_gather(c, x, g, tap_y, tap_x);
         s.s = (strided){ .b = wt, .b_row = out, .b_col = 1 };
         weight_forward(c, w + g * out * k, wt);
@@ -273,8 +300,8 @@ bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *c, const float *x, 
 }
 
 /* dx of the pixels (y,x) with y % s == py, x % s == px; wt: room for [taps,O,I] */
-static bool dx_phase(fab_pool *p, const fab_conv *c, int64_t g, int64_t py, int64_t px, const float *w, const float *dy,
-                     float *dx, float *wt, bool bf16, fab_err *err)
+static bool dx_phase(fab_pool *p, const fab_conv *c, int64_t g, int64_t py, int64_t px,
+                     const float *w, const float *dy, float *dx, float *wt, bool bf16, fab_err *err)
 {
     int64_t in = c->in / c->groups, out = c->out / c->groups, taps = c->kh * c->kw, n = 0;
     int32_t tap_y[MAX_TAPS], tap_x[MAX_TAPS];
@@ -285,14 +312,35 @@ static bool dx_phase(fab_pool *p, const fab_conv *c, int64_t g, int64_t py, int6
         tap_y[n] = (int32_t)(ny / c->stride);
         tap_x[n] = (int32_t)(nx / c->stride);
         for (int64_t o = 0; o < out; o++)
-            for (int64_t i = 0; i < in; i++) wt[(n * out + o) * in + i] = w[((g * out + o) * in + i) * taps + t];
+            for (int64_t i = 0; i < in; i++)
+                wt[(n * out + o) * in + i] = w[((g * out + o) * in + i) * taps + t];
         n++;
     }
-    gather s = { .s = { .b = wt, .b_row = in, .b_col = 1 }, .c = c, .x = dy + g * out, .h = c->oh, .w = c->ow, .row = c->out,
-                 .chan = out, .rows_h = ceil_div(c->h - py, c->stride), .rows_w = ceil_div(c->w - px, c->stride), .step = 1,
-                 .taps = n, .tap_y = tap_y, .tap_x = tap_x, .out = dx + g * in, .out_h = c->h, .out_w = c->w,
-                 .out_row = c->in, .y0 = py, .x0 = px };
-    core m = { .m = c->batch * s.rows_h * s.rows_w, .n = in, .k = n * out, .c_at = row_at, .add = true, .bf16 = bf16 };
+    gather s = { .s = { .b = wt, .b_row = in, .b_col = 1 },
+                 .c = c,
+                 .x = dy + g * out,
+                 .h = c->oh,
+                 .w = c->ow,
+                 .row = c->out,
+                 .chan = out,
+                 .rows_h = ceil_div(c->h - py, c->stride),
+                 .rows_w = ceil_div(c->w - px, c->stride),
+                 .step = 1,
+                 .taps = n,
+                 .tap_y = tap_y,
+                 .tap_x = tap_x,
+                 .out = dx + g * in,
+                 .out_h = c->h,
+                 .out_w = c->w,
+                 .out_row = c->in,
+                 .y0 = py,
+                 .x0 = px };
+    core m = { .m = c->batch * s.rows_h * s.rows_w,
+               .n = in,
+               .k = n * out,
+               .c_at = row_at,
+               .add = true,
+               .bf16 = bf16 };
     FAB_NAME(fab_core_strided)(&m, &s.s);
     m.user = &s;
     m.a = NULL;
@@ -302,8 +350,8 @@ static bool dx_phase(fab_pool *p, const fab_conv *c, int64_t g, int64_t py, int6
 }
 
 /* dw of one group through dt [O, taps*I] */
-static bool dw_group(fab_pool *p, const fab_conv *c, int64_t g, const float *x, const float *dy, float *dw, float *dt, bool bf16,
-                     fab_err *err)
+static bool dw_group(fab_pool *p, const fab_conv *c, int64_t g, const float *x, const float *dy,
+                     float *dw, float *dt, bool bf16, fab_err *err)
 {
     int64_t in = c->in / c->groups, out = c->out / c->groups, taps = c->kh * c->kw;
     int32_t tap_y[MAX_TAPS], tap_x[MAX_TAPS];
@@ -311,7 +359,12 @@ static bool dw_group(fab_pool *p, const fab_conv *c, int64_t g, const float *x, 
     all_taps(c, tap_y, tap_x);
     gather s = forward_gather(c, x, g, tap_y, tap_x);
     s.s = (strided){ .a = dy + g * out, .a_row = 1, .a_col = c->out };
-    core m = { .m = out, .n = taps * in, .k = c->batch * c->oh * c->ow, .c = dt, .c_row = taps * in, .bf16 = bf16 };
+    core m = { .m = out,
+               .n = taps * in,
+               .k = c->batch * c->oh * c->ow,
+               .c = dt,
+               .c_row = taps * in,
+               .bf16 = bf16 };
     FAB_NAME(fab_core_strided)(&m, &s.s);
     m.user = &s;
     m.b = NULL;
@@ -319,12 +372,14 @@ static bool dw_group(fab_pool *p, const fab_conv *c, int64_t g, const float *x, 
     if (!FAB_NAME(fab_core_run)(p, &m, err)) return false;
     for (int64_t o = 0; o < out; o++)
         for (int64_t t = 0; t < taps; t++)
-            for (int64_t i = 0; i < in; i++) dw[((g * out + o) * in + i) * taps + t] += dt[(o * taps + t) * in + i];
+            for (int64_t i = 0; i < in; i++)
+                dw[((g * out + o) * in + i) * taps + t] += dt[(o * taps + t) * in + i];
     return true;
 }
 
-bool FAB_NAME(fab_conv_backward)(fab_pool *p, const fab_conv *c, const float *x, const float *w, const float *dy, float *dx,
-                                 float *dw, float *db, bool bf16, fab_err *err)
+bool FAB_NAME(fab_conv_backward)(fab_pool *p, const fab_conv *c, const float *x, const float *w,
+                                 const float *dy, float *dx, float *dw, float *db, bool bf16,
+                                 fab_err *err)
 {
     if (!check(c, err)) return false;
     if (db) FAB_BASE(fab_sum_rows)(p, dy, db, c->batch * c->oh * c->ow, c->out);
@@ -337,7 +392,8 @@ bool FAB_NAME(fab_conv_backward)(fab_pool *p, const fab_conv *c, const float *x,
 
     for (int64_t g = 0; ok && g < c->groups; g++) {
         for (int64_t phase = 0; ok && dx && phase < c->stride * c->stride; phase++)
-            ok = dx_phase(p, c, g, phase / c->stride, phase % c->stride, w, dy, dx, scratch, bf16, err);
+            ok = dx_phase(p, c, g, phase / c->stride, phase % c->stride, w, dy, dx, scratch, bf16,
+                          err);
         if (ok && dw) ok = dw_group(p, c, g, x, dy, dw, scratch, bf16, err);
     }
     fab_aligned_free(scratch);

@@ -17,7 +17,8 @@ INLINE void f16_row(const uint16_t *x, float *y, int64_t n)
 {
     int64_t i = 0;
 #if defined(__F16C__)
-    for (; i + 8 <= n; i += 8) _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(x + i))));
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(x + i))));
 #endif
     for (; i < n; i++) y[i] = fab_f16_f32(x[i]);
 }

@@ -9,8 +9,8 @@
 enum { WHOLE_TILES = 8, TILE_FLOPS = 2000000, FEWEST = 16, PARTIALS = 1 << 20 };
 
 /* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc, first are constants. */
-INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b, float *const *c, bool load,
-                  const float *bias)
+INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b,
+                  float *const *c, bool load, const float *bias)
 {
     vf acc[MR][2];
     vf z0 = bias ? vload(bias) : (vf){ 0 }, z1 = bias ? vload(bias + FAB_VL) : (vf){ 0 };
@@ -38,16 +38,19 @@ INLINE void micro(const int mr, const int s1, const int s2, int kc, const float 
     }
 }
 
-typedef void micro_fn(int kc, const float *a, const float *b, float *const *c, bool load, const float *bias);
+typedef void micro_fn(int kc, const float *a, const float *b, float *const *c, bool load,
+                      const float *bias);
 
-#define MICRO(n)                                                                                                          \
-    static void by_row##n(int kc, const float *a, const float *b, float *const *c, bool load, const float *bias)          \
-    {                                                                                                                     \
-        micro(n, KSTRIDE, 1, kc, a, b, c, load, bias);                                                                    \
-    }                                                                                                                     \
-    static void by_k##n(int kc, const float *a, const float *b, float *const *c, bool load, const float *bias)            \
-    {                                                                                                                     \
-        micro(n, 1, MR, kc, a, b, c, load, bias);                                                                         \
+#define MICRO(n)                                                                                   \
+    static void by_row##n(int kc, const float *a, const float *b, float *const *c, bool load,      \
+                          const float *bias)                                                       \
+    {                                                                                              \
+        micro(n, KSTRIDE, 1, kc, a, b, c, load, bias);                                             \
+    }                                                                                              \
+    static void by_k##n(int kc, const float *a, const float *b, float *const *c, bool load,        \
+                        const float *bias)                                                         \
+    {                                                                                              \
+        micro(n, 1, MR, kc, a, b, c, load, bias);                                                  \
     }
 
 /* clang-format off */
@@ -76,8 +79,10 @@ static micro_fn *const micro_by_k[] = { NULL, by_k1, by_k2, by_k3, by_k4,
 };
 /* clang-format on */
 
-typedef struct { float b[NB * KC], a[MR * KSTRIDE]; } buffers;
-_Static_assert((int)KSTRIDE * MR >= (int)KC * MR, "both layouts of A fit");
+typedef struct {
+    float b[NB * KC], a[MR * KSTRIDE];
+} buffers;
+_Static_assert((int)KSTRIDE *MR >= (int)KC * MR, "both layouts of A fit");
 
 static float *row_of(const core *g, int64_t i)
 {
@@ -85,7 +90,8 @@ static float *row_of(const core *g, int64_t i)
 }
 
 /* The last panel of a row of C is narrower than NR: through a full block on the stack. */
-static void edge(micro_fn *fn, int mr, int nr, int kc, const float *a, const float *b, float *const *c, bool load, const float *bias)
+static void edge(micro_fn *fn, int mr, int nr, int kc, const float *a, const float *b,
+                 float *const *c, bool load, const float *bias)
 {
     _Alignas(64) float block[MR * NR], bias_pad[NR] = { 0 };
     float *rows[MR];
@@ -98,8 +104,8 @@ static void edge(micro_fn *fn, int mr, int nr, int kc, const float *a, const flo
 }
 
 /* One A panel against the B panels of columns [j0, j1). */
-static void panel(const core *g, const float *a, int mr, float *const *rows, const float *b, int64_t b_panel, int64_t j0, int64_t j1,
-                  int kc, bool first)
+static void panel(const core *g, const float *a, int mr, float *const *rows, const float *b,
+                  int64_t b_panel, int64_t j0, int64_t j1, int kc, bool first)
 {
     micro_fn *fn = (g->a_by_k ? micro_by_k : micro_by_row)[mr];
     bool load = g->add || !first;
@@ -132,7 +138,8 @@ static void tile(const core *g, range rows, range cols, range ks, buffers *s)
                 float *c[MR];
                 for (int i = 0; i < mr; i++) c[i] = row_of(g, rows.from + r.from + i);
                 g->pack_a(g, rows.from + r.from, mr, k0, kc, s->a);
-                panel(g, s->a, mr, c, b, g->panels ? g->k * NR : (int64_t)kc * NR, j0, j1, kc, k0 == ks.from);
+                panel(g, s->a, mr, c, b, g->panels ? g->k * NR : (int64_t)kc * NR, j0, j1, kc,
+                      k0 == ks.from);
             }
         }
 }
@@ -169,7 +176,8 @@ void FAB_NAME(fab_core_serial)(const core *g)
  * each time, and clearing their pages cost half of a training step. */
 typedef struct {
     const core *g;
-    int64_t row_parts, col_parts, cuts, tall, wide; /* rows are cut at multiples of tall, columns of wide */
+    int64_t row_parts, col_parts, cuts, tall,
+        wide;       /* rows are cut at multiples of tall, columns of wide */
     float *partial; /* [cuts][m][n] when cuts > 1 */
 } plan;
 
@@ -183,7 +191,8 @@ static void plan_tiles(plan *p, int64_t want)
 
     p->tall = 32;
     while (p->row_parts * p->col_parts * p->cuts < want) {
-        bool rows = g->m / p->row_parts >= 256, cols = g->n / p->col_parts >= 512, deep = g->k / p->cuts >= 8 * KC;
+        bool rows = g->m / p->row_parts >= 256, cols = g->n / p->col_parts >= 512,
+             deep = g->k / p->cuts >= 8 * KC;
         deep = deep && g->m * g->n * p->cuts * 2 <= PARTIALS;
         if (deep && g->k / p->cuts > 2 * (g->m + g->n)) p->cuts *= 2;
         else if (rows && (rows_first || !cols)) p->row_parts *= 2;
@@ -213,8 +222,10 @@ static void plan_cut(plan *p)
         return;
     }
 #endif
-    while (p->row_parts * p->col_parts * p->cuts < want) { /* halve the longest side; a cut of K costs sums of C */
-        double tall = (double)g->m / (double)p->row_parts, wide = (double)g->n / (double)p->col_parts;
+    while (p->row_parts * p->col_parts * p->cuts <
+           want) { /* halve the longest side; a cut of K costs sums of C */
+        double tall = (double)g->m / (double)p->row_parts,
+               wide = (double)g->n / (double)p->col_parts;
         double deep = (double)g->k / (double)p->cuts / 2;
         bool room = g->m * g->n * p->cuts * 2 <= PARTIALS;
         if (deep > tall && deep > wide && deep > KC && room) p->cuts *= 2;
@@ -246,8 +257,8 @@ static void one_tile(void *arg, int task, int worker)
         g.bias = NULL;
         g.add = false;
     }
-    any_tile(&g, cut_at(g.m, p->tall, p->row_parts, t / p->col_parts), cut_at(g.n, p->wide, p->col_parts, t % p->col_parts),
-             cut_at(g.k, KC, p->cuts, cut));
+    any_tile(&g, cut_at(g.m, p->tall, p->row_parts, t / p->col_parts),
+             cut_at(g.n, p->wide, p->col_parts, t % p->col_parts), cut_at(g.k, KC, p->cuts, cut));
 }
 
 /* C row = its partial sums in order. */
@@ -270,7 +281,8 @@ static void no_sum(const core *g)
 {
     for (int64_t i = 0; i < g->m; i++) {
         float *c = row_of(g, i);
-        for (int64_t j = 0; j < g->n; j++) c[j] = (g->add ? c[j] : 0.0f) + (g->bias ? g->bias[j] : 0.0f);
+        for (int64_t j = 0; j < g->n; j++)
+            c[j] = (g->add ? c[j] : 0.0f) + (g->bias ? g->bias[j] : 0.0f);
     }
 }
 
@@ -293,11 +305,13 @@ bool FAB_NAME(fab_core_run)(fab_pool *pool, const core *g, fab_err *err)
 
 /* ---- strided f32 operands ----------------------------------------------------------------------------------- */
 
-static void pack_a_rows(const core *g, int64_t i0, int mr, int64_t k0, int kc, float *dst) /* a_col == 1 */
+static void pack_a_rows(const core *g, int64_t i0, int mr, int64_t k0, int kc,
+                        float *dst) /* a_col == 1 */
 {
     const strided *s = g->user;
 
-    for (int i = 0; i < mr; i++) memcpy(dst + i * KSTRIDE, s->a + (i0 + i) * s->a_row + k0, (size_t)kc * sizeof(float));
+    for (int i = 0; i < mr; i++)
+        memcpy(dst + i * KSTRIDE, s->a + (i0 + i) * s->a_row + k0, (size_t)kc * sizeof(float));
 }
 
 static void pack_a_cols(const core *g, int64_t i0, int mr, int64_t k0, int kc, float *dst)
@@ -309,7 +323,8 @@ static void pack_a_cols(const core *g, int64_t i0, int mr, int64_t k0, int kc, f
         for (int i = 0; i < mr; i++) dst[i] = a[i * s->a_row];
 }
 
-static void pack_a_whole(const core *g, int64_t i0, int mr, int64_t k0, int kc, float *dst) /* a_row == 1, mr == MR */
+static void pack_a_whole(const core *g, int64_t i0, int mr, int64_t k0, int kc,
+                         float *dst) /* a_row == 1, mr == MR */
 {
     const strided *s = g->user;
     const float *a = s->a + i0 + k0 * s->a_col;
@@ -321,7 +336,8 @@ static void pack_a_whole(const core *g, int64_t i0, int mr, int64_t k0, int kc, 
     for (int k = 0; k < kc; k++, a += s->a_col, dst += MR) memcpy(dst, a, MR * sizeof(float));
 }
 
-static void pack_b_rows(const core *g, int64_t j0, int nr, int64_t k0, int kc, float *dst) /* b_col == 1 */
+static void pack_b_rows(const core *g, int64_t j0, int nr, int64_t k0, int kc,
+                        float *dst) /* b_col == 1 */
 {
     const strided *s = g->user;
     const float *b = s->b + k0 * s->b_row + j0;
@@ -337,10 +353,12 @@ static void pack_b_any(const core *g, int64_t j0, int nr, int64_t k0, int kc, fl
     const strided *s = g->user;
 
     for (int k = 0; k < kc; k++)
-        for (int j = 0; j < NR; j++) dst[k * NR + j] = j < nr ? s->b[(k0 + k) * s->b_row + (j0 + j) * s->b_col] : 0.0f;
+        for (int j = 0; j < NR; j++)
+            dst[k * NR + j] = j < nr ? s->b[(k0 + k) * s->b_row + (j0 + j) * s->b_col] : 0.0f;
 }
 
-static void pack_b_cols(const core *g, int64_t j0, int nr, int64_t k0, int kc, float *dst) /* b_row == 1 */
+static void pack_b_cols(const core *g, int64_t j0, int nr, int64_t k0, int kc,
+                        float *dst) /* b_row == 1 */
 {
     const strided *s = g->user;
     const float *b = s->b + k0 + j0 * s->b_col;

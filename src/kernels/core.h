@@ -28,7 +28,8 @@ struct core {
     /* rows k0..k0+kc of B, columns j..j+nr (nr <= NR), dst[k * NR + j], zero beyond nr */
     void (*pack_b)(const core *g, int64_t j, int nr, int64_t k0, int kc, float *dst);
     const float *panels; /* f32 [N/NR][K][NR], used in place of pack_b when not NULL */
-    const uint16_t *tiles; /* bf16 panels of panel.h's AMX layout, used when the product is rounded, or NULL */
+    const uint16_t
+        *tiles; /* bf16 panels of panel.h's AMX layout, used when the product is rounded, or NULL */
     /* what pack_a and pack_b would copy, when that is plain memory; else NULL */
     const float *a, *b;
     int64_t a_row, a_col, b_row, b_col;
@@ -37,7 +38,7 @@ struct core {
     float *(*c_at)(const core *g, int64_t i); /* row i of C; NULL: c + i * c_row */
     const float *bias;                        /* [N] or NULL */
     bool add;
-    bool bf16;                                /* operands may be rounded to bf16 */
+    bool bf16; /* operands may be rounded to bf16 */
 };
 
 /* Needs scratch memory only when K is cut (few tiles, long sums); false with err set when that runs out. */
@@ -59,6 +60,7 @@ typedef struct {
     const float *a, *b;
     int64_t a_row, a_col, b_row, b_col;
 } strided;
-void FAB_NAME(fab_core_strided)(core *g, const strided *s); /* sets user, a, pack_a, a_by_k, b, pack_b */
+void FAB_NAME(fab_core_strided)(core *g,
+                                const strided *s); /* sets user, a, pack_a, a_by_k, b, pack_b */
 
 #endif

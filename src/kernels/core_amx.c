@@ -6,10 +6,9 @@
  *
  * k is padded with zeros to whole steps of 32. Operations are those of amx_ops.h, so the same loops run emulated.
  */
-#include <immintrin.h>
 #include "kernels/amx_ops.h"
-#include "kernels/core.h"
 #include "kernels/panel.h"
+#include "kernels/rounded.h"
 #include "kernels/transpose.h"
 
 enum { SIDE = 32, TILE = 512, STEP = 2 * TILE, NBA = 1024 };
@@ -20,11 +19,6 @@ typedef struct {
     float rows[SIDE * KSTRIDE], columns[KC * NR], sum[SIDE * SIDE];
 } buffers;
 
-INLINE __mmask16 first_of(int64_t n)
-{
-    return (__mmask16)(n >= 16 ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
-}
-
 /* x: mr rows of kc f32 -> A panel; rows beyond mr and k beyond kc are zero */
 static void round_rows(uint16_t *a, const float *x, int64_t row, int mr, int kc)
 {
@@ -32,7 +26,8 @@ static void round_rows(uint16_t *a, const float *x, int64_t row, int mr, int kc)
         for (int k = 0; k < kc; k += 32) {
             const float *r = x + (i < mr ? i * row : 0) + k;
             __mmask16 lo = i < mr ? first_of(kc - k) : 0, hi = i < mr ? first_of(kc - k - 16) : 0;
-            __m512bh h = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(hi, r + 16), _mm512_maskz_loadu_ps(lo, r));
+            __m512bh h = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(hi, r + 16),
+                                             _mm512_maskz_loadu_ps(lo, r));
             _mm512_storeu_si512(a + (k / 32 * 2 + i / 16) * TILE + i % 16 * 32, (__m512i)h);
         }
 }
@@ -45,7 +40,9 @@ static void turn_rows(float *rows, const float *x, int64_t step, int mr, int kc)
     for (int i = 0; i < SIDE; i += 16)
         for (int k = 0; k < kc; k += 16) {
             for (int t = 0; t < 16; t++)
-                _mm512_store_ps(square + 16 * t, _mm512_maskz_loadu_ps(k + t < kc ? first_of(mr - i) : 0, x + (k + t) * step + i));
+                _mm512_store_ps(square + 16 * t,
+                                _mm512_maskz_loadu_ps(k + t < kc ? first_of(mr - i) : 0,
+                                                      x + (k + t) * step + i));
             transpose_block(square, 16, rows + i * KSTRIDE + k, KSTRIDE);
         }
 }
@@ -60,18 +57,21 @@ static void round_a(const core *g, buffers *s, int64_t i, int mr, int64_t k0, in
     else if (g->a_row == 1) turn_rows(s->rows, g->a + i + k0 * g->a_col, g->a_col, mr, kc);
     else
         for (int r = 0; r < mr; r++)
-            for (int k = 0; k < kc; k++) s->rows[r * KSTRIDE + k] = g->a[(i + r) * g->a_row + (k0 + k) * g->a_col];
+            for (int k = 0; k < kc; k++)
+                s->rows[r * KSTRIDE + k] = g->a[(i + r) * g->a_row + (k0 + k) * g->a_col];
     round_rows(s->a, s->rows, KSTRIDE, mr, kc);
 }
 
 INLINE __m512i pairs(__m512 even, __m512 odd) /* bf16(even) | bf16(odd) << 16 */
 {
-    __m512i e = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even)), o = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
+    __m512i e = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even)),
+            o = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
     return _mm512_or_si512(e, _mm512_slli_epi32(o, 16));
 }
 
 /* SIDE columns of B from column j -> B panel */
-static void round_b(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0, int kc, uint16_t *dst)
+static void round_b(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0, int kc,
+                    uint16_t *dst)
 {
     bool plain = g->b && g->b_col == 1;
     const float *x = plain ? g->b + k0 * g->b_row + j : s->columns;
@@ -90,7 +90,8 @@ static void round_b(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0
 }
 
 /* c[32][32] (+)= A panel x B panel; `half`: only the upper 16 rows */
-INLINE void product(tile_unit *u, const bool half, const uint16_t *a, const uint16_t *b, int steps, float *c, int64_t row, bool load)
+INLINE void product(tile_unit *u, const bool half, const uint16_t *a, const uint16_t *b, int steps,
+                    float *c, int64_t row, bool load)
 {
     int64_t bytes = row * (int64_t)sizeof(float);
 
@@ -123,19 +124,8 @@ INLINE void product(tile_unit *u, const bool half, const uint16_t *a, const uint
     TILE_STORE(u, 3, c + 16 * row + 16, bytes);
 }
 
-/* Row of C += (or =) one row of sums, n columns; bias is added when it is not NULL. */
-INLINE void add_row(float *c, const float *sum, int n, bool load, const float *bias)
-{
-    for (int j = 0; j < n; j += 16) {
-        __mmask16 m = first_of(n - j);
-        __m512 x = _mm512_loadu_ps(sum + j);
-        if (bias) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(m, bias + j));
-        if (load) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(m, c + j));
-        _mm512_mask_storeu_ps(c + j, m, x);
-    }
-}
-
-static void panel(const core *g, buffers *s, tile_unit *u, int64_t row, int mr, int64_t j0, int64_t j1, int64_t k0, int kc, bool first)
+static void panel(const core *g, buffers *s, tile_unit *u, int64_t row, int mr, int64_t j0,
+                  int64_t j1, int64_t k0, int kc, bool first)
 {
     bool load = g->add || !first;
     int steps = (kc + 31) / 32;
@@ -143,7 +133,8 @@ static void panel(const core *g, buffers *s, tile_unit *u, int64_t row, int mr, 
 
     for (int i = 0; i < mr; i++) c[i] = g->c_at ? g->c_at(g, row + i) : g->c + (row + i) * g->c_row;
     for (int64_t j = j0; j < j1; j += SIDE) {
-        const uint16_t *b = g->tiles ? g->tiles + j / NR * half_count(g->k) + k0 / 32 * STEP : s->b + (j - j0) / SIDE * steps * STEP;
+        const uint16_t *b = g->tiles ? g->tiles + j / NR * half_count(g->k) + k0 / 32 * STEP
+                                     : s->b + (j - j0) / SIDE * steps * STEP;
         const float *bias = first && g->bias ? g->bias + j : NULL;
         if (mr == SIDE && j1 - j >= SIDE && !bias && !g->c_at) {
             product(u, false, s->a, b, steps, c[0] + j, g->c_row, load);
@@ -151,7 +142,8 @@ static void panel(const core *g, buffers *s, tile_unit *u, int64_t row, int mr, 
         }
         if (mr <= 16) product(u, true, s->a, b, steps, s->sum, SIDE, false);
         else product(u, false, s->a, b, steps, s->sum, SIDE, false);
-        for (int i = 0; i < mr; i++) add_row(c[i] + j, s->sum + i * SIDE, (int)min64(SIDE, j1 - j), load, bias);
+        for (int i = 0; i < mr; i++)
+            add_row(c[i] + j, s->sum + i * SIDE, 1.0f, (int)min64(SIDE, j1 - j), load, bias);
     }
 }
 

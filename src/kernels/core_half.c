@@ -11,17 +11,17 @@
  * Rounding error measured in tests: below that of bf16 operands with f32 sums.
  */
 #include "base/bytes.h"
-#include "kernels/core.h"
-
-#include <immintrin.h>
+#include "kernels/rounded.h"
 
 enum { WIDE = 64, CHUNK = 64, CHUNKS = (KC + CHUNK - 1) / CHUNK, NBH = 1024, TOP_EXPONENT = 3 };
 
 typedef struct {
     uint16_t b[NBH * KC];
     uint32_t a[MR * KSTRIDE + 16];
-    float rows[MR * KSTRIDE], columns[2 * CHUNK * NR];      /* f32 panels that have to be formed before rounding */
-    float back_b[NBH / WIDE * CHUNKS * WIDE], back_a[16];   /* what the scales divided out: [panel][chunk][column], [row] */
+    float rows[MR * KSTRIDE],
+        columns[2 * CHUNK * NR]; /* f32 panels that have to be formed before rounding */
+    float back_b[NBH / WIDE * CHUNKS * WIDE],
+        back_a[16]; /* what the scales divided out: [panel][chunk][column], [row] */
     float sum[MR * WIDE];
 } buffers;
 
@@ -35,33 +35,38 @@ INLINE float scale_for(float top, float *back)
     return fab_bits_f32((uint32_t)(127 - e) << 23);
 }
 
+/* Each of 16 floats, scaled, as the same half twice in 32 bits. */
 INLINE __m512i twice(__m512 x, __m512 scale)
 {
+    const __m512i order =
+        _mm512_set_epi32(0xf000f, 0xe000e, 0xd000d, 0xc000c, 0xb000b, 0xa000a, 0x90009, 0x80008,
+                         0x70007, 0x60006, 0x50005, 0x40004, 0x30003, 0x20002, 0x10001, 0);
     __m256h h = _mm512_cvtxps_ph(_mm512_mul_ps(x, scale));
-    __m512i w = _mm512_cvtepu16_epi32((__m256i)h);
 
-    return _mm512_or_si512(w, _mm512_slli_epi32(w, 16));
-}
-
-INLINE __mmask16 first_of(int64_t n) /* mask of the first n of 16 lanes */
-{
-    return (__mmask16)(n >= 16 ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
+    return _mm512_permutexvar_epi16(order, _mm512_castsi256_si512((__m256i)h));
 }
 
 INLINE __m512 larger(__m512 top, __m512 x)
 {
-    return _mm512_max_ps(_mm512_abs_ps(x), top); /* a NaN in x leaves top, and goes through as NaN itself */
+    return _mm512_max_ps(_mm512_abs_ps(x),
+                         top); /* a NaN in x leaves top, and goes through as NaN itself */
 }
 
 /* A panel, mr rows of x -> [mr][KSTRIDE] of doubled halves, to whole 16 of k */
 static void round_rows(buffers *s, const float *x, int64_t row, int mr, int kc)
 {
+    int whole = kc - kc % 16;
+    __mmask16 rest = first_of(kc - whole);
+
     for (int i = 0; i < mr; i++, x += row) {
-        __m512 top = _mm512_setzero_ps();
-        for (int k = 0; k < kc; k += 16) top = larger(top, _mm512_maskz_loadu_ps(first_of(kc - k), x + k));
+        uint32_t *a = s->a + i * KSTRIDE;
+        __m512 top = larger(_mm512_setzero_ps(), _mm512_maskz_loadu_ps(rest, x + whole));
+        for (int k = 0; k < whole; k += 16) top = larger(top, _mm512_loadu_ps(x + k));
         __m512 scale = _mm512_set1_ps(scale_for(_mm512_reduce_max_ps(top), s->back_a + i));
-        for (int k = 0; k < kc; k += 16)
-            _mm512_storeu_si512(s->a + i * KSTRIDE + k, twice(_mm512_maskz_loadu_ps(first_of(kc - k), x + k), scale));
+        for (int k = 0; k < whole; k += 16)
+            _mm512_storeu_si512(a + k, twice(_mm512_loadu_ps(x + k), scale));
+        if (rest)
+            _mm512_storeu_si512(a + whole, twice(_mm512_maskz_loadu_ps(rest, x + whole), scale));
     }
 }
 
@@ -92,7 +97,8 @@ static void round_a(const core *g, buffers *s, int64_t i, int mr, int64_t k0, in
 }
 
 /* CHUNK x WIDE of B: vector v of row k is at x[v] + k * step, lanes m[v] -> [n][WIDE] halves and the scales' inverses */
-INLINE void round_chunk(const float *const x[4], const __mmask16 m[4], int64_t step, int n, uint16_t *dst, float *back)
+INLINE void round_chunk(const float *const x[4], const __mmask16 m[4], int64_t step, int n,
+                        uint16_t *dst, float *back)
 {
     _Alignas(64) float tops[WIDE];
     __m512 top[4], scale[4];
@@ -101,7 +107,8 @@ INLINE void round_chunk(const float *const x[4], const __mmask16 m[4], int64_t s
     for (int v = 0; v < 4; v++) top[v] = _mm512_setzero_ps();
     for (int k = 0; k < n; k++)
 #pragma GCC unroll 4
-        for (int v = 0; v < 4; v++) top[v] = larger(top[v], _mm512_maskz_loadu_ps(m[v], x[v] + k * step));
+        for (int v = 0; v < 4; v++)
+            top[v] = larger(top[v], _mm512_maskz_loadu_ps(m[v], x[v] + k * step));
 #pragma GCC unroll 4
     for (int v = 0; v < 4; v++) _mm512_store_ps(tops + 16 * v, top[v]);
     SIMD for (int i = 0; i < WIDE; i++) tops[i] = scale_for(tops[i], back + i);
@@ -116,7 +123,8 @@ INLINE void round_chunk(const float *const x[4], const __mmask16 m[4], int64_t s
 }
 
 /* WIDE columns of B from column j -> [kc][WIDE] */
-static void round_columns(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0, int kc, uint16_t *dst, float *back)
+static void round_columns(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0, int kc,
+                          uint16_t *dst, float *back)
 {
     bool plain = g->b && g->b_col == 1;
     __mmask16 m[4];
@@ -129,11 +137,13 @@ static void round_columns(const core *g, buffers *s, int64_t j, int64_t j1, int6
             int64_t at = j + h * NR;
             float *raw = s->columns + h * CHUNK * NR;
             if (at >= j1) memset(raw, 0, (size_t)n * NR * sizeof *raw);
-            else if (g->panels) memcpy(raw, g->panels + at * g->k + (k0 + c) * NR, (size_t)n * NR * sizeof *raw);
+            else if (g->panels)
+                memcpy(raw, g->panels + at * g->k + (k0 + c) * NR, (size_t)n * NR * sizeof *raw);
             else g->pack_b(g, at, (int)min64(NR, j1 - at), k0 + c, n, raw);
         }
         for (int v = 0; v < 4; v++)
-            x[v] = plain ? g->b + (k0 + c) * g->b_row + j + 16 * v : s->columns + v / 2 * CHUNK * NR + v % 2 * 16;
+            x[v] = plain ? g->b + (k0 + c) * g->b_row + j + 16 * v
+                         : s->columns + v / 2 * CHUNK * NR + v % 2 * 16;
         round_chunk(x, m, plain ? g->b_row : NR, n, dst, back);
     }
 }
@@ -143,7 +153,9 @@ INLINE void flush(float *sum, __m512h acc, const float *back, bool first)
     __m512 lo = _mm512_cvtxph_ps((__m256h)_mm512_castsi512_si256((__m512i)acc));
     __m512 hi = _mm512_cvtxph_ps((__m256h)_mm512_extracti64x4_epi64((__m512i)acc, 1));
 
-    if (first) lo = _mm512_mul_ps(lo, _mm512_loadu_ps(back)), hi = _mm512_mul_ps(hi, _mm512_loadu_ps(back + 16));
+    if (first)
+        lo = _mm512_mul_ps(lo, _mm512_loadu_ps(back)),
+        hi = _mm512_mul_ps(hi, _mm512_loadu_ps(back + 16));
     else {
         lo = _mm512_fmadd_ps(lo, _mm512_loadu_ps(back), _mm512_load_ps(sum));
         hi = _mm512_fmadd_ps(hi, _mm512_loadu_ps(back + 16), _mm512_load_ps(sum + 16));
@@ -153,8 +165,8 @@ INLINE void flush(float *sum, __m512h acc, const float *back, bool first)
 }
 
 /* sum[mr][WIDE] = A panel x B panel over kc, B scaled back; s1, s2: strides of A over i and k */
-INLINE void micro(const int mr, const int s1, const int s2, int kc, const uint32_t *a, const uint16_t *b, const float *back,
-                  float *sum)
+INLINE void micro(const int mr, const int s1, const int s2, int kc, const uint32_t *a,
+                  const uint16_t *b, const float *back, float *sum)
 {
     for (int k0 = 0; k0 < kc; k0 += CHUNK, back += WIDE) {
         int end = kc - k0 < CHUNK ? kc - k0 : CHUNK;
@@ -184,14 +196,16 @@ INLINE void micro(const int mr, const int s1, const int s2, int kc, const uint32
 
 typedef void micro_fn(int kc, const uint32_t *a, const uint16_t *b, const float *back, float *sum);
 
-#define MICRO(n)                                                                                                          \
-    static void by_row##n(int kc, const uint32_t *a, const uint16_t *b, const float *back, float *sum)                                       \
-    {                                                                                                                     \
-        micro(n, KSTRIDE, 1, kc, a, b, back, sum);                                                                              \
-    }                                                                                                                     \
-    static void by_k##n(int kc, const uint32_t *a, const uint16_t *b, const float *back, float *sum)                                         \
-    {                                                                                                                     \
-        micro(n, 1, MR, kc, a, b, back, sum);                                                                                   \
+#define MICRO(n)                                                                                   \
+    static void by_row##n(int kc, const uint32_t *a, const uint16_t *b, const float *back,         \
+                          float *sum)                                                              \
+    {                                                                                              \
+        micro(n, KSTRIDE, 1, kc, a, b, back, sum);                                                 \
+    }                                                                                              \
+    static void by_k##n(int kc, const uint32_t *a, const uint16_t *b, const float *back,           \
+                        float *sum)                                                                \
+    {                                                                                              \
+        micro(n, 1, MR, kc, a, b, back, sum);                                                      \
     }
 /* clang-format off */
 MICRO(1) MICRO(2) MICRO(3) MICRO(4) MICRO(5) MICRO(6) MICRO(7) MICRO(8) MICRO(9) MICRO(10) MICRO(11) MICRO(12) MICRO(13) MICRO(14)
@@ -202,21 +216,8 @@ static micro_fn *const micros[2][MR + 1] = {
 };
 /* clang-format on */
 
-/* Row of C += (or =) one row of sums, n columns, scaled back; bias is added when it is not NULL. */
-INLINE void add_row(float *c, const float *sum, float back, int n, bool load, const float *bias)
-{
-    __m512 scale = _mm512_set1_ps(back);
-
-    for (int j = 0; j < n; j += 16) {
-        __mmask16 m = first_of(n - j);
-        __m512 x = _mm512_mul_ps(_mm512_load_ps(sum + j), scale);
-        if (bias) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(m, bias + j));
-        if (load) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(m, c + j));
-        _mm512_mask_storeu_ps(c + j, m, x);
-    }
-}
-
-static void panel(const core *g, buffers *s, int64_t row, int mr, int64_t j0, int64_t j1, int kc, bool first)
+static void panel(const core *g, buffers *s, int64_t row, int mr, int64_t j0, int64_t j1, int kc,
+                  bool first)
 {
     bool load = g->add || !first;
     float *c[MR];
@@ -224,9 +225,11 @@ static void panel(const core *g, buffers *s, int64_t row, int mr, int64_t j0, in
     for (int i = 0; i < mr; i++) c[i] = g->c_at ? g->c_at(g, row + i) : g->c + (row + i) * g->c_row;
     for (int64_t j = j0; j < j1; j += WIDE) {
         int n = (int)min64(WIDE, j1 - j);
-        micros[g->a_by_k][mr](kc, s->a, s->b + (j - j0) * kc, s->back_b + (j - j0) * CHUNKS, s->sum);
+        micros[g->a_by_k][mr](kc, s->a, s->b + (j - j0) * kc, s->back_b + (j - j0) * CHUNKS,
+                              s->sum);
         for (int i = 0; i < mr; i++)
-            add_row(c[i] + j, s->sum + i * WIDE, s->back_a[i], n, load, first && g->bias ? g->bias + j : NULL);
+            add_row(c[i] + j, s->sum + i * WIDE, s->back_a[i], n, load,
+                    first && g->bias ? g->bias + j : NULL);
     }
 }
 
@@ -240,7 +243,8 @@ void FAB_NAME(fab_tile_rounded)(const core *g, range rows, range cols, range ks)
             int64_t j1 = min64(j0 + NBH, cols.to);
             int kc = (int)min64(KC, ks.to - k0);
             for (int64_t j = j0; j < j1; j += WIDE)
-                round_columns(g, &s, j, j1, k0, kc, s.b + (j - j0) * kc, s.back_b + (j - j0) * CHUNKS);
+                round_columns(g, &s, j, j1, k0, kc, s.b + (j - j0) * kc,
+                              s.back_b + (j - j0) * CHUNKS);
             for (int64_t t = 0; t < n_panels; t++) {
                 range r = part(rows.to - rows.from, n_panels, t);
                 int mr = (int)(r.to - r.from);

@@ -21,13 +21,25 @@ extern const fab_kernels fab_table_amx, fab_table_amx_emu;
 
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
 
-typedef struct { unsigned leaf, sub, reg, bit, needs; const char *name; } feature; /* reg: 1 ebx, 2 ecx, 3 edx, 0 eax */
+typedef struct {
+    unsigned leaf, sub, reg, bit, needs;
+    const char *name;
+} feature; /* reg: 1 ebx, 2 ecx, 3 edx, 0 eax */
 static const feature features[] = {
-    { 1, 0, 2, 20, 0, "sse4.2" },         { 1, 0, 2, 29, 6, "f16c" },           { 1, 0, 2, 12, 6, "fma" },
-    { 7, 0, 1, 5, 6, "avx2" },            { 7, 0, 1, 16, 0xe6, "avx512f" },     { 7, 0, 1, 17, 0xe6, "avx512dq" },
-    { 7, 0, 1, 30, 0xe6, "avx512bw" },    { 7, 0, 1, 31, 0xe6, "avx512vl" },    { 7, 0, 2, 11, 0xe6, "avx512_vnni" },
-    { 7, 1, 0, 5, 0xe6, "avx512_bf16" },  { 7, 0, 3, 23, 0xe6, "avx512_fp16" }, { 7, 0, 3, 24, 0x60000, "amx_tile" },
-    { 7, 0, 3, 22, 0x60000, "amx_bf16" }, { 7, 0, 3, 25, 0x60000, "amx_int8" },
+    { 1, 0, 2, 20, 0, "sse4.2" },
+    { 1, 0, 2, 29, 6, "f16c" },
+    { 1, 0, 2, 12, 6, "fma" },
+    { 7, 0, 1, 5, 6, "avx2" },
+    { 7, 0, 1, 16, 0xe6, "avx512f" },
+    { 7, 0, 1, 17, 0xe6, "avx512dq" },
+    { 7, 0, 1, 30, 0xe6, "avx512bw" },
+    { 7, 0, 1, 31, 0xe6, "avx512vl" },
+    { 7, 0, 2, 11, 0xe6, "avx512_vnni" },
+    { 7, 1, 0, 5, 0xe6, "avx512_bf16" },
+    { 7, 0, 3, 23, 0xe6, "avx512_fp16" },
+    { 7, 0, 3, 24, 0x60000, "amx_tile" },
+    { 7, 0, 3, 22, 0x60000, "amx_bf16" },
+    { 7, 0, 3, 25, 0x60000, "amx_int8" },
 };
 
 static uint64_t xcr0(void)
@@ -94,7 +106,8 @@ static void probe(int *n)
     found.all[(*n)++] = &fab_table_avx512;
     if (listed("avx512_fp16")) found.all[(*n)++] = &fab_table_avx512fp16;
 #if defined(FAB_HAVE_AMX)
-    if (listed("amx_tile amx_bf16 avx512_bf16") && !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA))
+    if (listed("amx_tile amx_bf16 avx512_bf16") &&
+        !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA))
         found.all[(*n)++] = &fab_table_amx;
 #endif
 }
@@ -136,7 +149,8 @@ const fab_kernels *fab_kernels_named(const char *name)
 
     while (*k && strcmp((*k)->name, name)) k++;
 #if defined(FAB_HAVE_AMX)
-    if (!*k && !strcmp(name, fab_table_amx_emu.name) && listed("avx512vl avx512_bf16")) return &fab_table_amx_emu;
+    if (!*k && !strcmp(name, fab_table_amx_emu.name) && listed("avx512vl avx512_bf16"))
+        return &fab_table_amx_emu;
 #endif
     return *k;
 }

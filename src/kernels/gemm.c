@@ -30,7 +30,8 @@ static const void *panel_of(const fab_packed *p, int64_t t)
 /* ---- packing ------------------------------------------------------------------------------------------------ */
 
 /* nr rows of a weight [N,K] in any dtype, k0..k0+kc, to dst [kc][NR] */
-static void weight_panel(const void *w, fab_dtype type, int64_t row, int64_t j0, int nr, int64_t k0, int kc, float *dst)
+static void weight_panel(const void *w, fab_dtype type, int64_t row, int64_t j0, int nr, int64_t k0,
+                         int kc, float *dst)
 {
     _Alignas(64) float rows[NR * KC];
     core sub = { .k = kc };
@@ -62,22 +63,30 @@ static void pack_panel(void *arg, int task, int worker)
         if (!j->out->bf16) memcpy(to + k0 * NR, block, (size_t)kc * NR * sizeof(float));
         else
             for (int t = 0; t < kc; t++)
-                for (int c = 0; c < NR; c++) ((uint16_t *)to)[half_at(k0 + t, c)] = fab_f32_bf16(block[t * NR + c]);
+                for (int c = 0; c < NR; c++)
+                    ((uint16_t *)to)[half_at(k0 + t, c)] = fab_f32_bf16(block[t * NR + c]);
     }
 }
 
-bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dtype type, int64_t n, int64_t k, bool bf16,
-                            fab_err *err)
+bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dtype type, int64_t n,
+                            int64_t k, bool bf16, fab_err *err)
 {
     bool half = bf16 || type == FAB_BF16; /* bf16 weights lose nothing */
     pack_job job = { out, w, type };
     size_t bytes = (size_t)(ceil_div(n, NR) * (half ? half_count(k) * 2 : k * NR * 4));
 
     if (type != FAB_F32 && type != FAB_BF16 && type != FAB_F16 && type != FAB_Q8_0)
-        return fab_fail(err, FAB_EUNSUPPORTED, "weights of type %s cannot be packed", fab_dtype_name(type));
+        return fab_fail(err, FAB_EUNSUPPORTED, "weights of type %s cannot be packed",
+                        fab_dtype_name(type));
     if (type == FAB_Q8_0 && k % Q8)
-        return fab_fail(err, FAB_EFORMAT, "a Q8_0 weight needs rows of a multiple of 32, this has %lld", (long long)k);
-    *out = (fab_packed){ .by = &FAB_NAME(fab_table), .n = n, .k = k, .bf16 = half, .data = fab_arena_take(a, bytes, err) };
+        return fab_fail(err, FAB_EFORMAT,
+                        "a Q8_0 weight needs rows of a multiple of 32, this has %lld",
+                        (long long)k);
+    *out = (fab_packed){ .by = &FAB_NAME(fab_table),
+                         .n = n,
+                         .k = k,
+                         .bf16 = half,
+                         .data = fab_arena_take(a, bytes, err) };
     if (!out->data) return false;
     memset(out->data, 0, bytes); /* the padding of K */
     fab_pool_run(NULL, (int)ceil_div(n, NR), pack_panel, &job);
@@ -91,7 +100,8 @@ static void b_from_packed(const core *c, int64_t j, int nr, int64_t k0, int kc, 
 
     (void)nr;
     for (int k = 0; k < kc; k++)
-        for (int h = 0; h < 2; h++) vstore(dst + k * NR + h * FAB_VL, half_load(panel_of(p, j / NR), k0 + k, h));
+        for (int h = 0; h < 2; h++)
+            vstore(dst + k * NR + h * FAB_VL, half_load(panel_of(p, j / NR), k0 + k, h));
 }
 
 static void b_from_rows(const core *c, int64_t j, int nr, int64_t k0, int kc, float *dst)
@@ -101,22 +111,25 @@ static void b_from_rows(const core *c, int64_t j, int nr, int64_t k0, int kc, fl
     weight_panel(g->b, g->b_dtype, g->b_col, j, nr, k0, kc, dst);
 }
 
-static void b_from_any(const core *c, int64_t j0, int nr, int64_t k0, int kc, float *dst) /* bf16, f16 of any stride */
+static void b_from_any(const core *c, int64_t j0, int nr, int64_t k0, int kc,
+                       float *dst) /* bf16, f16 of any stride */
 {
     const fab_gemm *g = ((const source *)c->user)->g;
 
     for (int k = 0; k < kc; k++)
         for (int j = 0; j < NR; j++) {
             dst[k * NR + j] = 0;
-            if (j < nr) widen_row(g->b_dtype, g->b, (k0 + k) * g->b_row + (j0 + j) * g->b_col, dst + k * NR + j, 1);
+            if (j < nr)
+                widen_row(g->b_dtype, g->b, (k0 + k) * g->b_row + (j0 + j) * g->b_col,
+                          dst + k * NR + j, 1);
         }
 }
 
 /* ---- few rows ----------------------------------------------------------------------------------------------- */
 
 /* out[mr][NR] = rows of A x one panel, partial sums over k modulo `ways` */
-INLINE void few_panel(const int mr, const int ways, const bool half, int64_t k, const float *a, int64_t a_row, const void *b,
-                      float *out)
+INLINE void few_panel(const int mr, const int ways, const bool half, int64_t k, const float *a,
+                      int64_t a_row, const void *b, float *out)
 {
     vf acc[4][FEW][2];
     int64_t t = 0;
@@ -160,14 +173,14 @@ INLINE void few_panel(const int mr, const int ways, const bool half, int64_t k, 
 }
 
 typedef void few_fn(int64_t k, const float *a, int64_t a_row, const void *b, float *out);
-#define FEW_ROWS(n, ways)                                                                                                 \
-    static void few_f32_##n(int64_t k, const float *a, int64_t a_row, const void *b, float *out)                          \
-    {                                                                                                                     \
-        few_panel(n, ways, false, k, a, a_row, b, out);                                                                   \
-    }                                                                                                                     \
-    static void few_bf16_##n(int64_t k, const float *a, int64_t a_row, const void *b, float *out)                         \
-    {                                                                                                                     \
-        few_panel(n, ways, true, k, a, a_row, b, out);                                                                    \
+#define FEW_ROWS(n, ways)                                                                          \
+    static void few_f32_##n(int64_t k, const float *a, int64_t a_row, const void *b, float *out)   \
+    {                                                                                              \
+        few_panel(n, ways, false, k, a, a_row, b, out);                                            \
+    }                                                                                              \
+    static void few_bf16_##n(int64_t k, const float *a, int64_t a_row, const void *b, float *out)  \
+    {                                                                                              \
+        few_panel(n, ways, true, k, a, a_row, b, out);                                             \
     }
 FEW_ROWS(1, 4)
 FEW_ROWS(2, 4)
@@ -199,7 +212,8 @@ static void few_packed(void *arg, int task, int worker)
     for (int64_t t = from; t < to; t++) {
         fn(g->k, g->a, g->a_row, panel_of(p, t), out);
         for (int64_t i = 0; i < g->m; i++)
-            for (int64_t j = t * NR; j < min64(t * NR + NR, g->n); j++) put(g, i, j, out[i * NR + j - t * NR]);
+            for (int64_t j = t * NR; j < min64(t * NR + NR, g->n); j++)
+                put(g, i, j, out[i * NR + j - t * NR]);
     }
 }
 
@@ -235,24 +249,35 @@ static bool check(const fab_gemm *g, fab_err *err)
     fab_dtype t = g->b_dtype;
 
     if (g->packed && (g->packed->n != g->n || g->packed->k != g->k))
-        return fab_fail(err, FAB_EINTERNAL, "gemm: the packed weight is [%lld,%lld], the product needs [%lld,%lld]",
-                        (long long)g->packed->n, (long long)g->packed->k, (long long)g->n, (long long)g->k);
+        return fab_fail(err, FAB_EINTERNAL,
+                        "gemm: the packed weight is [%lld,%lld], the product needs [%lld,%lld]",
+                        (long long)g->packed->n, (long long)g->packed->k, (long long)g->n,
+                        (long long)g->k);
     if (g->packed) return true;
     if (t != FAB_F32 && t != FAB_BF16 && t != FAB_F16 && t != FAB_Q8_0)
         return fab_fail(err, FAB_EUNSUPPORTED, "gemm: weights of type %s", fab_dtype_name(t));
     if (t == FAB_Q8_0 && (g->b_row != 1 || g->b_col % Q8 || g->k % Q8))
-        return fab_fail(err, FAB_EINTERNAL, "gemm: Q8_0 needs whole blocks of 32 along K, K is %lld", (long long)g->k);
+        return fab_fail(err, FAB_EINTERNAL,
+                        "gemm: Q8_0 needs whole blocks of 32 along K, K is %lld", (long long)g->k);
     return true;
 }
 
 /* A core over a gemm's operands; s must outlive it. */
 static void gemm_core(core *c, source *s, const fab_gemm *g)
 {
-    *c = (core){ .m = g->m, .n = g->n, .k = g->k, .c = g->c, .c_row = g->c_row, .bias = g->bias, .add = g->add, .bf16 = g->bf16 };
+    *c = (core){ .m = g->m,
+                 .n = g->n,
+                 .k = g->k,
+                 .c = g->c,
+                 .c_row = g->c_row,
+                 .bias = g->bias,
+                 .add = g->add,
+                 .bf16 = g->bf16 };
     *s = (source){ .s = { g->a, g->b, g->a_row, g->a_col, g->b_row, g->b_col }, .g = g };
     FAB_NAME(fab_core_strided)(c, &s->s);
     if (g->packed || g->b_dtype != FAB_F32) c->b = NULL;
-    if (g->packed && g->packed->bf16) c->pack_b = b_from_packed, c->tiles = FAB_AMX ? g->packed->data : NULL;
+    if (g->packed && g->packed->bf16)
+        c->pack_b = b_from_packed, c->tiles = FAB_AMX ? g->packed->data : NULL;
     else if (g->packed) c->panels = g->packed->data;
     else if (g->b_dtype != FAB_F32) c->pack_b = g->b_row == 1 ? b_from_rows : b_from_any;
 }
@@ -265,8 +290,13 @@ bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
     if (!check(g, err)) return false;
     if (g->m > 0 && g->m <= FEW && g->k > 0 && g->a_col == 1) {
         fab_gemm copy = *g;
-        if (g->packed) return fab_pool_run(p, (int)ceil_div(ceil_div(g->n, NR), few_panels(g)), few_packed, &copy), true;
-        if (g->b_row == 1) return fab_pool_run(p, (int)ceil_div(g->n, few_panels(g) * NR), few_by_row, &copy), true;
+        if (g->packed)
+            return fab_pool_run(p, (int)ceil_div(ceil_div(g->n, NR), few_panels(g)), few_packed,
+                                &copy),
+                   true;
+        if (g->b_row == 1)
+            return fab_pool_run(p, (int)ceil_div(g->n, few_panels(g) * NR), few_by_row, &copy),
+                   true;
     }
     gemm_core(&c, &s, g);
     return FAB_NAME(fab_core_run)(p, &c, err);

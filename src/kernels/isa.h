@@ -13,15 +13,15 @@
 #include "kernels/kernels.h"
 
 #define FAB_CAT_(a, b) a##_##b
-#define FAB_CAT(a, b) FAB_CAT_(a, b)
-#define FAB_NAME(x) FAB_CAT(x, FAB_ISA)
-#define FAB_STR_(x) #x
-#define FAB_STR(x) FAB_STR_(x)
+#define FAB_CAT(a, b)  FAB_CAT_(a, b)
+#define FAB_NAME(x)    FAB_CAT(x, FAB_ISA)
+#define FAB_STR_(x)    #x
+#define FAB_STR(x)     FAB_STR_(x)
 
-#define INLINE static inline __attribute__((always_inline))
-#define SIMD _Pragma("omp simd")
+#define INLINE        static inline __attribute__((always_inline))
+#define SIMD          _Pragma("omp simd")
 #define SIMD_SUM(...) _Pragma(FAB_STR_(omp simd reduction(+ : __VA_ARGS__)))
-#define SIMD_MAX(s) _Pragma(FAB_STR_(omp simd reduction(max : s)))
+#define SIMD_MAX(s)   _Pragma(FAB_STR_(omp simd reduction(max : s)))
 
 /* MR x NR is the block of C that a microkernel keeps in registers: 28 + 3 of 32, 12 + 3 of 16, 8 + 3 of 16. */
 #if defined(__AVX512F__)
@@ -57,7 +57,9 @@ INLINE int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* The t-th of n nearly equal parts of [0, total). */
-typedef struct { int64_t from, to; } range;
+typedef struct {
+    int64_t from, to;
+} range;
 INLINE range part(int64_t total, int64_t n, int64_t t)
 {
     return (range){ total * t / n, total * (t + 1) / n };

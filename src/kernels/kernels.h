@@ -47,12 +47,12 @@ typedef struct {
 
 typedef struct {
     int64_t batch, tq, tk;
-    int heads, kv_heads, width;           /* width = K of one head */
-    int64_t q_row, kv_row;                /* floats from one token to the next; 0: heads*width, kv_heads*width */
-    int64_t q_batch, kv_batch;            /* floats from one sample to the next; 0: t * row */
+    int heads, kv_heads, width; /* width = K of one head */
+    int64_t q_row, kv_row; /* floats from one token to the next; 0: heads*width, kv_heads*width */
+    int64_t q_batch, kv_batch; /* floats from one sample to the next; 0: t * row */
     bool causal;
-    float scale;                          /* > 0 */
-    const int32_t *prefix, *kv_len;       /* [batch] or NULL */
+    float scale;                    /* > 0 */
+    const int32_t *prefix, *kv_len; /* [batch] or NULL */
 } fab_attn;
 
 typedef struct {
@@ -63,49 +63,72 @@ struct fab_kernels {
     const char *name;
     /* matrix products */
     bool (*gemm)(fab_pool *p, const fab_gemm *g, fab_err *err);
-    bool (*pack)(fab_packed *out, fab_arena *a, const void *w, fab_dtype dtype, int64_t n, int64_t k, bool bf16, fab_err *err);
+    bool (*pack)(fab_packed *out, fab_arena *a, const void *w, fab_dtype dtype, int64_t n,
+                 int64_t k, bool bf16, fab_err *err);
     /* attention: out [B,Tq,H*K]; lse [B,H,Tq] is log-sum-exp of each row for backward (may be NULL in forward) */
-    void (*attn_forward)(fab_pool *p, const fab_attn *s, const float *q, const float *k, const float *v, float *out, float *lse);
+    void (*attn_forward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
+                         const float *v, float *out, float *lse);
     /* adds into dq, dk, dv (each may be NULL) */
-    bool (*attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k, const float *v, const float *out,
-                          const float *lse, const float *dout, float *dq, float *dk, float *dv, fab_err *err);
+    bool (*attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
+                          const float *v, const float *out, const float *lse, const float *dout,
+                          float *dq, float *dk, float *dv, fab_err *err);
     /* convolution, channels-last, weight [O,I/groups,kh,kw]; backward adds (dx, dw, db may be NULL) */
-    bool (*conv_forward)(fab_pool *p, const fab_conv *s, const float *x, const float *w, const float *b, float *y, bool bf16, fab_err *err);
-    bool (*conv_backward)(fab_pool *p, const fab_conv *s, const float *x, const float *w, const float *dy, float *dx, float *dw, float *db, bool bf16, fab_err *err);
+    bool (*conv_forward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
+                         const float *b, float *y, bool bf16, fab_err *err);
+    bool (*conv_backward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
+                          const float *dy, float *dx, float *dw, float *db, bool bf16,
+                          fab_err *err);
     /* rows x [r,d] */
-    void (*layernorm)(fab_pool *p, const float *x, const float *w, const float *b, float eps, float *y, float *mean, float *inv, int64_t r, int64_t d);
-    void (*layernorm_back)(fab_pool *p, const float *x, const float *w, const float *mean, const float *inv, const float *dy, float *dx, float *dw, float *db, int64_t r, int64_t d);
-    void (*rmsnorm)(fab_pool *p, const float *x, const float *w, float eps, float *y, float *inv, int64_t r, int64_t d);
-    void (*rmsnorm_back)(fab_pool *p, const float *x, const float *w, const float *inv, const float *dy, float *dx, float *dw, int64_t r, int64_t d);
+    void (*layernorm)(fab_pool *p, const float *x, const float *w, const float *b, float eps,
+                      float *y, float *mean, float *inv, int64_t r, int64_t d);
+    void (*layernorm_back)(fab_pool *p, const float *x, const float *w, const float *mean,
+                           const float *inv, const float *dy, float *dx, float *dw, float *db,
+                           int64_t r, int64_t d);
+    void (*rmsnorm)(fab_pool *p, const float *x, const float *w, float eps, float *y, float *inv,
+                    int64_t r, int64_t d);
+    void (*rmsnorm_back)(fab_pool *p, const float *x, const float *w, const float *inv,
+                         const float *dy, float *dx, float *dw, int64_t r, int64_t d);
     void (*softmax)(fab_pool *p, const float *x, float *y, int64_t r, int64_t d);
     /* logits [r,v] -> nll[r] (smoothed, ignored rows 0) and, when dlogits is not NULL, scale[r] * d nll / d logits added */
-    void (*xent)(fab_pool *p, const float *logits, const int32_t *target, float smoothing, float *nll, const float *scale, float *dlogits, int64_t r, int64_t v);
+    void (*xent)(fab_pool *p, const float *logits, const int32_t *target, float smoothing,
+                 float *nll, const float *scale, float *dlogits, int64_t r, int64_t v);
     /* element-wise on n values; kind = fab_gelu_kind; *_back adds dy * f'(x) into dx */
     void (*gelu)(fab_pool *p, int kind, const float *x, float *y, int64_t n);
     void (*gelu_back)(fab_pool *p, int kind, const float *x, const float *dy, float *dx, int64_t n);
     void (*silu)(fab_pool *p, const float *x, float *y, int64_t n);
     void (*silu_back)(fab_pool *p, const float *x, const float *dy, float *dx, int64_t n);
     void (*swiglu)(fab_pool *p, const float *gate, const float *up, float *y, int64_t n);
-    void (*swiglu_back)(fab_pool *p, const float *gate, const float *up, const float *dy, float *dgate, float *dup, int64_t n);
-    void (*add)(fab_pool *p, const float *a, const float *b, float *y, int64_t rows, int64_t d);   /* y[r,i] = a[r,i] + b[i or r,i]: rows=1 for same shape */
-    void (*axpy)(fab_pool *p, float s, const float *x, float *y, int64_t n);                       /* y += s x */
+    void (*swiglu_back)(fab_pool *p, const float *gate, const float *up, const float *dy,
+                        float *dgate, float *dup, int64_t n);
+    void (*add)(fab_pool *p, const float *a, const float *b, float *y, int64_t rows,
+                int64_t d); /* y[r,i] = a[r,i] + b[i or r,i]: rows=1 for same shape */
+    void (*axpy)(fab_pool *p, float s, const float *x, float *y, int64_t n); /* y += s x */
     void (*mul)(fab_pool *p, const float *a, const float *b, float *y, int64_t n);
-    void (*mul_add)(fab_pool *p, const float *a, const float *b, float *y, int64_t n);             /* y += a b */
+    void (*mul_add)(fab_pool *p, const float *a, const float *b, float *y,
+                    int64_t n); /* y += a b */
     void (*scale)(fab_pool *p, float s, const float *x, float *y, int64_t n);
-    void (*sum_rows)(fab_pool *p, const float *x, float *y, int64_t r, int64_t d);                 /* y[d] += sum_r x[r,d], fixed order */
-    double (*dot)(fab_pool *p, const float *a, const float *b, int64_t n);                         /* f64 sum, fixed order */
+    void (*sum_rows)(fab_pool *p, const float *x, float *y, int64_t r,
+                     int64_t d); /* y[d] += sum_r x[r,d], fixed order */
+    double (*dot)(fab_pool *p, const float *a, const float *b,
+                  int64_t n); /* f64 sum, fixed order */
     /* x [b,t,h*k], cs = cos,sin tables [t or b*t, k/2, 2]; sign -1 rotates back; adds when add */
-    void (*rope)(fab_pool *p, const float *x, const float *cs, float sign, bool interleaved, bool add, float *y, int64_t tokens, int heads, int64_t width, int64_t cs_tokens);
+    void (*rope)(fab_pool *p, const float *x, const float *cs, float sign, bool interleaved,
+                 bool add, float *y, int64_t tokens, int heads, int64_t width, int64_t cs_tokens);
     /* optimiser: AdamW on one parameter (torch order: decay first). step counts from 1; g is scaled by gscale first. */
-    void (*adamw)(fab_pool *p, float *w, const float *g, float *m, float *v, int64_t n, float lr, float b1, float b2, float eps, float decay, float gscale, int64_t step);
-    void (*to_f32)(fab_pool *p, fab_dtype from, const void *x, float *y, int64_t n);               /* bf16, f16, q8_0, f32 */
-    bool (*from_f32)(fab_pool *p, fab_dtype to, const float *x, void *y, int64_t n);               /* q8_0: n % 32 == 0 */
+    void (*adamw)(fab_pool *p, float *w, const float *g, float *m, float *v, int64_t n, float lr,
+                  float b1, float b2, float eps, float decay, float gscale, int64_t step);
+    void (*to_f32)(fab_pool *p, fab_dtype from, const void *x, float *y,
+                   int64_t n); /* bf16, f16, q8_0, f32 */
+    bool (*from_f32)(fab_pool *p, fab_dtype to, const float *x, void *y,
+                     int64_t n); /* q8_0: n % 32 == 0 */
 };
 
-const fab_kernels *fab_kernels_best(void);                 /* chosen once, honours FABRICA_ISA */
-const fab_kernels *fab_kernels_named(const char *name);    /* NULL: this machine lacks it or no such name */
-const fab_kernels *const *fab_kernels_all(void);           /* those that run here, plain C first, NULL-terminated */
-const char *fab_cpu_features(void);                        /* "avx2 fma avx512f ... amx_bf16" */
+const fab_kernels *fab_kernels_best(void); /* chosen once, honours FABRICA_ISA */
+const fab_kernels *fab_kernels_named(
+    const char *name); /* NULL: this machine lacks it or no such name */
+const fab_kernels *const *fab_kernels_all(
+    void);                          /* those that run here, plain C first, NULL-terminated */
+const char *fab_cpu_features(void); /* "avx2 fma avx512f ... amx_bf16" */
 
 /* NAME_peak measures, in `seconds`: see bench.h of this folder for the machine's own limits. */
 

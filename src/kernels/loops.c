@@ -39,26 +39,31 @@ static void each(fab_pool *p, job *j)
 }
 
 /* A loop over i of [from, to) with the job's arrays under their names. */
-#define LOOP(name, body)                                                                                                  \
-    static void name(const job *j, int64_t from, int64_t to)                                                              \
-    {                                                                                                                     \
-        const float *restrict a = j->a, *restrict b = j->b, *restrict c = j->c;                                           \
-        float *x = j->x, *y = j->y;                                                                                       \
-        const float s = j->s;                                                                                             \
-        (void)a, (void)b, (void)c, (void)x, (void)y, (void)s;                                                             \
-        SIMD for (int64_t i = from; i < to; i++) { body; }                                                                \
+#define LOOP(name, body)                                                                           \
+    static void name(const job *j, int64_t from, int64_t to)                                       \
+    {                                                                                              \
+        const float *restrict a = j->a, *restrict b = j->b, *restrict c = j->c;                    \
+        float *x = j->x, *y = j->y;                                                                \
+        const float s = j->s;                                                                      \
+        (void)a, (void)b, (void)c, (void)x, (void)y, (void)s;                                      \
+        SIMD for (int64_t i = from; i < to; i++) { body; }                                         \
     }
 
 INLINE float gelu_erf(float x) { return 0.5f * x * (1.0f + fast_erf(x * 0.70710678118f)); }
 INLINE float gelu_erf_slope(float x)
 {
-    return 0.5f * (1.0f + fast_erf(x * 0.70710678118f)) + x * 0.3989422804f * fast_exp(-0.5f * x * x);
+    return 0.5f * (1.0f + fast_erf(x * 0.70710678118f)) +
+           x * 0.3989422804f * fast_exp(-0.5f * x * x);
 }
-INLINE float gelu_tanh(float x) { return 0.5f * x * (1.0f + fast_tanh(0.7978845608f * (x + 0.044715f * x * x * x))); }
+INLINE float gelu_tanh(float x)
+{
+    return 0.5f * x * (1.0f + fast_tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
+}
 INLINE float gelu_tanh_slope(float x)
 {
     float t = fast_tanh(0.7978845608f * (x + 0.044715f * x * x * x));
-    return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * 0.7978845608f * (1.0f + 3 * 0.044715f * x * x);
+    return 0.5f * (1.0f + t) +
+           0.5f * x * (1.0f - t * t) * 0.7978845608f * (1.0f + 3 * 0.044715f * x * x);
 }
 INLINE float silu_at(float x, float k) { return x * fast_sigmoid(k * x); }
 INLINE float silu_slope(float x, float k)
@@ -84,13 +89,19 @@ LOOP(scale_loop, y[i] = s * a[i])
 
 void FAB_NAME(fab_gelu)(fab_pool *p, int kind, const float *x, float *y, int64_t n)
 {
-    each(p, &(job){ kind == 0 ? gelu_erf_loop : kind == 1 ? gelu_tanh_loop : silu_loop, .n = n, .a = x, .y = y, .s = 1.702f });
+    each(p, &(job){ kind == 0   ? gelu_erf_loop
+                    : kind == 1 ? gelu_tanh_loop
+                                : silu_loop,
+                    .n = n, .a = x, .y = y, .s = 1.702f });
 }
 
-void FAB_NAME(fab_gelu_back)(fab_pool *p, int kind, const float *x, const float *dy, float *dx, int64_t n)
+void FAB_NAME(fab_gelu_back)(fab_pool *p, int kind, const float *x, const float *dy, float *dx,
+                             int64_t n)
 {
-    each(p, &(job){ kind == 0 ? gelu_erf_back_loop : kind == 1 ? gelu_tanh_back_loop : silu_back_loop, .n = n, .a = x,
-                    .b = dy, .y = dx, .s = 1.702f });
+    each(p, &(job){ kind == 0   ? gelu_erf_back_loop
+                    : kind == 1 ? gelu_tanh_back_loop
+                                : silu_back_loop,
+                    .n = n, .a = x, .b = dy, .y = dx, .s = 1.702f });
 }
 
 void FAB_NAME(fab_silu)(fab_pool *p, const float *x, float *y, int64_t n)
@@ -108,8 +119,8 @@ void FAB_NAME(fab_swiglu)(fab_pool *p, const float *gate, const float *up, float
     each(p, &(job){ swiglu_loop, .n = n, .a = gate, .b = up, .y = y });
 }
 
-void FAB_NAME(fab_swiglu_back)(fab_pool *p, const float *gate, const float *up, const float *dy, float *dgate, float *dup,
-                               int64_t n)
+void FAB_NAME(fab_swiglu_back)(fab_pool *p, const float *gate, const float *up, const float *dy,
+                               float *dgate, float *dup, int64_t n)
 {
     if (dgate) each(p, &(job){ swiglu_gate_loop, .n = n, .a = gate, .b = up, .c = dy, .y = dgate });
     if (dup) each(p, &(job){ swiglu_up_loop, .n = n, .a = gate, .c = dy, .x = dup });
@@ -124,10 +135,13 @@ static void add_rows_loop(const job *j, int64_t from, int64_t to)
     }
 }
 
-void FAB_NAME(fab_add)(fab_pool *p, const float *a, const float *b, float *y, int64_t rows, int64_t d)
+void FAB_NAME(fab_add)(fab_pool *p, const float *a, const float *b, float *y, int64_t rows,
+                       int64_t d)
 {
     if (rows == 1) each(p, &(job){ sum_loop, .n = d, .a = a, .b = b, .y = y });
-    else each(p, &(job){ add_rows_loop, .n = rows, .piece = max64(1, PIECE / max64(d, 1)), .a = a, .b = b, .y = y, .d = d });
+    else
+        each(p, &(job){ add_rows_loop, .n = rows, .piece = max64(1, PIECE / max64(d, 1)), .a = a,
+                        .b = b, .y = y, .d = d });
 }
 
 void FAB_NAME(fab_axpy)(fab_pool *p, float s, const float *x, float *y, int64_t n)
@@ -232,8 +246,9 @@ static void rope_piece(void *arg, int task, int worker)
         }
 }
 
-void FAB_NAME(fab_rope)(fab_pool *p, const float *x, const float *cs, float sign, bool interleaved, bool add, float *y,
-                        int64_t tokens, int heads, int64_t width, int64_t cs_tokens)
+void FAB_NAME(fab_rope)(fab_pool *p, const float *x, const float *cs, float sign, bool interleaved,
+                        bool add, float *y, int64_t tokens, int heads, int64_t width,
+                        int64_t cs_tokens)
 {
     rope_job j = { x, cs, y, sign, interleaved, add, tokens, heads, width, cs_tokens, 1 };
 
@@ -247,7 +262,8 @@ typedef struct {
     float *w, *m, *v;
     const float *g;
     int64_t n;
-    float keep, b1, b2, eps, gscale, step, root; /* step = lr / (1 - b1^t), root = 1 / sqrt(1 - b2^t) */
+    float keep, b1, b2, eps, gscale, step,
+        root; /* step = lr / (1 - b1^t), root = 1 / sqrt(1 - b2^t) */
 } adamw_job;
 
 static void adamw_piece(void *arg, int task, int worker)
@@ -256,10 +272,12 @@ static void adamw_piece(void *arg, int task, int worker)
     float *restrict w = j->w, *restrict m = j->m, *restrict v = j->v;
     const float *restrict g = j->g;
     int64_t from = (int64_t)task * PIECE, to = min64(from + PIECE, j->n);
-    const float keep = j->keep, b1 = j->b1, b2 = j->b2, eps = j->eps, gscale = j->gscale, step = j->step, root = j->root;
+    const float keep = j->keep, b1 = j->b1, b2 = j->b2, eps = j->eps, gscale = j->gscale,
+                step = j->step, root = j->root;
 
     (void)worker;
-    SIMD for (int64_t i = from; i < to; i++) {
+    SIMD for (int64_t i = from; i < to; i++)
+    {
         float d = g[i] * gscale;
         m[i] = b1 * m[i] + (1.0f - b1) * d;
         v[i] = b2 * v[i] + (1.0f - b2) * d * d;
@@ -267,11 +285,23 @@ static void adamw_piece(void *arg, int task, int worker)
     }
 }
 
-void FAB_NAME(fab_adamw)(fab_pool *p, float *w, const float *g, float *m, float *v, int64_t n, float lr, float b1, float b2,
-                         float eps, float decay, float gscale, int64_t step)
+void FAB_NAME(fab_adamw)(fab_pool *p, float *w, const float *g, float *m, float *v, int64_t n,
+                         float lr, float b1, float b2, float eps, float decay, float gscale,
+                         int64_t step)
 {
     double c1 = 1.0 - pow((double)b1, (double)step), c2 = 1.0 - pow((double)b2, (double)step);
-    adamw_job j = { w, m, v, g, n, 1.0f - lr * decay, b1, b2, eps, gscale, (float)(lr / c1), (float)(1.0 / sqrt(c2)) };
+    adamw_job j = { w,
+                    m,
+                    v,
+                    g,
+                    n,
+                    1.0f - lr * decay,
+                    b1,
+                    b2,
+                    eps,
+                    gscale,
+                    (float)(lr / c1),
+                    (float)(1.0 / sqrt(c2)) };
 
     fab_pool_run(p, (int)ceil_div(n, PIECE), adamw_piece, &j);
 }
@@ -302,7 +332,8 @@ static void narrow_q8(const float *x, uint8_t *y, int64_t n)
         float d = top / 127.0f, inv = d > 0 ? 1.0f / d : 0.0f;
         uint16_t h = fab_f32_f16(d);
         y[0] = (uint8_t)h, y[1] = (uint8_t)(h >> 8);
-        for (int i = 0; i < Q8; i++) y[2 + i] = (uint8_t)(int8_t)(x[i] * inv + copysignf(0.5f, x[i]));
+        for (int i = 0; i < Q8; i++)
+            y[2 + i] = (uint8_t)(int8_t)(x[i] * inv + copysignf(0.5f, x[i]));
     }
 }
 
@@ -332,7 +363,9 @@ bool FAB_NAME(fab_from_f32)(fab_pool *p, fab_dtype to, const float *x, void *y, 
 {
     cast_job j = { to, x, y, n };
 
-    if ((to != FAB_F32 && to != FAB_BF16 && to != FAB_F16 && to != FAB_Q8_0) || (to == FAB_Q8_0 && n % Q8)) return false;
+    if ((to != FAB_F32 && to != FAB_BF16 && to != FAB_F16 && to != FAB_Q8_0) ||
+        (to == FAB_Q8_0 && n % Q8))
+        return false;
     fab_pool_run(p, (int)ceil_div(n, PIECE), narrow_piece, &j);
     return true;
 }

@@ -15,7 +15,10 @@ typedef uint16_t vh_mem __attribute__((vector_size(FAB_VL * 2), aligned(2), may_
 
 #if FAB_AMX
 INLINE int64_t half_count(int64_t k) { return (k + 31) / 32 * 32 * NR; }
-INLINE int64_t half_at(int64_t k, int64_t j) { return ((k / 32 * 2 + j / 16) * 16 + k % 32 / 2) * 32 + j % 16 * 2 + k % 2; }
+INLINE int64_t half_at(int64_t k, int64_t j)
+{
+    return ((k / 32 * 2 + j / 16) * 16 + k % 32 / 2) * 32 + j % 16 * 2 + k % 2;
+}
 /* columns h * FAB_VL .. + FAB_VL of row k */
 INLINE vf half_load(const uint16_t *p, int64_t k, int h)
 {

@@ -14,7 +14,10 @@ double FAB_NAME(fab_peak_run)(float *sink)
 #pragma GCC unroll 12
         for (int i = 0; i < CHAINS; i++) {
             x[i] = x[i] * a + b;
-            __asm__("" : "+v"(x[i])); /* one multiply-add each, whatever the compiler thinks of the series */
+            __asm__(
+                ""
+                : "+v"(
+                    x[i])); /* one multiply-add each, whatever the compiler thinks of the series */
         }
     }
 #pragma GCC unroll 12

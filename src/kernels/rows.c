@@ -43,40 +43,51 @@ static void layernorm_row(const job *j, int64_t r)
     float mean = s / (float)j->d;
     SIMD_SUM(q) for (int64_t i = 0; i < j->d; i++) q += (x[i] - mean) * (x[i] - mean);
     float inv = 1.0f / sqrtf(q / (float)j->d + j->eps);
-    if (w && b) { SIMD for (int64_t i = 0; i < j->d; i++) y[i] = (x[i] - mean) * inv * w[i] + b[i]; }
-    else
-        for (int64_t i = 0; i < j->d; i++) y[i] = (x[i] - mean) * inv * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
+    if (w && b) {
+        SIMD for (int64_t i = 0; i < j->d; i++) y[i] = (x[i] - mean) * inv * w[i] + b[i];
+    } else
+        for (int64_t i = 0; i < j->d; i++)
+            y[i] = (x[i] - mean) * inv * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
     if (j->mean) j->mean[r] = mean;
     if (j->inv) j->inv[r] = inv;
 }
 
-void FAB_NAME(fab_layernorm)(fab_pool *p, const float *x, const float *w, const float *b, float eps, float *y, float *mean,
-                             float *inv, int64_t r, int64_t d)
+void FAB_NAME(fab_layernorm)(fab_pool *p, const float *x, const float *w, const float *b, float eps,
+                             float *y, float *mean, float *inv, int64_t r, int64_t d)
 {
-    each(p, &(job){ layernorm_row, .x = x, .w = w, .b = b, .eps = eps, .y = y, .mean = mean, .inv = inv, .rows = r, .d = d });
+    each(p, &(job){ layernorm_row, .x = x, .w = w, .b = b, .eps = eps, .y = y, .mean = mean,
+                    .inv = inv, .rows = r, .d = d });
 }
 
 /* dx of one row; mean NULL is rmsnorm */
 static void norm_back_row(const job *j, int64_t r)
 {
     const float *x = j->x + r * j->d, *dy = j->dy + r * j->d, *w = j->w;
-    float *dx = j->y + r * j->d, mean = j->mean ? j->mean[r] : 0.0f, inv = j->inv[r], sg = 0, sgn = 0;
+    float *dx = j->y + r * j->d, mean = j->mean ? j->mean[r] : 0.0f, inv = j->inv[r], sg = 0,
+          sgn = 0;
 
     if (w) {
-        SIMD_SUM(sg, sgn) for (int64_t i = 0; i < j->d; i++) {
+        SIMD_SUM(sg, sgn) for (int64_t i = 0; i < j->d; i++)
+        {
             float g = dy[i] * w[i];
             sg += g;
             sgn += g * (x[i] - mean) * inv;
         }
     } else {
-        SIMD_SUM(sg, sgn) for (int64_t i = 0; i < j->d; i++) {
+        SIMD_SUM(sg, sgn) for (int64_t i = 0; i < j->d; i++)
+        {
             sg += dy[i];
             sgn += dy[i] * (x[i] - mean) * inv;
         }
     }
     float mg = j->mean ? sg / (float)j->d : 0.0f, mgn = sgn / (float)j->d;
-    if (w) { SIMD for (int64_t i = 0; i < j->d; i++) dx[i] += inv * (dy[i] * w[i] - mg - (x[i] - mean) * inv * mgn); }
-    else { SIMD for (int64_t i = 0; i < j->d; i++) dx[i] += inv * (dy[i] - mg - (x[i] - mean) * inv * mgn); }
+    if (w) {
+        SIMD for (int64_t i = 0; i < j->d; i++) dx[i] +=
+            inv * (dy[i] * w[i] - mg - (x[i] - mean) * inv * mgn);
+    } else {
+        SIMD for (int64_t i = 0; i < j->d; i++) dx[i] +=
+            inv * (dy[i] - mg - (x[i] - mean) * inv * mgn);
+    }
 }
 
 /* dw, db of COLUMNS columns, blocks of 32 rows summed first */
@@ -91,7 +102,8 @@ static void norm_back_columns(void *arg, int task, int worker)
         for (int64_t r = r0; r < min64(r0 + 32, j->rows); r++) {
             const float *x = j->x + r * j->d + from, *dy = j->dy + r * j->d + from;
             float mean = j->mean ? j->mean[r] : 0.0f, inv = j->inv[r];
-            SIMD for (int64_t i = 0; i < n; i++) {
+            SIMD for (int64_t i = 0; i < n; i++)
+            {
                 dw[i] += dy[i] * ((x[i] - mean) * inv);
                 db[i] += dy[i];
             }
@@ -103,11 +115,21 @@ static void norm_back_columns(void *arg, int task, int worker)
     }
 }
 
-void FAB_NAME(fab_layernorm_back)(fab_pool *p, const float *x, const float *w, const float *mean, const float *inv,
-                                  const float *dy, float *dx, float *dw, float *db, int64_t r, int64_t d)
+void FAB_NAME(fab_layernorm_back)(fab_pool *p, const float *x, const float *w, const float *mean,
+                                  const float *inv, const float *dy, float *dx, float *dw,
+                                  float *db, int64_t r, int64_t d)
 {
-    job j = { norm_back_row, .x = x, .w = w, .mean = (float *)(uintptr_t)mean, .inv = (float *)(uintptr_t)inv, .dy = dy,
-              .y = dx, .dw = dw, .db = db, .rows = r, .d = d };
+    job j = { norm_back_row,
+              .x = x,
+              .w = w,
+              .mean = (float *)(uintptr_t)mean,
+              .inv = (float *)(uintptr_t)inv,
+              .dy = dy,
+              .y = dx,
+              .dw = dw,
+              .db = db,
+              .rows = r,
+              .d = d };
 
     if (dx) each(p, &j);
     if (dw || db) fab_pool_run(p, (int)ceil_div(d, COLUMNS), norm_back_columns, &j);
@@ -120,19 +142,23 @@ static void rmsnorm_row(const job *j, int64_t r)
 
     SIMD_SUM(q) for (int64_t i = 0; i < j->d; i++) q += x[i] * x[i];
     float inv = 1.0f / sqrtf(q / (float)j->d + j->eps);
-    if (w) { SIMD for (int64_t i = 0; i < j->d; i++) y[i] = x[i] * inv * w[i]; }
-    else { SIMD for (int64_t i = 0; i < j->d; i++) y[i] = x[i] * inv; }
+    if (w) {
+        SIMD for (int64_t i = 0; i < j->d; i++) y[i] = x[i] * inv * w[i];
+    } else {
+        SIMD for (int64_t i = 0; i < j->d; i++) y[i] = x[i] * inv;
+    }
     if (j->inv) j->inv[r] = inv;
 }
 
-void FAB_NAME(fab_rmsnorm)(fab_pool *p, const float *x, const float *w, float eps, float *y, float *inv, int64_t r,
-                           int64_t d)
+void FAB_NAME(fab_rmsnorm)(fab_pool *p, const float *x, const float *w, float eps, float *y,
+                           float *inv, int64_t r, int64_t d)
 {
-    each(p, &(job){ rmsnorm_row, .x = x, .w = w, .eps = eps, .y = y, .inv = inv, .rows = r, .d = d });
+    each(p,
+         &(job){ rmsnorm_row, .x = x, .w = w, .eps = eps, .y = y, .inv = inv, .rows = r, .d = d });
 }
 
-void FAB_NAME(fab_rmsnorm_back)(fab_pool *p, const float *x, const float *w, const float *inv, const float *dy, float *dx,
-                                float *dw, int64_t r, int64_t d)
+void FAB_NAME(fab_rmsnorm_back)(fab_pool *p, const float *x, const float *w, const float *inv,
+                                const float *dy, float *dx, float *dw, int64_t r, int64_t d)
 {
     FAB_NAME(fab_layernorm_back)(p, x, w, NULL, inv, dy, dx, dw, NULL, r, d);
 }
@@ -149,7 +175,8 @@ static void softmax_row(const job *j, int64_t r)
     const float *x = j->x + r * j->d;
     float *y = j->y + r * j->d, top = row_max(x, j->d), s = 0;
 
-    SIMD_SUM(s) for (int64_t i = 0; i < j->d; i++) {
+    SIMD_SUM(s) for (int64_t i = 0; i < j->d; i++)
+    {
         float e = fast_exp(x[i] - top);
         y[i] = e;
         s += e;
@@ -171,7 +198,8 @@ static void xent_row(const job *j, int64_t r) /* eps: smoothing, mean: nll, w: s
 
     if (j->mean) j->mean[r] = 0;
     if (t < 0) return;
-    SIMD_SUM(s, sum) for (int64_t i = 0; i < j->d; i++) {
+    SIMD_SUM(s, sum) for (int64_t i = 0; i < j->d; i++)
+    {
         s += fast_exp(x[i] - top);
         sum += x[i] - top;
     }
@@ -183,9 +211,9 @@ static void xent_row(const job *j, int64_t r) /* eps: smoothing, mean: nll, w: s
     dx[t] -= scale * (1.0f - e);
 }
 
-void FAB_NAME(fab_xent)(fab_pool *p, const float *logits, const int32_t *target, float smoothing, float *nll,
-                        const float *scale, float *dlogits, int64_t r, int64_t v)
+void FAB_NAME(fab_xent)(fab_pool *p, const float *logits, const int32_t *target, float smoothing,
+                        float *nll, const float *scale, float *dlogits, int64_t r, int64_t v)
 {
-    each(p, &(job){ xent_row, .x = logits, .target = target, .eps = smoothing, .mean = nll, .w = scale, .y = dlogits,
-                    .rows = r, .d = v });
+    each(p, &(job){ xent_row, .x = logits, .target = target, .eps = smoothing, .mean = nll,
+                    .w = scale, .y = dlogits, .rows = r, .d = v });
 }

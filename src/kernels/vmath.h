@@ -31,10 +31,7 @@ INLINE float fast_exp(float x)
     return x < -87.0f ? 0.0f : y;
 }
 
-INLINE float fast_sigmoid(float x)
-{
-    return 1.0f / (1.0f + fast_exp(-x));
-}
+INLINE float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
 
 INLINE float fast_tanh(float x)
 {
