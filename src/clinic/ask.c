@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "clinic/report_impl.h"
+#include "data/fact.h"
 #include "engine/query.h"
 
 static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_finding *f, fab_err *err)
@@ -23,18 +24,29 @@ static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_fi
     return true;
 }
 
-static bool free_answer(fab_report *r, fab_engine *e, const fab_look *look, const fab_protocol_row *row,
-                        const char *words[FAB_LANGS], double *sureness, fab_err *err)
+typedef struct {
+    const char *words[FAB_LANGS]; /* NULL, NULL: no answer */
+    double sureness;
+    bool agree; /* asked in either language, the same answer */
+} spoken;
+
+/* The surer of the two languages speaks for both: its words, and their translation (the words themselves where one is
+ * unknown), so that the report does not say one thing in English and another in Chinese. */
+static bool free_answer(fab_report *r, fab_engine *e, const fab_look *look, const fab_protocol_row *row, spoken *out,
+                        fab_err *err)
 {
     const fab_ask_opts o = { .max_tokens = 24 };
-    double sum = 0;
-    for (int lang = 0; lang < FAB_LANGS; lang++) {
-        fab_answer a;
-        if (!fab_engine_ask(e, look, row->question[lang], &o, r->arena, &a, err)) return fab_while(err, "%s", row->code);
-        words[lang] = a.complete && a.text[0] ? a.text : NULL;
-        sum += a.sureness;
-    }
-    *sureness = sum / FAB_LANGS;
+    fab_answer a[FAB_LANGS];
+    *out = (spoken){ .sureness = 0 };
+    for (int lang = 0; lang < FAB_LANGS; lang++)
+        if (!fab_engine_ask(e, look, row->question[lang], &o, r->arena, &a[lang], err)) return fab_while(err, "%s", row->code);
+    fab_lang own = a[FAB_ZH].sureness > a[FAB_EN].sureness ? FAB_ZH : FAB_EN, other = own == FAB_EN ? FAB_ZH : FAB_EN;
+    if (!a[own].complete || !a[own].text[0]) return true;
+    const char *translated = fab_translate(a[own].text, own, r->arena);
+    out->words[own] = a[own].text;
+    out->words[other] = translated ? translated : a[own].text;
+    out->sureness = a[own].sureness;
+    out->agree = !strcmp(out->words[other], a[other].text);
     return true;
 }
 
@@ -98,19 +110,19 @@ static bool ends_with(const char *s, const char *end)
 static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look, const fab_protocol_row *row, fab_finding *parent,
                      fab_err *err)
 {
-    const char *words[FAB_LANGS];
-    double sureness = 0;
-    if (!free_answer(r, e, look, row, words, &sureness, err)) return false;
-    if (!words[FAB_EN] || !words[FAB_ZH]) return true;
+    spoken s;
+    if (!free_answer(r, e, look, row, &s, err)) return false;
+    if (!s.words[FAB_EN]) return true;
     bool place = parent && ends_with(row->code, ".location");
     fab_finding *f = place ? parent : add(r, row);
-    memcpy(place ? f->place : f->answer, words, sizeof words);
+    memcpy(place ? f->place : f->answer, s.words, sizeof s.words);
+    *(place ? &f->place_agree : &f->agree) = s.agree;
     if (place) {
-        f->place_sureness = sureness;
+        f->place_sureness = s.sureness;
         return true;
     }
     f->state = FAB_STATE_ANSWERED;
-    f->p = f->sureness = sureness;
+    f->p = f->sureness = s.sureness;
     return true;
 }
 
@@ -145,9 +157,14 @@ static bool explain_one(fab_report *r, fab_engine *e, const fab_look *look, fab_
 {
     bool presence = f->row->kind == FAB_ASK_PRESENT;
     const char *question = f->row->question[FAB_EN], *answer = f->row->choices[FAB_EN][presence ? 0 : f->choice];
-    const fab_cam_opts o = { .against = presence ? f->row->choices[FAB_EN][1] : NULL };
+    fab_cam_opts o = { .against = presence ? f->row->choices[FAB_EN][1] : NULL };
     fab_cam *cam = fab_arena_take(r->arena, sizeof *cam, err);
-    if (!cam || !fab_gradcam(e, look, question, answer, &o, r->arena, cam, err) ||
+    bool ok = cam && fab_gradcam(e, look, question, answer, &o, r->arena, cam, err);
+    if (ok && cam->empty) { /* averaged gradients can point away everywhere; place by place they need not */
+        o.hires = true;
+        ok = fab_gradcam(e, look, question, answer, &o, r->arena, cam, err);
+    }
+    if (!ok ||
         !fab_cam_fidelity(e, look, question, answer, cam, o.against, &(fab_fidelity_opts){ .seed = 1 }, &f->fidelity, err))
         return fab_while(err, "%s", f->row->code);
     f->cam = cam;

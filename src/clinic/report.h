@@ -48,7 +48,8 @@ typedef struct {
     double part_lang[FAB_LANGS];  /* p by the question in one language, */
     double part_head;             /* by the image-level head; -1: has none */
     const char *answer[FAB_LANGS];/* ANSWERED: the words; else NULL */
-    double sureness;              /* of the answer */
+    double sureness;              /* of the answer: mean probability of a token, not calibrated */
+    bool agree, place_agree;      /* both languages gave the same answer, the same place */
     const char *place[FAB_LANGS]; /* location as answered; NULL: not asked */
     double place_sureness;
     const fab_cam *cam;           /* NULL: no heat map */

@@ -182,7 +182,8 @@ static void put_finding(const fab_report *r, fab_words *w, const fab_finding *f)
     }
     fab_words_printf(w, "</td><td class=\"bar\"><span class=\"track\"><i style=\"width:%.1f%%\"></i></span></td><td class=\"num\">%.2f</td><td>",
                      100 * f->p, f->p);
-    if (shown) put_both(r, w, b->en, b->zh);
+    if (f->state == FAB_STATE_ANSWERED) put_both(r, w, "not calibrated", "未校准");
+    else if (shown) put_both(r, w, b->en, b->zh);
     else put_both(r, w, "not claimed", "未提示");
     fab_words_put(w, "</td><td>");
     if (f->cam) fab_words_printf(w, "<a href=\"#fig-F%d\">E%d</a>", f->id, f->id);
@@ -235,12 +236,12 @@ static void put_table(const fab_report *r, fab_words *w)
 
 static double no_minus_zero(double v) { return v > -0.005 && v < 0.005 ? 0 : v; }
 
-/* A map whose hottest places matter no more than others is called so. */
+/* A map whose hottest places matter little, or no more than others, is called so. */
 static void put_fidelity(const fab_report *r, fab_words *w, const fab_finding *f)
 {
     const fab_fidelity *d = &f->fidelity;
     double hot = no_minus_zero(d->drop_heat), other = no_minus_zero(d->drop_random);
-    bool weak = 2 * d->beaten < d->draws;
+    bool weak = 2 * d->beaten < d->draws || hot < 0.05;
     char en[300], zh[300];
     if (f->cam->empty) {
         snprintf(en, sizeof en, "No place in the image speaks for this answer.");

@@ -76,10 +76,12 @@ static json_t *finding_json(const fab_finding *f)
         if (f->row->kind == FAB_ASK_CHOICE && f->row->codes[f->choice])
             json_object_set_new(o, "value_code", json_string(f->row->codes[f->choice]));
     }
-    json_object_set_new(o, "band", json_string(fab_band_of(f->p)->code));
+    if (f->state == FAB_STATE_ANSWERED) json_object_set_new(o, "agree", json_boolean(f->agree));
+    else json_object_set_new(o, "band", json_string(fab_band_of(f->p)->code));
     if (f->place[FAB_EN] && f->place[FAB_ZH]) {
         json_t *place = both(f->place[FAB_EN], f->place[FAB_ZH]);
         json_object_set_new(place, "sureness", number(f->place_sureness));
+        json_object_set_new(place, "agree", json_boolean(f->place_agree));
         json_object_set_new(o, "location", place);
     }
     json_object_set_new(o, "evidence", ref('E', f->id));
@@ -91,7 +93,8 @@ static json_t *heat_json(const fab_finding *f)
     const fab_fidelity *d = &f->fidelity;
     json_t *heat = json_array();
     for (int i = 0; i < f->cam->grid * f->cam->grid; i++) json_array_append_new(heat, number(round((double)f->cam->heat[i] * 1e3) / 1e3));
-    return json_pack("{s:s,s:s,s:b,s:i,s:o,s:{s:s,s:o,s:o,s:o,s:i,s:i}}", "method", "grad-cam", "file", f->overlay, "empty",
+    return json_pack("{s:s,s:s,s:b,s:i,s:o,s:{s:s,s:o,s:o,s:o,s:i,s:i}}", "method",
+                     f->cam->hires ? "hires-cam" : "grad-cam", "file", f->overlay, "empty",
                      f->cam->empty, "grid", f->cam->grid, "heat", heat, "fidelity", "test", "deletion", "share",
                      number(d->share), "drop", number(d->drop_heat), "drop_random", number(d->drop_random), "draws", d->draws,
                      "beaten", d->beaten);

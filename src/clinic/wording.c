@@ -139,7 +139,7 @@ static bool word_abnormal(fab_report *r, const fab_finding *f, fab_err *err)
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
     put_claim(f, w);
-    if (f->place[FAB_EN] && f->place[FAB_ZH]) {
+    if (f->place[FAB_EN] && (f->place_agree || f->place_sureness >= 0.5)) {
         fab_words_put(&w[FAB_EN], "; location as answered by the model: ");
         put_lower(&w[FAB_EN], f->place[FAB_EN]);
         fab_words_printf(&w[FAB_EN], " (%.2f)", f->place_sureness);

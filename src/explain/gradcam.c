@@ -94,7 +94,7 @@ bool fab_gradcam(fab_engine *e, const fab_look *look, const char *question, cons
                  fab_arena *a, fab_cam *out, fab_err *err)
 {
     fab_cam_opts o = opts ? *opts : (fab_cam_opts){ 0 };
-    *out = (fab_cam){ .grid = look->grid };
+    *out = (fab_cam){ .grid = look->grid, .hires = o.hires };
     out->heat = fab_arena_take(a, (size_t)look->grid * (size_t)look->grid * sizeof *out->heat, err);
     sentence *s = fab_new_array(2, sizeof *s, err);
     fab_arena *scratch = fab_arena_new((size_t)8 << 20, err);

@@ -22,6 +22,7 @@ typedef struct {
     int grid;            /* G */
     float *heat;         /* [G,G], 0..1, in the arena of the call */
     bool empty;          /* max M was 0 */
+    bool hires;          /* by HiResCAM */
     double logp, logp_against;
     int hottest_row, hottest_col;
 } fab_cam;
