@@ -168,8 +168,13 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, d
         fab_augment_opts o = s->recipe.augment;
         o.flip = o.flip_vertical = o.quarter_turns =
             d[i].set == FAB_SET_ISIC || d[i].set == FAB_SET_BCCD;
+        float *at = fab_f32(x) + (int64_t)i * S * S * 3;
         fab_augment(&s->rng, &o, fab_store_get(s->store, d[i].image), fab_store_side(s->store), S,
-                    fab_f32(x) + (int64_t)i * S * S * 3, &d[i].warp);
+                    at, &d[i].warp);
+        double blank = g->blank[d[i].set];
+        if (blank <= 0 || fab_rng_uniform(&s->rng) >= blank) continue;
+        memset(at, 0, (size_t)S * (size_t)S * 3 * sizeof *at); /* mid grey */
+        d[i].of = NULL;                                        /* nothing of it is taught */
     }
     return x;
 }

@@ -196,18 +196,29 @@ static void read_losses(const json_t *o, fab_stage *g, fab_err *err)
                  where, g->batch);
 }
 
-static void read_sets(const json_t *o, fab_stage *g, fab_err *err)
+/* A mapping of set names to numbers in 0..most; a set that is left out has 0, all have `fallback` without a mapping. */
+static double read_per_set(const json_t *o, const fab_stage *g, const char *what, double fallback,
+                           double most, double out[FAB_SETS], fab_err *err)
 {
     static const char *const names[FAB_SETS + 1] = { "slake",   "vqa_rad", "isic",
                                                      "kermany", "bccd",    NULL };
     char where[64];
-    snprintf(where, sizeof where, "sets of stage %.40s", g->name);
+    snprintf(where, sizeof where, "%s of stage %.40s", what, g->name);
     section s = open_section(o, where, names, err);
     double sum = 0;
     for (int k = 0; k < FAB_SETS; k++)
-        sum += g->set_weight[k] = real(&s, names[k], o ? 0 : 1, 0, 1e6);
+        sum += out[k] = real(&s, names[k], o ? 0 : fallback, 0, most);
+    return sum;
+}
+
+static void read_sets(const section *s, fab_stage *g)
+{
+    double sum =
+        read_per_set(json_object_get(s->o, "sets"), g, "sets", 1, 1e6, g->set_weight, s->err);
+    read_per_set(json_object_get(s->o, "blank"), g, "blank", 0, 1, g->blank, s->err);
     if (g->pictures && !(sum > 0))
-        fab_fail(err, FAB_EUSAGE, "recipe: %s: all are 0, there is no picture to draw", where);
+        fab_fail(s->err, FAB_EUSAGE,
+                 "recipe: sets of stage %.40s: all are 0, there is no picture to draw", g->name);
 }
 
 static void read_schedule(const section *s, fab_stage *g)
@@ -225,11 +236,11 @@ static void read_schedule(const section *s, fab_stage *g)
 
 static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
 {
-    static const char *const keys[] = { "name",     "task",      "steps",      "batch",
-                                        "length",   "questions", "real_share", "smoothing",
-                                        "losses",   "sets",      "drop",       "lr",
-                                        "floor",    "warmup",    "schedule",   "validate_every",
-                                        "patience", NULL };
+    static const char *const keys[] = {
+        "name",      "task",     "steps",          "batch",    "length", "questions", "real_share",
+        "smoothing", "losses",   "sets",           "blank",    "drop",   "lr",        "floor",
+        "warmup",    "schedule", "validate_every", "patience", NULL
+    };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");
     g->name = words(&s, "name", task);
@@ -248,7 +259,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
     g->loss.smoothing = real(&s, "smoothing", 0, 0, 0.9);
     read_schedule(&s, g);
     read_losses(json_object_get(s.o, "losses"), g, err);
-    read_sets(json_object_get(s.o, "sets"), g, err);
+    read_sets(&s, g);
 }
 
 static void read_stages(const json_t *list, fab_recipe *r, fab_err *err)
