@@ -46,21 +46,36 @@ INLINE const float *tap_at(const gather *g, pixel p, int64_t t)
     return g->x + ((p.b * g->h + y) * g->w + x) * g->row;
 }
 
+/* How many floats lie side by side in the map from tap t on: neighbours along x, all channels each. Sets *next. */
+INLINE int64_t run_from(const gather *g, pixel p, int64_t t, int64_t n, int64_t *next)
+{
+    int64_t run = g->chan, u = t + 1;
+
+    while (run < n && u < g->taps && g->row == g->chan && g->tap_y[u] == g->tap_y[t] &&
+           g->tap_x[u] == g->tap_x[u - 1] + 1 && p.x * g->step + g->tap_x[u] < g->w) {
+        run += g->chan;
+        u++;
+    }
+    *next = u;
+    return run;
+}
+
 /* Columns k0..k0+n of row p: column k is (tap k / chan, channel k % chan). */
 static void gather_row(const gather *g, pixel p, int64_t k0, int64_t n, float *dst)
 {
     int64_t t = k0 / g->chan, i = k0 % g->chan;
 
     while (n > 0) {
-        int64_t run = min64(n, g->chan - i);
         const float *src = tap_at(g, p, t);
+        int64_t next = t + 1, run = src ? run_from(g, p, t, n + i, &next) : g->chan;
+        run = min64(run - i, n);
         if (src && run == 1) *dst = src[i];
         else if (src) memcpy(dst, src + i, (size_t)run * sizeof *dst);
         else memset(dst, 0, (size_t)run * sizeof *dst);
         dst += run;
         n -= run;
         i = 0;
-        t++;
+        t = next;
     }
 }
 

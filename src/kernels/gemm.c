@@ -96,12 +96,13 @@ bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dt
 static void b_from_packed(const core *c, int64_t j, int nr, int64_t k0, int kc, float *dst)
 {
     const source *s = c->user;
-    const fab_packed *p = s->g->packed;
+    const uint16_t *from = panel_of(s->g->packed, j / NR);
 
     (void)nr;
-    for (int k = 0; k < kc; k++)
-        for (int h = 0; h < 2; h++)
-            vstore(dst + k * NR + h * FAB_VL, half_load(panel_of(p, j / NR), k0 + k, h));
+    for (int k = 0; k < kc; k++, dst += NR) {
+        vstore(dst, half_load(from, k0 + k, 0));
+        vstore(dst + FAB_VL, half_load(from, k0 + k, 1));
+    }
 }
 
 static void b_from_rows(const core *c, int64_t j, int nr, int64_t k0, int kc, float *dst)
