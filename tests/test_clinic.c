@@ -1,5 +1,5 @@
-/* Tests of what stands on a model: looking, answering, scoring, the input gate, heat maps, classes, evaluation runs and
- * reports, on a small random model. */
+/* Tests of what stands on a model: looking, answering, scoring, the input gate, heat maps, classes,
+ * evaluation runs and reports, on a small random model. */
 #include "test.h"
 
 #include <math.h>
@@ -66,7 +66,7 @@ static const fab_look *disc_look(int cx, int cy)
     return l;
 }
 
-/* ---- engine --------------------------------------------------------------------------------------------------- */
+/* ---- engine ---------------------------------------------------------------------------------- */
 
 TEST(a_picture_is_looked_at_once)
 {
@@ -74,10 +74,12 @@ TEST(a_picture_is_looked_at_once)
     const fab_look *a = disc_look(40, 40), *b = disc_look(60, 30), *again = disc_look(40, 40);
     CHECK(a == again);
     CHECK(strcmp(a->key, b->key) != 0);
-    for (int i = 0; i < 100; i++) fab_look_unref(disc_look(20 + i % 50, 20 + i / 2)); /* pushes it out of the cache */
+    for (int i = 0; i < 100; i++)
+        fab_look_unref(disc_look(20 + i % 50, 20 + i / 2)); /* pushes it out of the cache */
     const fab_look *fresh = disc_look(40, 40);
     CHECK_STR(fresh->key, a->key);
-    CHECK(memcmp(fresh->tokens, a->tokens, (size_t)a->n_tokens * (size_t)a->width * sizeof(float)) == 0);
+    CHECK(memcmp(fresh->tokens, a->tokens,
+                 (size_t)a->n_tokens * (size_t)a->width * sizeof(float)) == 0);
     double length = 0;
     for (int i = 0; i < a->embed; i++) length += (double)a->embedding[i] * (double)a->embedding[i];
     CHECK_NEAR(length, 1, 1e-4);
@@ -102,7 +104,8 @@ static bool listen(void *arg, const char *text, size_t n)
 TEST(questions_asked_together_are_answered_as_alone)
 {
     setup();
-    static const char *const q[] = { "Is it?", "What modality is used to take this image?", "图片中包含肝脏吗?", "a b c d e f" };
+    static const char *const q[] = { "Is it?", "What modality is used to take this image?",
+                                     "图片中包含肝脏吗?", "a b c d e f" };
     fab_answer many[4], one;
     fab_err err = FAB_ERR_INIT;
     const fab_look *l = disc_look(40, 40);
@@ -124,7 +127,9 @@ TEST(what_is_streamed_is_the_answer)
     fab_answer a, cut;
     fab_err err = FAB_ERR_INIT;
     const fab_look *l = disc_look(40, 40);
-    fab_ask_opts o = { .max_tokens = 20, .temperature = 1, .seed = 3, .on_text = listen, .arg = &all };
+    fab_ask_opts o = {
+        .max_tokens = 20, .temperature = 1, .seed = 3, .on_text = listen, .arg = &all
+    };
     CHECK(fab_engine_ask(engine, l, "Is it?", &o, arena, &a, &err));
     char *trimmed = all.text;
     while (*trimmed == ' ' || *trimmed == '\n') trimmed++;
@@ -165,7 +170,10 @@ TEST(bad_questions_have_a_sentence)
 TEST(likelihoods_agree_with_the_whole_sequence)
 {
     setup();
-    static const char *const answers[] = { "Yes", "No", "Transverse Plane", "肝脏", "X", "CT", "MRI", "spleen", "lung", "a longer answer" };
+    static const char *const answers[] = {
+        "Yes", "No",  "Transverse Plane", "肝脏", "X",
+        "CT",  "MRI", "spleen",           "lung", "a longer answer"
+    };
     fab_score s[10];
     fab_cam cam;
     fab_err err = FAB_ERR_INIT;
@@ -173,7 +181,8 @@ TEST(likelihoods_agree_with_the_whole_sequence)
     const fab_look *l = disc_look(40, 40);
     CHECK_MSG(fab_engine_score(engine, l, "Is it?", answers, 10, 1, s, &err), "%s", err.text);
     for (int i = 0; i < 10; i++) {
-        CHECK_MSG(fab_gradcam(engine, l, "Is it?", answers[i], NULL, arena, &cam, &err), "%s", err.text);
+        CHECK_MSG(fab_gradcam(engine, l, "Is it?", answers[i], NULL, arena, &cam, &err), "%s",
+                  err.text);
         CHECK_NEAR(s[i].logp, cam.logp, 2e-3);
         sum += s[i].p;
     }
@@ -204,7 +213,8 @@ TEST(asking_survives_every_failed_allocation)
         fab_err err = FAB_ERR_INIT;
         fab_answer a;
         fab_oom_arm(n);
-        bool ok = fab_engine_ask(engine, l, "Is it?", &(fab_ask_opts){ .max_tokens = 3 }, arena, &a, &err);
+        bool ok = fab_engine_ask(engine, l, "Is it?", &(fab_ask_opts){ .max_tokens = 3 }, arena, &a,
+                                 &err);
         bool struck = fab_oom_arm(-1);
         CHECK_MSG(ok != struck, "allocation %d: answered %d, failed %d", n, ok, struck);
         CHECK(ok || err.code == FAB_ENOMEM);
@@ -214,7 +224,7 @@ TEST(asking_survives_every_failed_allocation)
     fab_look_unref(l);
 }
 
-/* ---- gate ----------------------------------------------------------------------------------------------------- */
+/* ---- gate ------------------------------------------------------------------------------------ */
 
 TEST(the_gate_knows_empty_noise_and_small)
 {
@@ -247,13 +257,19 @@ TEST(the_gate_is_fitted_for_a_rate_of_false_refusals)
         float *row = i < N ? x + i * D : held + (i - N) * D;
         int k = i % 3; /* 0: domain 0; 1, 2: the clusters of domain 1 */
         domain[i % N] = k > 0;
-        for (int j = 0; j < D; j++) row[j] = (k == 2 ? 8.0f : k == 1 ? -8.0f : 0.0f) * (j % 2 ? 1.0f : 0.5f) + fab_rng_normal(&rng);
+        for (int j = 0; j < D; j++)
+            row[j] = (k == 2   ? 8.0f
+                      : k == 1 ? -8.0f
+                               : 0.0f) *
+                         (j % 2 ? 1.0f : 0.5f) +
+                     fab_rng_normal(&rng);
     }
     const fab_gate_opts o = { .clusters = 4, .rate = 0.02, .seed = 9 };
     CHECK_MSG(fab_gate_fit(&g, x, domain, N, D, &o, a, &err), "%s", err.text);
     CHECK(g.n >= 3 && g.limit > 0);
     double refused = fab_gate_refused(&g, held, N);
-    CHECK_MSG(refused > 0 && refused < 0.06, "%.3f of held-out pictures are refused, 0.02 asked for", refused);
+    CHECK_MSG(refused > 0 && refused < 0.06,
+              "%.3f of held-out pictures are refused, 0.02 asked for", refused);
     float stranger[D];
     for (int j = 0; j < D; j++) stranger[j] = j % 2 ? 4.0f : -4.0f;
     CHECK(fab_gate_distance(&g, stranger, NULL) > 2 * g.limit);
@@ -265,7 +281,7 @@ TEST(the_gate_is_fitted_for_a_rate_of_false_refusals)
     fab_arena_free(a);
 }
 
-/* ---- heat maps ------------------------------------------------------------------------------------------------ */
+/* ---- heat maps ------------------------------------------------------------------------------- */
 
 TEST(yes_against_no_is_no_against_yes_turned_round)
 {
@@ -274,8 +290,10 @@ TEST(yes_against_no_is_no_against_yes_turned_round)
     fab_err err = FAB_ERR_INIT;
     const fab_look *l = disc_look(30, 60);
     for (int hires = 0; hires < 2; hires++) {
-        CHECK(fab_gradcam(engine, l, "Is it?", "Yes", &(fab_cam_opts){ .against = "No", .hires = hires }, arena, &yes, &err));
-        CHECK(fab_gradcam(engine, l, "Is it?", "No", &(fab_cam_opts){ .against = "Yes", .hires = hires }, arena, &no, &err));
+        CHECK(fab_gradcam(engine, l, "Is it?", "Yes",
+                          &(fab_cam_opts){ .against = "No", .hires = hires }, arena, &yes, &err));
+        CHECK(fab_gradcam(engine, l, "Is it?", "No",
+                          &(fab_cam_opts){ .against = "Yes", .hires = hires }, arena, &no, &err));
         CHECK_NEAR(yes.logp, no.logp_against, 1e-5);
         float top = 0;
         for (int i = 0; i < yes.grid * yes.grid; i++) {
@@ -297,9 +315,11 @@ TEST(fidelity_is_repeatable)
     const fab_look *l = disc_look(30, 60);
     CHECK(fab_gradcam(engine, l, "Is it?", "Yes", NULL, arena, &cam, &err));
     const fab_fidelity_opts o = { .seed = 4, .draws = 3 };
-    CHECK_MSG(fab_cam_fidelity(engine, l, "Is it?", "Yes", &cam, NULL, &o, &a, &err), "%s", err.text);
+    CHECK_MSG(fab_cam_fidelity(engine, l, "Is it?", "Yes", &cam, NULL, &o, &a, &err), "%s",
+              err.text);
     CHECK(fab_cam_fidelity(engine, l, "Is it?", "Yes", &cam, NULL, &o, &b, &err));
-    CHECK(a.drop_heat == b.drop_heat && a.drop_random == b.drop_random && a.draws == 3 && a.share == 0.2);
+    CHECK(a.drop_heat == b.drop_heat && a.drop_random == b.drop_random && a.draws == 3 &&
+          a.share == 0.2);
     fab_look_unref(l);
 }
 
@@ -320,7 +340,7 @@ TEST(cold_places_stay_clear_and_colours_rise)
     }
 }
 
-/* ---- classes -------------------------------------------------------------------------------------------------- */
+/* ---- classes --------------------------------------------------------------------------------- */
 
 TEST(class_names_find_their_way)
 {
@@ -332,7 +352,10 @@ TEST(class_names_find_their_way)
         const char *row;
     } cases[] = {
         { { "melanoma", "nevus", "seborrheic_keratosis" }, 3, FAB_BY_ROW, "skin.diagnosis" },
-        { { "normal", "bacterial pneumonia", "viral pneumonia" }, 3, FAB_BY_ROW, "finding.pneumonia.cause" },
+        { { "normal", "bacterial pneumonia", "viral pneumonia" },
+          3,
+          FAB_BY_ROW,
+          "finding.pneumonia.cause" },
         { { "NORMAL", "PNEUMONIA" }, 2, FAB_BY_ROW, "finding.pneumonia.cause" },
         { { "CT", "MRI" }, 2, FAB_BY_ROW, "modality" },
         { { "普通", "黑色素瘤" }, 2, FAB_BY_PROMPTS, NULL },
@@ -345,7 +368,8 @@ TEST(class_names_find_their_way)
         float p[4], cosine[4], sum = 0;
         fab_classifier *c = fab_classifier_new(engine, cases[i].names, cases[i].n, false, &err);
         CHECK_MSG(c, "%s", err.text);
-        CHECK_MSG(fab_classifier_way(c) == cases[i].way, "case %zu goes way %d", i, fab_classifier_way(c));
+        CHECK_MSG(fab_classifier_way(c) == cases[i].way, "case %zu goes way %d", i,
+                  fab_classifier_way(c));
         if (cases[i].row) CHECK_STR(fab_classifier_row(c), cases[i].row);
         CHECK_MSG(fab_classifier_run(c, l, p, cosine, &err), "%s", err.text);
         for (int k = 0; k < cases[i].n; k++) sum += p[k];
@@ -355,7 +379,7 @@ TEST(class_names_find_their_way)
     fab_look_unref(l);
 }
 
-/* ---- reports -------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static fab_image *disc_image(void)
 {
@@ -372,7 +396,8 @@ static bool has_id(const json_t *list, const char *id)
 {
     size_t i;
     json_t *one;
-    json_array_foreach((json_t *)list, i, one) {
+    json_array_foreach((json_t *)list, i, one)
+    {
         if (!strcmp(json_string_value(json_object_get(one, "id")), id)) return true;
     }
     return false;
@@ -382,11 +407,13 @@ static void check_record(const json_t *o, double threshold)
 {
     size_t i, k;
     json_t *one, *ref;
-    const json_t *findings = json_object_get(o, "findings"), *evidence = json_object_get(o, "evidence");
+    const json_t *findings = json_object_get(o, "findings"),
+                 *evidence = json_object_get(o, "evidence");
     CHECK_STR(json_string_value(json_object_get(o, "schema")), "fabrica.report/1");
     CHECK_STR(json_string_value(json_object_get(o, "status")), "draft");
     CHECK(json_array_size(findings) > 3 && json_array_size(findings) == json_array_size(evidence));
-    json_array_foreach((json_t *)findings, i, one) {
+    json_array_foreach((json_t *)findings, i, one)
+    {
         double p = json_number_value(json_object_get(one, "probability"));
         const char *state = json_string_value(json_object_get(one, "state"));
         CHECK(p >= 0 && p <= 1);
@@ -394,10 +421,13 @@ static void check_record(const json_t *o, double threshold)
         if (!strcmp(state, "claimed")) CHECK(p >= threshold);
         if (!strcmp(state, "not_claimed")) CHECK(p < threshold);
     }
-    json_array_foreach(json_object_get(o, "sentences"), i, one) {
+    json_array_foreach(json_object_get(o, "sentences"), i, one)
+    {
         CHECK(json_string_value(json_object_get(json_object_get(one, "text"), "zh")) != NULL);
-        json_array_foreach(json_object_get(one, "findings"), k, ref) CHECK(has_id(findings, json_string_value(ref)));
-        json_array_foreach(json_object_get(one, "evidence"), k, ref) CHECK(has_id(evidence, json_string_value(ref)));
+        json_array_foreach(json_object_get(one, "findings"), k, ref)
+            CHECK(has_id(findings, json_string_value(ref)));
+        json_array_foreach(json_object_get(one, "evidence"), k, ref)
+            CHECK(has_id(evidence, json_string_value(ref)));
     }
 }
 
@@ -433,9 +463,11 @@ TEST(a_report_is_whole_and_every_sentence_has_its_evidence)
         CHECK_MSG(record, "%s", err.text);
         check_record(record, thresholds[i]);
         CHECK_STR(json_string_value(json_object_get(record, "created")), "2023-11-14T22:13:20Z");
-        CHECK(json_is_false(json_object_get(json_object_get(record, "indication"), "used_by_model")));
+        CHECK(
+            json_is_false(json_object_get(json_object_get(record, "indication"), "used_by_model")));
         json_decref(record);
-        const char *html = slurp(in_folder("out/report.html")), *text = slurp(in_folder("out/report.txt"));
+        const char *html = slurp(in_folder("out/report.html")),
+                   *text = slurp(in_folder("out/report.txt"));
         CHECK(!strstr(html, "<script") && !strstr(html, "http:") && !strstr(html, "<b>\"two\""));
         CHECK_SAYS(html, "咳嗽 &lt;b&gt;&quot;two&quot; &amp; weeks&lt;/b&gt;");
         CHECK_SAYS(html, FAB_MARK_ZH);
@@ -459,7 +491,8 @@ TEST(a_report_that_cannot_be_written_leaves_nothing)
     CHECK_SAYS(err.text, "disc.png");
     char blocked[200];
     snprintf(blocked, sizeof blocked, "%s/report.txt", in_folder("blocked"));
-    CHECK(mkdir(in_folder("blocked"), 0755) == 0 && mkdir(blocked, 0755) == 0); /* a folder where a file must go */
+    CHECK(mkdir(in_folder("blocked"), 0755) == 0 &&
+          mkdir(blocked, 0755) == 0); /* a folder where a file must go */
     err = (fab_err)FAB_ERR_INIT;
     CHECK(!fab_report_write(r, in_folder("blocked"), &err));
     CHECK(!fab_exists(in_folder("blocked/report.json")));
@@ -502,7 +535,7 @@ TEST(uncertainty_has_three_words)
     CHECK_STR(fab_band_of(NAN)->code, "not-claimed");
 }
 
-/* ---- evaluation runs ------------------------------------------------------------------------------------------ */
+/* ---- evaluation runs ------------------------------------------------------------------------- */
 
 static int bad_inputs;
 static void count_bad(void *arg, const char *sentence)
@@ -515,10 +548,14 @@ TEST(eval_vqa_counts_what_failed_and_keeps_its_contract)
 {
     setup();
     static const char records[] =
-        "{\"id\":\"a\",\"image\":\"disc.png\",\"question\":\"Is it?\",\"answer\":\"Yes\",\"answer_type\":\"CLOSED\",\"lang\":\"en\"}\n"
-        "{\"id\":\"b\",\"image\":\"gone.png\",\"question\":\"Is it?\",\"answer\":\"Yes\",\"answer_type\":\"CLOSED\",\"lang\":\"en\"}\n"
-        "{\"id\":\"c\",\"image\":\"disc.png\",\"question\":\"这是什么?\",\"answer\":\"肝脏\",\"answer_type\":\"OPEN\",\"lang\":\"zh\"}\n"
-        "{\"id\":\"d\",\"question\":\"What is flu?\",\"answer\":\"A disease\",\"answer_type\":\"OPEN\",\"lang\":\"en\"}\n";
+        "{\"id\":\"a\",\"image\":\"disc.png\",\"question\":\"Is "
+        "it?\",\"answer\":\"Yes\",\"answer_type\":\"CLOSED\",\"lang\":\"en\"}\n"
+        "{\"id\":\"b\",\"image\":\"gone.png\",\"question\":\"Is "
+        "it?\",\"answer\":\"Yes\",\"answer_type\":\"CLOSED\",\"lang\":\"en\"}\n"
+        "{\"id\":\"c\",\"image\":\"disc.png\",\"question\":\"这是什么?\",\"answer\":\"肝脏\","
+        "\"answer_type\":\"OPEN\",\"lang\":\"zh\"}\n"
+        "{\"id\":\"d\",\"question\":\"What is flu?\",\"answer\":\"A "
+        "disease\",\"answer_type\":\"OPEN\",\"lang\":\"en\"}\n";
     fab_err err = FAB_ERR_INIT;
     fab_image_free(disc_image());
     CHECK(fab_file_write(in_folder("qa.jsonl"), records, sizeof records - 1, &err));
@@ -528,13 +565,21 @@ TEST(eval_vqa_counts_what_failed_and_keeps_its_contract)
     CHECK(fab_paths_init(&images, &err) && fab_qa_init(&set, &images, &err));
     CHECK_MSG(fab_qa_read(&set, in_folder("qa.jsonl"), NULL, &err), "%s", err.text);
     bad_inputs = 0;
-    CHECK_MSG(fab_eval_vqa_run(engine, &set, &(fab_eval_opts){ .max_tokens = 4, .on_bad = count_bad }, arena, &v, &err), "%s", err.text);
-    CHECK(v.n == 4 && v.failed == 1 && bad_inputs == 1 && v.answers[0] && !v.answers[1] && v.answers[3]);
+    CHECK_MSG(fab_eval_vqa_run(engine, &set,
+                               &(fab_eval_opts){ .max_tokens = 4, .on_bad = count_bad }, arena, &v,
+                               &err),
+              "%s", err.text);
+    CHECK(v.n == 4 && v.failed == 1 && bad_inputs == 1 && v.answers[0] && !v.answers[1] &&
+          v.answers[3]);
     CHECK(v.model.all.n == 4 && v.model.by_lang[FAB_ZH].n == 1 && !v.has_question_only);
     json_t *o = fab_eval_vqa_json(&v);
-    static const char *const keys[] = { "n", "overall", "open", "closed", "by_lang", "blank_image", "seconds_per_question", "failed" };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) CHECK_MSG(json_object_get(o, keys[i]), "%s is missing", keys[i]);
-    CHECK(json_integer_value(json_object_get(json_object_get(json_object_get(o, "by_lang"), "zh"), "n")) == 1);
+    static const char *const keys[] = {
+        "n", "overall", "open", "closed", "by_lang", "blank_image", "seconds_per_question", "failed"
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        CHECK_MSG(json_object_get(o, keys[i]), "%s is missing", keys[i]);
+    CHECK(json_integer_value(
+              json_object_get(json_object_get(json_object_get(o, "by_lang"), "zh"), "n")) == 1);
     json_decref(o);
     fab_qa_clear(&set);
     fab_paths_clear(&images);
@@ -552,26 +597,32 @@ TEST(eval_classify_names_its_classes_and_their_union)
         disc(rgb, SIDE, 20 + 9 * i, 40);
         CHECK(fab_png_write(in_folder(name), rgb, SIDE, SIDE, 3, &err));
         size_t n = strlen(lines);
-        snprintf(lines + n, sizeof lines - n, "{\"image\":\"%s\",\"label\":\"%s\"}\n", name, classes[i % 3]);
+        snprintf(lines + n, sizeof lines - n, "{\"image\":\"%s\",\"label\":\"%s\"}\n", name,
+                 classes[i % 3]);
     }
     strcat(lines, "{\"image\":\"gone.png\",\"label\":\"normal\"}\n{\"image\":\"p0.png\"}\n");
     CHECK(fab_file_write(in_folder("c.jsonl"), lines, strlen(lines), &err));
     json_t *o = NULL;
     bad_inputs = 0;
-    CHECK_MSG(fab_eval_classify_run(engine, in_folder("c.jsonl"), &(fab_eval_classes){ .label = "label" },
-                                    &(fab_eval_opts){ .on_bad = count_bad }, &o, &err), "%s", err.text);
+    CHECK_MSG(fab_eval_classify_run(engine, in_folder("c.jsonl"),
+                                    &(fab_eval_classes){ .label = "label" },
+                                    &(fab_eval_opts){ .on_bad = count_bad }, &o, &err),
+              "%s", err.text);
     CHECK(bad_inputs == 2 && json_integer_value(json_object_get(o, "failed")) == 2);
     CHECK(json_integer_value(json_object_get(o, "n")) == 6);
-    CHECK(json_object_get(o, "accuracy") && json_object_get(o, "macro_f1") && json_object_get(o, "auc"));
+    CHECK(json_object_get(o, "accuracy") && json_object_get(o, "macro_f1") &&
+          json_object_get(o, "auc"));
     const json_t *per = json_object_get(o, "per_class"), *both = json_object_get(per, "pneumonia");
-    CHECK(json_integer_value(json_object_get(both, "n")) == 4 && json_is_real(json_object_get(both, "auc")));
+    CHECK(json_integer_value(json_object_get(both, "n")) == 4 &&
+          json_is_real(json_object_get(both, "auc")));
     CHECK(json_object_get(per, "viral pneumonia"));
     json_decref(o);
-    CHECK(!fab_eval_classify_run(engine, in_folder("c.jsonl"), &(fab_eval_classes){ .label = "nosuch" }, NULL, &o, &err));
+    CHECK(!fab_eval_classify_run(engine, in_folder("c.jsonl"),
+                                 &(fab_eval_classes){ .label = "nosuch" }, NULL, &o, &err));
     CHECK_SAYS(err.text, "no record has an \"image\" and a class in \"nosuch\"");
 }
 
-/* ---- bad pictures --------------------------------------------------------------------------------------------- */
+/* ---- bad pictures ---------------------------------------------------------------------------- */
 
 TEST(bad_pictures_have_a_sentence)
 {
@@ -582,7 +633,8 @@ TEST(bad_pictures_have_a_sentence)
     CHECK(fab_file_map(&whole, in_folder("disc.png"), 0, &err));
     CHECK(fab_file_write(in_folder("cut.png"), whole.data, whole.size / 2, &err));
     fab_file_unmap(&whole);
-    CHECK(fab_file_write(in_folder("empty.png"), "", 0, &err) && fab_file_write(in_folder("words.png"), "not a picture", 13, &err));
+    CHECK(fab_file_write(in_folder("empty.png"), "", 0, &err) &&
+          fab_file_write(in_folder("words.png"), "not a picture", 13, &err));
     static const char *const names[] = { "cut.png", "empty.png", "words.png", "gone.png", "" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         fab_input in;

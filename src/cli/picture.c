@@ -3,8 +3,8 @@
 
 #include "clinic/mark.h"
 
-bool fab_run_picture(fab_run *r, const char *image, const fab_image_opts *how, const char *model, fab_picture_fn fn,
-                     const void *opts, fab_err *err)
+bool fab_run_picture(fab_run *r, const char *image, const fab_image_opts *how, const char *model,
+                     fab_picture_fn fn, const void *opts, fab_err *err)
 {
     fab_input in = { 0 };
     bool ok = fab_input_open(&in, image, how, err);

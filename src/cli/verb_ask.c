@@ -16,21 +16,26 @@ static bool speak(void *arg, const char *text, size_t n)
 
 static json_t *answer_json(const opts *o, const fab_answer *a)
 {
-    return json_pack("{s:s,s:s,s:s,s:f,s:i,s:b}", "schema", "fabrica.ask/1", "question", o->question, "answer", a->text,
-                     "sureness", a->sureness, "tokens", a->n_tokens, "complete", a->complete);
+    return json_pack("{s:s,s:s,s:s,s:f,s:i,s:b}", "schema", "fabrica.ask/1", "question",
+                     o->question, "answer", a->text, "sureness", a->sureness, "tokens", a->n_tokens,
+                     "complete", a->complete);
 }
 
 static bool ask(fab_run *r, const void *vo, fab_engine *e, const fab_input *in, fab_err *err)
 {
     const opts *o = vo;
-    fab_ask_opts ao = { .max_tokens = (int)o->max_tokens, .temperature = (float)o->temperature, .seed = (uint64_t)o->seed };
+    fab_ask_opts ao = { .max_tokens = (int)o->max_tokens,
+                        .temperature = (float)o->temperature,
+                        .seed = (uint64_t)o->seed };
     fab_gate_verdict v;
     fab_answer a;
     if (!r->json) ao.on_text = speak, ao.arg = r->out;
     int32_t ids[FAB_ENGINE_MAX_QUESTION + 2];
-    if (fab_engine_prompt(e, FAB_ASK, o->question, ids, err) < 0) return false; /* a bad question before any work */
+    if (fab_engine_prompt(e, FAB_ASK, o->question, ids, err) < 0)
+        return false; /* a bad question before any work */
     const fab_look *look = fab_engine_admit(e, in->image, o->force, &v, err);
-    bool ok = look ? fab_engine_ask(e, look, o->question, &ao, r->arena, &a, err) : fab_while(err, "%s", o->image);
+    bool ok = look ? fab_engine_ask(e, look, o->question, &ao, r->arena, &a, err)
+                   : fab_while(err, "%s", o->image);
     fab_look_unref(look);
     if (ok && r->json) return fab_run_result(r, answer_json(o, &a), e, in, err);
     if (ok) fputs(a.complete ? "\n" : " ...\n", r->out);

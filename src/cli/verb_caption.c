@@ -19,9 +19,12 @@ static bool caption(fab_run *r, const void *vo, fab_engine *e, const fab_input *
     for (int i = 0; ok && i < 2; i++) {
         fab_answer a;
         if (strcmp(o->lang, "both") != 0 && strcmp(o->lang, codes[i]) != 0) continue;
-        ok = fab_engine_ask(e, look, NULL, &(fab_ask_opts){ .kind = kinds[i], .max_tokens = 96 }, r->arena, &a, err);
+        ok = fab_engine_ask(e, look, NULL, &(fab_ask_opts){ .kind = kinds[i], .max_tokens = 96 },
+                            r->arena, &a, err);
         if (ok && !r->json) fprintf(r->out, "%s\n", a.text);
-        if (ok) json_object_set_new(captions, codes[i], json_pack("{s:s,s:f}", "text", a.text, "sureness", a.sureness));
+        if (ok)
+            json_object_set_new(captions, codes[i],
+                                json_pack("{s:s,s:f}", "text", a.text, "sureness", a.sureness));
     }
     fab_look_unref(look);
     if (!ok || !r->json) {

@@ -1,4 +1,5 @@
-/* fabrica classify: which of the given labels fits an image, by prompts alone (zero-shot) or by what the model learnt. */
+/* fabrica classify: which of the given labels fits an image, by prompts alone (zero-shot) or by
+ * what the model learnt. */
 #include <math.h>
 #include <string.h>
 #include "cli/picture.h"
@@ -36,7 +37,10 @@ static int split(char *s, const char **names, int max, fab_err *err)
         if (!more) break;
         s = end + cut;
     }
-    if (n < 2) return fab_fail(err, FAB_EUSAGE, "--labels: %d label%s, at least 2 are needed", n, n == 1 ? "" : "s"), -1;
+    if (n < 2)
+        return fab_fail(err, FAB_EUSAGE, "--labels: %d label%s, at least 2 are needed", n,
+                        n == 1 ? "" : "s"),
+               -1;
     return n;
 }
 
@@ -49,8 +53,8 @@ static void sort_by(const float *p, int *order, int n)
     }
 }
 
-static bool print(fab_run *r, const fab_classifier *c, const fab_engine *e, const fab_input *in, const char **names, int n,
-                  const float *p, const float *cosine, fab_err *err)
+static bool print(fab_run *r, const fab_classifier *c, const fab_engine *e, const fab_input *in,
+                  const char **names, int n, const float *p, const float *cosine, fab_err *err)
 {
     static const char *const ways[] = { "question", "presence", "zero-shot" };
     fab_classify_way way = fab_classifier_way(c);
@@ -59,18 +63,21 @@ static bool print(fab_run *r, const fab_classifier *c, const fab_engine *e, cons
     sort_by(p, order, n);
     for (int i = 0; i < n; i++) {
         int k = order[i];
-        if (!r->json && way == FAB_BY_PROMPTS) fprintf(r->out, "%.4f  %+.4f  %s\n", (double)p[k], (double)cosine[k], names[k]);
+        if (!r->json && way == FAB_BY_PROMPTS)
+            fprintf(r->out, "%.4f  %+.4f  %s\n", (double)p[k], (double)cosine[k], names[k]);
         else if (!r->json) fprintf(r->out, "%.4f  %s\n", (double)p[k], names[k]);
-        json_t *one = json_pack("{s:s,s:f}", "label", names[k], "probability", round((double)p[k] * 1e6) / 1e6);
-        if (way == FAB_BY_PROMPTS) json_object_set_new(one, "cosine", json_real(round((double)cosine[k] * 1e6) / 1e6));
+        json_t *one = json_pack("{s:s,s:f}", "label", names[k], "probability",
+                                round((double)p[k] * 1e6) / 1e6);
+        if (way == FAB_BY_PROMPTS)
+            json_object_set_new(one, "cosine", json_real(round((double)cosine[k] * 1e6) / 1e6));
         json_array_append_new(list, one);
     }
     if (!r->json) {
         json_decref(list);
         return true;
     }
-    json_t *v = json_pack("{s:s,s:s,s:s?,s:o}", "schema", "fabrica.classify/1", "method", ways[way], "row",
-                          fab_classifier_row(c), "labels", list);
+    json_t *v = json_pack("{s:s,s:s,s:s?,s:o}", "schema", "fabrica.classify/1", "method", ways[way],
+                          "row", fab_classifier_row(c), "labels", list);
     return fab_run_result(r, v, e, in, err);
 }
 
@@ -82,10 +89,12 @@ static bool classify(fab_run *r, const void *vo, fab_engine *e, const fab_input 
     fab_gate_verdict v;
     char *labels = fab_arena_strdup(r->arena, o->labels, err);
     int n = labels ? split(labels, names, FAB_CLASSES_MAX, err) : -1;
-    fab_classifier *c = n > 0 ? fab_classifier_new(e, names, n, strcmp(o->how, "prompts") == 0, err) : NULL;
+    fab_classifier *c =
+        n > 0 ? fab_classifier_new(e, names, n, strcmp(o->how, "prompts") == 0, err) : NULL;
     if (!c) return false;
     const fab_look *look = fab_engine_admit(e, in->image, o->force, &v, err);
-    bool ok = (look || fab_while(err, "%s", o->image)) && fab_classifier_run(c, look, p, cosine, err) &&
+    bool ok = (look || fab_while(err, "%s", o->image)) &&
+              fab_classifier_run(c, look, p, cosine, err) &&
               print(r, c, e, in, names, n, p, cosine, err);
     fab_look_unref(look);
     fab_classifier_free(c);

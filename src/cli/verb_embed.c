@@ -15,9 +15,10 @@ static bool print(fab_run *r, const opts *o, const fab_engine *e, const float *v
         return true;
     }
     json_t *list = json_array();
-    for (int i = 0; i < E; i++) json_array_append_new(list, json_real(round((double)v[i] * 1e8) / 1e8));
-    json_t *result = json_pack("{s:s,s:s,s:i,s:o}", "schema", "fabrica.embedding/1", "of", o->text ? "text" : "image", "dim", E,
-                               "vector", list);
+    for (int i = 0; i < E; i++)
+        json_array_append_new(list, json_real(round((double)v[i] * 1e8) / 1e8));
+    json_t *result = json_pack("{s:s,s:s,s:i,s:o}", "schema", "fabrica.embedding/1", "of",
+                               o->text ? "text" : "image", "dim", E, "vector", list);
     return fab_run_result(r, result, e, NULL, err);
 }
 
@@ -32,7 +33,9 @@ static bool embed_image(fab_run *r, const void *o, fab_engine *e, const fab_inpu
 static bool embed_text(fab_run *r, const opts *o, fab_err *err)
 {
     fab_engine *e = fab_engine_open(o->model, r->pool, err);
-    float *v = e ? fab_arena_take(r->arena, (size_t)fab_engine_model(e)->model->cfg.embed * sizeof *v, err) : NULL;
+    float *v =
+        e ? fab_arena_take(r->arena, (size_t)fab_engine_model(e)->model->cfg.embed * sizeof *v, err)
+          : NULL;
     bool ok = v && fab_engine_embed_text(e, &o->text, 1, v, err) && print(r, o, e, v, err);
     fab_engine_close(e);
     return ok;
@@ -41,8 +44,10 @@ static bool embed_text(fab_run *r, const opts *o, fab_err *err)
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    if (o->text && strcmp(o->image, "-") != 0) return fab_fail(err, FAB_EUSAGE, "give either an image or --text");
-    return o->text ? embed_text(r, o, err) : fab_run_picture(r, o->image, NULL, o->model, embed_image, o, err);
+    if (o->text && strcmp(o->image, "-") != 0)
+        return fab_fail(err, FAB_EUSAGE, "give either an image or --text");
+    return o->text ? embed_text(r, o, err)
+                   : fab_run_picture(r, o->image, NULL, o->model, embed_image, o, err);
 }
 
 /* clang-format off */

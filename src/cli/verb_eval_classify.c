@@ -1,4 +1,5 @@
-/* fabrica eval classify: how well classes are told apart: accuracy, macro F1, area under the ROC curve. */
+/* fabrica eval classify: how well classes are told apart: accuracy, macro F1, area under the ROC
+ * curve. */
 #include <stddef.h>
 #include <string.h>
 #include "base/log.h"
@@ -24,18 +25,24 @@ static void on_bad(void *arg, const char *sentence)
     fab_log(FAB_LOG_ERROR, "%s", sentence);
 }
 
-static double number(const json_t *o, const char *key) { return json_number_value(json_object_get(o, key)); }
+static double number(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
 
 static void print(FILE *out, const json_t *v)
 {
     const char *name;
     json_t *one;
-    fprintf(out, "n %.0f  accuracy %.4f  macro F1 %.4f  AUC %.4f  (%s)\n", number(v, "n"), number(v, "accuracy"),
-            number(v, "macro_f1"), number(v, "auc"), json_string_value(json_object_get(v, "method")));
-    json_object_foreach(json_object_get(v, "per_class"), name, one) {
+    fprintf(out, "n %.0f  accuracy %.4f  macro F1 %.4f  AUC %.4f  (%s)\n", number(v, "n"),
+            number(v, "accuracy"), number(v, "macro_f1"), number(v, "auc"),
+            json_string_value(json_object_get(v, "method")));
+    json_object_foreach(json_object_get(v, "per_class"), name, one)
+    {
         fprintf(out, "  %-24s n %-6.0f AUC %.4f", name, number(one, "n"), number(one, "auc"));
         if (json_object_get(one, "f1"))
-            fprintf(out, "  precision %.4f  recall %.4f  F1 %.4f", number(one, "precision"), number(one, "recall"), number(one, "f1"));
+            fprintf(out, "  precision %.4f  recall %.4f  F1 %.4f", number(one, "precision"),
+                    number(one, "recall"), number(one, "f1"));
         fputc('\n', out);
     }
     if (number(v, "failed") > 0) fprintf(out, "%.0f records failed\n", number(v, "failed"));
@@ -47,7 +54,9 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     fab_progress bar;
     json_t *v = NULL;
     fab_eval_opts eo = { .limit = o->limit, .on_bad = on_bad, .arg = &bar };
-    const fab_eval_classes classes = { .label = o->label, .images_dir = o->images, .zero_shot = !strcmp(o->how, "prompts") };
+    const fab_eval_classes classes = { .label = o->label,
+                                       .images_dir = o->images,
+                                       .zero_shot = !strcmp(o->how, "prompts") };
     fab_file there = { 0 }; /* a missing file is told before the model is loaded */
     if (strcmp(o->data, "-") != 0 && !fab_file_map(&there, o->data, 0, err)) return false;
     fab_file_unmap(&there);

@@ -1,4 +1,5 @@
-/* fabrica eval vqa: how often generated answers are exactly right, beside two baselines that do not see the picture. */
+/* fabrica eval vqa: how often generated answers are exactly right, beside two baselines that do not
+ * see the picture. */
 #include <stddef.h>
 #include "base/log.h"
 #include "base/progress.h"
@@ -25,7 +26,8 @@ static void on_bad(void *arg, const char *sentence)
 
 static void print_score(FILE *out, const char *name, const fab_vqa_score *s)
 {
-    fprintf(out, "%-16s n %-6lld overall %.4f  open %.4f  closed %.4f\n", name, (long long)s->n, s->overall, s->open, s->closed);
+    fprintf(out, "%-16s n %-6lld overall %.4f  open %.4f  closed %.4f\n", name, (long long)s->n,
+            s->overall, s->open, s->closed);
 }
 
 static void print_scores(FILE *out, const char *name, const fab_vqa_scores *s)
@@ -35,16 +37,19 @@ static void print_scores(FILE *out, const char *name, const fab_vqa_scores *s)
     if (s->by_lang[FAB_ZH].n) print_score(out, "  zh", &s->by_lang[FAB_ZH]);
 }
 
-static bool write_predictions(const char *path, const fab_qa_set *set, const fab_eval_vqa *v, fab_err *err)
+static bool write_predictions(const char *path, const fab_qa_set *set, const fab_eval_vqa *v,
+                              fab_err *err)
 {
     fab_out out;
     if (!fab_out_open(&out, path, err)) return false;
     bool ok = true;
     for (int64_t i = 0; ok && i < v->n; i++) {
         const fab_qa *q = &set->items[i];
-        json_t *one = json_pack("{s:s,s:s,s:s,s:s?,s:b}", "id", q->id, "question", q->question, "answer", q->answer, "prediction",
-                                v->answers[i], "right", v->answers[i] && fab_vqa_match(v->answers[i], q->answer));
-        ok = (one && json_dumpf(one, out.stream, JSON_COMPACT) == 0 && fab_out_write(&out, "\n", 1, err)) ||
+        json_t *one = json_pack("{s:s,s:s,s:s,s:s?,s:b}", "id", q->id, "question", q->question,
+                                "answer", q->answer, "prediction", v->answers[i], "right",
+                                v->answers[i] && fab_vqa_match(v->answers[i], q->answer));
+        ok = (one && json_dumpf(one, out.stream, JSON_COMPACT) == 0 &&
+              fab_out_write(&out, "\n", 1, err)) ||
              fab_fail(err, FAB_EIO, "%s: cannot be written", path);
         json_decref(one);
     }
@@ -57,7 +62,9 @@ static bool evaluate(fab_run *r, const opts *o, fab_engine *e, const fab_qa_set 
 {
     fab_progress bar;
     fab_eval_vqa v;
-    fab_eval_opts eo = { .limit = o->limit, .max_tokens = (int)o->max_tokens, .on_bad = on_bad, .arg = &bar };
+    fab_eval_opts eo = {
+        .limit = o->limit, .max_tokens = (int)o->max_tokens, .on_bad = on_bad, .arg = &bar
+    };
     fab_progress_init(&bar, "eval vqa", set->n);
     if (!r->quiet) eo.on_step = on_step;
     bool ok = fab_eval_vqa_run(e, set, &eo, r->arena, &v, err);
@@ -78,7 +85,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     const opts *o = vo;
     fab_path_list images = { 0 };
     fab_qa_set set = { 0 };
-    bool ok = fab_paths_init(&images, err) && fab_qa_init(&set, &images, err) && fab_qa_read(&set, o->data, o->images, err);
+    bool ok = fab_paths_init(&images, err) && fab_qa_init(&set, &images, err) &&
+              fab_qa_read(&set, o->data, o->images, err);
     fab_engine *e = ok ? fab_engine_open(o->model, r->pool, err) : NULL;
     ok = e && evaluate(r, o, e, &set, err);
     fab_engine_close(e);

@@ -38,7 +38,10 @@ static bool make(fab_run *r, const void *vo, fab_engine *e, const fab_input *in,
 {
     const opts *o = vo;
     steps s = { .what = NULL };
-    fab_report_opts ro = { .history = o->history, .threshold = o->threshold, .force = o->force, .software = "fabrica " FAB_VERSION };
+    fab_report_opts ro = { .history = o->history,
+                           .threshold = o->threshold,
+                           .force = o->force,
+                           .software = "fabrica " FAB_VERSION };
     ro.lang[FAB_EN] = strcmp(o->lang, "zh") != 0;
     ro.lang[FAB_ZH] = strcmp(o->lang, "en") != 0;
     ro.overlays = o->overlays ? (int)o->overlays : -1;
@@ -46,7 +49,8 @@ static bool make(fab_run *r, const void *vo, fab_engine *e, const fab_input *in,
     fab_report *report = fab_report_make(e, in->image, in->file.data, in->file.size, &ro, err);
     if (s.what) fab_progress_clear(&s.bar);
     if (!report) fab_while(err, "%s", o->image);
-    bool ok = report && (!o->out || fab_report_write(report, o->out, err)) && print(r, o, report, err);
+    bool ok =
+        report && (!o->out || fab_report_write(report, o->out, err)) && print(r, o, report, err);
     fab_report_free(report);
     return ok;
 }

@@ -1,14 +1,15 @@
 /* ask: the protocol's questions put to the model, and their answers as findings.
  *
- * Modality, region and plane first; then the rows that apply to them, in the table's order, so that a row that depends
- * on another (where is it, which kind) finds it decided.
+ * Modality, region and plane first; then the rows that apply to them, in the table's order, so that
+ * a row that depends on another (where is it, which kind) finds it decided.
  */
 #include <string.h>
 #include "clinic/report_impl.h"
 #include "data/fact.h"
 #include "engine/query.h"
 
-static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_finding *f, fab_err *err)
+static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_finding *f,
+                      fab_err *err)
 {
     fab_reply reply;
     bool presence = f->row->kind == FAB_ASK_PRESENT;
@@ -20,7 +21,9 @@ static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_fi
     f->p = f->all[shown];
     for (int lang = 0; lang < FAB_LANGS; lang++) f->part_lang[lang] = reply.lang[lang][shown];
     f->part_head = reply.has_head ? reply.head[shown] : -1;
-    f->state = !presence ? FAB_STATE_CHOSEN : f->p >= r->opts.threshold ? FAB_STATE_CLAIMED : FAB_STATE_UNCLAIMED;
+    f->state = !presence                   ? FAB_STATE_CHOSEN
+               : f->p >= r->opts.threshold ? FAB_STATE_CLAIMED
+                                           : FAB_STATE_UNCLAIMED;
     return true;
 }
 
@@ -30,17 +33,20 @@ typedef struct {
     bool agree; /* asked in either language, the same answer */
 } spoken;
 
-/* The surer of the two languages speaks for both: its words, and their translation (the words themselves where one is
- * unknown), so that the report does not say one thing in English and another in Chinese. */
-static bool free_answer(fab_report *r, fab_engine *e, const fab_look *look, const fab_protocol_row *row, spoken *out,
-                        fab_err *err)
+/* The surer of the two languages speaks for both: its words, and their translation (the words
+ * themselves where one is unknown), so that the report does not say one thing in English and
+ * another in Chinese. */
+static bool free_answer(fab_report *r, fab_engine *e, const fab_look *look,
+                        const fab_protocol_row *row, spoken *out, fab_err *err)
 {
     const fab_ask_opts o = { .max_tokens = 24 };
     fab_answer a[FAB_LANGS];
     *out = (spoken){ .sureness = 0 };
     for (int lang = 0; lang < FAB_LANGS; lang++)
-        if (!fab_engine_ask(e, look, row->question[lang], &o, r->arena, &a[lang], err)) return fab_while(err, "%s", row->code);
-    fab_lang own = a[FAB_ZH].sureness > a[FAB_EN].sureness ? FAB_ZH : FAB_EN, other = own == FAB_EN ? FAB_ZH : FAB_EN;
+        if (!fab_engine_ask(e, look, row->question[lang], &o, r->arena, &a[lang], err))
+            return fab_while(err, "%s", row->code);
+    fab_lang own = a[FAB_ZH].sureness > a[FAB_EN].sureness ? FAB_ZH : FAB_EN,
+             other = own == FAB_EN ? FAB_ZH : FAB_EN;
     if (!a[own].complete || !a[own].text[0]) return true;
     const char *translated = fab_translate(a[own].text, own, r->arena);
     out->words[own] = a[own].text;
@@ -60,22 +66,26 @@ static fab_finding *add(fab_report *r, const fab_protocol_row *row)
 static bool is_study_row(const fab_protocol_row *row)
 {
     return row->kind == FAB_ASK_CHOICE &&
-           (!strcmp(row->code, "modality") || !strcmp(row->code, "region") || !strcmp(row->code, "plane"));
+           (!strcmp(row->code, "modality") || !strcmp(row->code, "region") ||
+            !strcmp(row->code, "plane"));
 }
 
-/* Bits of a study row: its chosen code, and every other choice that is still likely enough to be asked about. */
+/* Bits of a study row: its chosen code, and every other choice that is still likely enough to be
+ * asked about. */
 static uint8_t bits_of(const fab_finding *f, uint8_t (*bit)(const char *), uint8_t any)
 {
     uint8_t bits = 0;
     if (!f) return any;
     for (int i = 0; i < FAB_ASK_CHOICES && f->row->choices[FAB_EN][i]; i++)
-        if (f->row->codes[i] && (i == f->choice || f->all[i] >= 0.25)) bits |= bit(f->row->codes[i]);
+        if (f->row->codes[i] && (i == f->choice || f->all[i] >= 0.25))
+            bits |= bit(f->row->codes[i]);
     return bits ? bits : any;
 }
 
 static bool applies(const fab_protocol_row *row, uint8_t modalities, uint8_t regions)
 {
-    return (!row->modalities || row->modalities & modalities) && (!row->regions || row->regions & regions);
+    return (!row->modalities || row->modalities & modalities) &&
+           (!row->regions || row->regions & regions);
 }
 
 static bool ask_study(fab_report *r, fab_engine *e, const fab_look *look, fab_err *err)
@@ -107,8 +117,8 @@ static bool ends_with(const char *s, const char *end)
 }
 
 /* A free answer: the place of its parent, or a finding of its own; without words there is none. */
-static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look, const fab_protocol_row *row, fab_finding *parent,
-                     fab_err *err)
+static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look,
+                     const fab_protocol_row *row, fab_finding *parent, fab_err *err)
 {
     spoken s;
     if (!free_answer(r, e, look, row, &s, err)) return false;
@@ -126,7 +136,8 @@ static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look, const f
     return true;
 }
 
-static bool ask_rest(fab_report *r, fab_engine *e, const fab_look *look, uint8_t modalities, uint8_t regions, fab_err *err)
+static bool ask_rest(fab_report *r, fab_engine *e, const fab_look *look, uint8_t modalities,
+                     uint8_t regions, fab_err *err)
 {
     for (int i = 0; i < fab_protocol_rows; i++) {
         const fab_protocol_row *row = &fab_protocol[i];
@@ -135,7 +146,9 @@ static bool ask_rest(fab_report *r, fab_engine *e, const fab_look *look, uint8_t
         if (is_study_row(row) || !applies(row, modalities, regions)) continue;
         if (row->after && !(parent && parent->state == FAB_STATE_CLAIMED)) continue;
         bool closed = row->kind == FAB_ASK_CHOICE || row->kind == FAB_ASK_PRESENT;
-        if (closed ? !score_row(r, e, look, add(r, row), err) : !ask_free(r, e, look, row, parent, err)) return false;
+        if (closed ? !score_row(r, e, look, add(r, row), err)
+                   : !ask_free(r, e, look, row, parent, err))
+            return false;
     }
     return true;
 }
@@ -151,21 +164,25 @@ bool fab_report_ask(fab_report *r, fab_engine *e, const fab_look *look, fab_err 
     return ask_rest(r, e, look, modalities, regions, err);
 }
 
-/* ---- heat maps ----------------------------------------------------------------------------------------------- */
+/* ---- heat maps
+ * -----------------------------------------------------------------------------------------------
+ * */
 
-static bool explain_one(fab_report *r, fab_engine *e, const fab_look *look, fab_finding *f, fab_err *err)
+static bool explain_one(fab_report *r, fab_engine *e, const fab_look *look, fab_finding *f,
+                        fab_err *err)
 {
     bool presence = f->row->kind == FAB_ASK_PRESENT;
-    const char *question = f->row->question[FAB_EN], *answer = f->row->choices[FAB_EN][presence ? 0 : f->choice];
+    const char *question = f->row->question[FAB_EN],
+               *answer = f->row->choices[FAB_EN][presence ? 0 : f->choice];
     fab_cam_opts o = { .against = presence ? f->row->choices[FAB_EN][1] : NULL };
     fab_cam *cam = fab_arena_take(r->arena, sizeof *cam, err);
     bool ok = cam && fab_gradcam(e, look, question, answer, &o, r->arena, cam, err);
-    if (ok && cam->empty) { /* averaged gradients can point away everywhere; place by place they need not */
+    if (ok && cam->empty) { /* averaged gradients can point away everywhere; single ones need not */
         o.hires = true;
         ok = fab_gradcam(e, look, question, answer, &o, r->arena, cam, err);
     }
-    if (!ok ||
-        !fab_cam_fidelity(e, look, question, answer, cam, o.against, &(fab_fidelity_opts){ .seed = 1 }, &f->fidelity, err))
+    if (!ok || !fab_cam_fidelity(e, look, question, answer, cam, o.against,
+                                 &(fab_fidelity_opts){ .seed = 1 }, &f->fidelity, err))
         return fab_while(err, "%s", f->row->code);
     f->cam = cam;
     snprintf(f->overlay, sizeof f->overlay, "overlay-F%d.png", f->id);
@@ -181,7 +198,10 @@ static int turn(const fab_finding *f)
 
 bool fab_report_explain(fab_report *r, fab_engine *e, const fab_look *look, fab_err *err)
 {
-    int most = r->opts.overlays == 0 ? 12 : r->opts.overlays < 0 ? 0 : r->opts.overlays, made = 0, total = 0;
+    int most = r->opts.overlays == 0  ? 12
+               : r->opts.overlays < 0 ? 0
+                                      : r->opts.overlays,
+        made = 0, total = 0;
     for (int i = 0; i < r->n_findings; i++) total += turn(&r->findings[i]) < 2;
     if (total > most) total = most;
     for (int t = 0; t < 3; t++) {

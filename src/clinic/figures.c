@@ -1,7 +1,7 @@
 /* figures: the picture and its overlays at a size for reading, as PNG and as base64 (RFC 4648).
  *
- * The longer side becomes 768 when it is longer, 512 when it is shorter than 384: a heat map of 10 x 10 cells over a
- * thumbnail could not be read.
+ * The longer side becomes 768 when it is longer, 512 when it is shorter than 384: a heat map of 10
+ * x 10 cells over a thumbnail could not be read.
  */
 #include <string.h>
 #include "clinic/report_impl.h"
@@ -14,8 +14,11 @@ enum { LONGEST = 768, SHORTEST = 384, ENLARGED = 512 };
 static fab_size shown_size(const fab_image *im)
 {
     fab_size s = { im->width, im->height };
-    int side = s.width > s.height ? s.width : s.height, want = side > LONGEST ? LONGEST : side < SHORTEST ? ENLARGED : side;
-    fab_size out = { (int)((int64_t)s.width * want / side), (int)((int64_t)s.height * want / side) };
+    int side = s.width > s.height ? s.width : s.height, want = side > LONGEST    ? LONGEST
+                                                               : side < SHORTEST ? ENLARGED
+                                                                                 : side;
+    fab_size out = { (int)((int64_t)s.width * want / side),
+                     (int)((int64_t)s.height * want / side) };
     if (out.width < 1) out.width = 1;
     if (out.height < 1) out.height = 1;
     return out;
@@ -28,7 +31,8 @@ static const char *base64(const uint8_t *data, size_t n, fab_arena *a, fab_err *
     if (!out) return NULL;
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i;
-        uint32_t v = (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0);
+        uint32_t v = (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
+                     (left > 2 ? data[i + 2] : 0);
         *o++ = digits[v >> 18];
         *o++ = digits[v >> 12 & 63];
         *o++ = left > 1 ? digits[v >> 6 & 63] : '=';
@@ -60,7 +64,8 @@ bool fab_report_figures(const fab_report *r, fab_arena *a, fab_figures *out, fab
     float *heat = fab_arena_take(a, pixels * sizeof *heat, err);
     out->n = 0;
     out->items = fab_arena_zero(a, (size_t)(r->n_findings + 1) * sizeof *out->items, err);
-    if (!rgb || !mixed || !heat || !out->items || !fab_resize_u8(im->rgb, from, 3, rgb, to, FAB_FILTER_BICUBIC, err))
+    if (!rgb || !mixed || !heat || !out->items ||
+        !fab_resize_u8(im->rgb, from, 3, rgb, to, FAB_FILTER_BICUBIC, err))
         return false;
     out->items[out->n] = (fab_figure){ .name = "image.png", .finding = -1 };
     if (!encode(&out->items[out->n++], rgb, to, a, err)) return false;
@@ -69,7 +74,8 @@ bool fab_report_figures(const fab_report *r, fab_arena *a, fab_figures *out, fab
         if (!f->cam) continue;
         fab_figure *g = &out->items[out->n++];
         *g = (fab_figure){ .name = f->overlay, .finding = i };
-        if (!fab_heat_spread(f->cam->heat, f->cam->grid, to.width, to.height, heat, err)) return false;
+        if (!fab_heat_spread(f->cam->heat, f->cam->grid, to.width, to.height, heat, err))
+            return false;
         fab_overlay(rgb, heat, to.width, to.height, mixed);
         if (!encode(g, mixed, to, a, err)) return false;
     }

@@ -26,7 +26,8 @@ bool fab_finding_abnormal(const fab_finding *f)
 {
     bool known;
     fab_label_kind k = fab_finding_kind(f, &known);
-    return f->row->kind == FAB_ASK_PRESENT && known && (k == FAB_KIND_ABNORMALITY || k == FAB_KIND_DIAGNOSIS);
+    return f->row->kind == FAB_ASK_PRESENT && known &&
+           (k == FAB_KIND_ABNORMALITY || k == FAB_KIND_DIAGNOSIS);
 }
 
 const char *fab_finding_value(const fab_finding *f, int lang)
@@ -45,32 +46,38 @@ void fab_report_step(const fab_report *r, int done, int total, const char *what)
     if (r->opts.on_step) r->opts.on_step(r->opts.arg, done, total, what);
 }
 
-/* ---- what the header says ------------------------------------------------------------------------------------ */
+/* ---- what the header says -------------------------------------------------------------------- */
 
 static const char *modality_of(const char *dicom)
 {
     static const struct {
         const char *dicom, *code;
-    } rows[] = { { "CT", "ct" }, { "MR", "mri" }, { "CR", "xray" }, { "DX", "xray" }, { "RG", "xray" },
-                 { "DMS", "dermoscopy" }, { "SM", "microscopy" }, { "GM", "microscopy" } };
+    } rows[] = { { "CT", "ct" },         { "MR", "mri" },       { "CR", "xray" },
+                 { "DX", "xray" },       { "RG", "xray" },      { "DMS", "dermoscopy" },
+                 { "SM", "microscopy" }, { "GM", "microscopy" } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!strcmp(dicom, rows[i].dicom)) return rows[i].code;
     return NULL;
 }
 
-/* The plane whose axis the slice normal follows within 30 degrees (cos 0.866); patient axes: x left, y back, z head. */
+/* The plane whose axis the slice normal follows within 30 degrees (cos 0.866); patient axes: x
+ * left, y back, z head. */
 static const char *plane_of(const fab_image *im)
 {
     static const char *const planes[] = { "sagittal", "coronal", "transverse" };
     const double *o = im->orientation;
     if (!im->has_orientation) return NULL;
-    double n[3] = { o[1] * o[5] - o[2] * o[4], o[2] * o[3] - o[0] * o[5], o[0] * o[4] - o[1] * o[3] };
+    double n[3] = { o[1] * o[5] - o[2] * o[4], o[2] * o[3] - o[0] * o[5],
+                    o[0] * o[4] - o[1] * o[3] };
     for (int i = 0; i < 3; i++)
         if (fabs(n[i]) >= 0.866) return planes[i];
     return NULL;
 }
 
-bool fab_report_windowed(const fab_image *im) { return !strcmp(im->format, "dicom") && im->shown.width > 0; }
+bool fab_report_windowed(const fab_image *im)
+{
+    return !strcmp(im->format, "dicom") && im->shown.width > 0;
+}
 
 void fab_report_facts(fab_report *r)
 {
@@ -78,13 +85,16 @@ void fab_report_facts(fab_report *r)
     r->header_plane = plane_of(r->image);
 }
 
-/* ---- making -------------------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static bool check_history(const char *h, fab_err *err)
 {
     size_t n = h ? strlen(h) : 0, good = fab_utf8_check(h ? h : "", n);
-    if (good < n) return fab_fail(err, FAB_EUSAGE, "the history is not UTF-8: byte %zu of %zu", good, n);
-    if (n > MAX_HISTORY) return fab_fail(err, FAB_ELIMIT, "the history has %zu bytes, the limit is %d", n, MAX_HISTORY);
+    if (good < n)
+        return fab_fail(err, FAB_EUSAGE, "the history is not UTF-8: byte %zu of %zu", good, n);
+    if (n > MAX_HISTORY)
+        return fab_fail(err, FAB_ELIMIT, "the history has %zu bytes, the limit is %d", n,
+                        MAX_HISTORY);
     return true;
 }
 
@@ -110,7 +120,8 @@ static bool look_and_write(fab_report *r, fab_engine *e, fab_err *err)
     const fab_look *look = fab_engine_admit(e, r->image, r->opts.force, &r->gate, err);
     if (!look) return false;
     memcpy(r->pixels_sha256, look->key, sizeof r->pixels_sha256);
-    bool ok = fab_report_ask(r, e, look, err) && fab_report_explain(r, e, look, err) && fab_report_word(r, err);
+    bool ok = fab_report_ask(r, e, look, err) && fab_report_explain(r, e, look, err) &&
+              fab_report_word(r, err);
     fab_look_unref(look);
     return ok;
 }

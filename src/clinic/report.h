@@ -1,11 +1,13 @@
-/* report: a structured, bilingual draft report of one picture. docs/report-schema.md describes what leaves.
+/* report: a structured, bilingual draft report of one picture. What leaves: docs/report-schema.md.
  *
- *   gate -> protocol of questions (data/protocol.h), answers scored by likelihood in both languages -> coded findings
- *        -> sentences rendered from them -> heat map and its fidelity per finding -> JSON, text, HTML, PNG
+ *   gate -> protocol of questions (data/protocol.h), answers scored by likelihood in both languages
+ *        -> coded findings -> sentences rendered from them -> heat map and its fidelity per finding
+ *        -> JSON, text, HTML, PNG
  *
- * Sentences are templates over codes and numbers; the language model writes none of them. What it does write (a
- * location, a count) is quoted as its answer with its own probability. Sizes come from geometry only. A history is
- * recorded and shown; the model does not see it, and the report says so.
+ * Sentences are templates over codes and numbers; the language model writes none of them. What it
+ * does write (a location, a count) is quoted as its answer with its own probability. Sizes come
+ * from geometry only. A history is recorded and shown; the model does not see it, and the report
+ * says so.
  */
 #ifndef FAB_CLINIC_REPORT_H
 #define FAB_CLINIC_REPORT_H
@@ -19,47 +21,50 @@
 #define FAB_REPORT_SCHEMA "fabrica.report/1"
 
 typedef struct {
-    bool lang[FAB_LANGS];    /* which languages are rendered; codes and findings carry both always */
-    const char *history;     /* NULL or "": none. UTF-8, at most 4,000 bytes */
-    double threshold;        /* nothing is claimed below; 0: 0.5 */
-    int overlays;            /* heat maps at most; 0: 12, negative: none */
-    bool force;              /* report although the gate refuses; recorded in the report */
-    const char *software;    /* "fabrica 0.1.0"; NULL: "fabrica" */
-    uint64_t created;        /* seconds since 1970; 0: now */
+    bool lang[FAB_LANGS]; /* which languages are rendered; codes and findings carry both always */
+    const char *history;  /* NULL or "": none. UTF-8, at most 4,000 bytes */
+    double threshold;     /* nothing is claimed below; 0: 0.5 */
+    int overlays;         /* heat maps at most; 0: 12, negative: none */
+    bool force;           /* report although the gate refuses; recorded in the report */
+    const char *software; /* "fabrica 0.1.0"; NULL: "fabrica" */
+    uint64_t created;     /* seconds since 1970; 0: now */
     void (*on_step)(void *arg, int done, int total, const char *what); /* progress, may be NULL */
     void *arg;
 } fab_report_opts;
-#define FAB_REPORT_DEFAULTS { .lang = { true, true } }
+#define FAB_REPORT_DEFAULTS                                                                        \
+    {                                                                                              \
+        .lang = { true, true }                                                                     \
+    }
 
 typedef enum {
-    FAB_STATE_CHOSEN,   /* one of several: modality, plane, region */
-    FAB_STATE_CLAIMED,  /* present with a probability at or above the threshold */
-    FAB_STATE_UNCLAIMED,/* asked, below the threshold: listed with its number, never in a sentence as present */
-    FAB_STATE_ANSWERED, /* free answer: a count */
+    FAB_STATE_CHOSEN,    /* one of several: modality, plane, region */
+    FAB_STATE_CLAIMED,   /* present with a probability at or above the threshold */
+    FAB_STATE_UNCLAIMED, /* asked, below the threshold: listed with its number only */
+    FAB_STATE_ANSWERED,  /* free answer: a count */
 } fab_finding_state;
 
 typedef struct {
     const fab_protocol_row *row;
-    int id;                       /* "F<id>", its evidence is "E<id>" */
+    int id; /* "F<id>", its evidence is "E<id>" */
     fab_finding_state state;
-    int choice;                   /* index into row->choices; PRESENT: 0 yes */
-    double p;                     /* of the choice; PRESENT: of yes, whatever the state */
-    double all[FAB_ASK_CHOICES];  /* over the choices */
-    double part_lang[FAB_LANGS];  /* p by the question in one language, */
-    double part_head;             /* by the image-level head; -1: has none */
-    const char *answer[FAB_LANGS];/* ANSWERED: the words; else NULL */
-    double sureness;              /* of the answer: mean probability of a token, not calibrated */
-    bool agree, place_agree;      /* both languages gave the same answer, the same place */
-    const char *place[FAB_LANGS]; /* location as answered; NULL: not asked */
+    int choice;                    /* index into row->choices; PRESENT: 0 yes */
+    double p;                      /* of the choice; PRESENT: of yes, whatever the state */
+    double all[FAB_ASK_CHOICES];   /* over the choices */
+    double part_lang[FAB_LANGS];   /* p by the question in one language, */
+    double part_head;              /* by the image-level head; -1: has none */
+    const char *answer[FAB_LANGS]; /* ANSWERED: the words; else NULL */
+    double sureness;               /* of the answer: mean probability of a token, not calibrated */
+    bool agree, place_agree;       /* both languages gave the same answer, the same place */
+    const char *place[FAB_LANGS];  /* location as answered; NULL: not asked */
     double place_sureness;
-    const fab_cam *cam;           /* NULL: no heat map */
+    const fab_cam *cam; /* NULL: no heat map */
     fab_fidelity fidelity;
-    char overlay[32];             /* file name, "" none */
+    char overlay[32]; /* file name, "" none */
 } fab_finding;
 
 enum { FAB_SENTENCE_REFS = 24 };
 typedef struct {
-    const char *section;          /* "study", "findings", "impression", "limits" */
+    const char *section;                 /* "study", "findings", "impression", "limits" */
     int refs[FAB_SENTENCE_REFS], n_refs; /* ids of findings */
     const char *text[FAB_LANGS];
 } fab_sentence;
@@ -81,19 +86,21 @@ typedef struct {
     double seconds;
 } fab_report;
 
-/* bytes are those of the file that im was decoded from; im must outlive the report. Refusal by the gate: FAB_EREFUSED. */
+/* bytes are those of the file that im was decoded from; im must outlive the report. Refusal by the
+ * gate: FAB_EREFUSED. */
 fab_report *fab_report_make(fab_engine *e, const fab_image *im, const void *bytes, size_t size,
                             const fab_report_opts *opts, fab_err *err);
 void fab_report_free(fab_report *r); /* NULL is fine */
 
-json_t *fab_report_json(const fab_report *r, fab_err *err);                 /* new reference */
+json_t *fab_report_json(const fab_report *r, fab_err *err); /* new reference */
 char *fab_report_text(const fab_report *r, fab_arena *a, fab_err *err);
-/* Folder (made when missing) with report.json, report.txt, report.html, image.png and overlay-F*.png. All are written
- * beside their names first and renamed when every one is whole, report.json last: a folder with a report.json holds a
- * whole report. Overlays of an earlier report in it are removed; other files are left alone. */
+/* Folder (made when missing) with report.json, report.txt, report.html, image.png and
+ * overlay-F*.png. All are written beside their names first and renamed when every one is whole,
+ * report.json last: a folder with a report.json holds a whole report. Overlays of an earlier report
+ * in it are removed; other files are left alone. */
 bool fab_report_write(const fab_report *r, const char *dir, fab_err *err);
 
-/* ---- wording: probability bands, the only words used for uncertainty ------------------------------------------- */
+/* ---- wording: probability bands, the only words used for uncertainty ------------------------- */
 typedef struct {
     double from; /* p >= from */
     const char *code, *en, *zh;

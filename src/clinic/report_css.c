@@ -1,6 +1,7 @@
 /* report_css: the style of report.html. Dark picture, light paper; system fonts; everything prints on A4. */
 #include "clinic/report_impl.h"
 
+/* clang-format off */
 const char fab_report_css[] =
     ":root{--ink:#1d2733;--soft:#5b6876;--line:#dde3e8;--paper:#fff;--wash:#f4f6f8;--accent:#1f5f8b;--hot:#b3382c;"
     "--warm:#c77d16;--mild:#7a8794}\n"
@@ -62,3 +63,4 @@ const char fab_report_css[] =
     "main{padding:0}header{padding:.5rem 0}.cols{grid-template-columns:6.5cm 1fr;gap:.7cm}"
     ".mark,.impression,.track,.track i,.scale,tr.group th{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
     "figure,tr,section.origin{break-inside:avoid}.grid{grid-template-columns:repeat(3,1fr)}@page{margin:14mm}}\n";
+/* clang-format on */

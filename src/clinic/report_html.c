@@ -1,5 +1,6 @@
-/* report_html: one self-contained page: no script, no request, pictures inside. Languages are switched by radio buttons
- * that CSS reads; print shows what is chosen. report_css.c holds the style.
+/* report_html: one self-contained page: no script, no request, pictures inside. Languages are
+ * switched by radio buttons that CSS reads; print shows what is chosen. report_css.c holds the
+ * style.
  */
 #include <string.h>
 #include "clinic/report_impl.h"
@@ -8,7 +9,11 @@
 static void put_escaped(fab_words *w, const char *s)
 {
     for (const char *p = s; *p; p++) {
-        const char *e = *p == '&' ? "&amp;" : *p == '<' ? "&lt;" : *p == '>' ? "&gt;" : *p == '"' ? "&quot;" : NULL;
+        const char *e = *p == '&'   ? "&amp;"
+                        : *p == '<' ? "&lt;"
+                        : *p == '>' ? "&gt;"
+                        : *p == '"' ? "&quot;"
+                                    : NULL;
         if (e) fab_words_put(w, e);
         else fab_words_putn(w, p, 1);
     }
@@ -34,7 +39,8 @@ static void put_heading(const fab_report *r, fab_words *w, const char *en, const
     fab_words_put(w, "</h2>\n");
 }
 
-static void put_row(const fab_report *r, fab_words *w, const char *en, const char *zh, const char *value)
+static void put_row(const fab_report *r, fab_words *w, const char *en, const char *zh,
+                    const char *value)
 {
     fab_words_put(w, "<dt>");
     put_both(r, w, en, zh);
@@ -43,22 +49,25 @@ static void put_row(const fab_report *r, fab_words *w, const char *en, const cha
     fab_words_put(w, "</dd>\n");
 }
 
-/* ---- head ---------------------------------------------------------------------------------------------------- */
+/* ---- head ------------------------------------------------------------------------------------ */
 
 static void put_head(const fab_report *r, fab_words *w)
 {
     bool two = r->opts.lang[FAB_EN] && r->opts.lang[FAB_ZH];
     char when[24];
     fab_iso_time(r->opts.created, when);
-    fab_words_printf(w, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-                     "style-src 'unsafe-inline'\">\n<title>fabrica %s</title>\n<style>\n",
-                     r->opts.lang[FAB_EN] ? "en" : "zh", r->id);
+    fab_words_printf(
+        w,
+        "<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+        "style-src 'unsafe-inline'\">\n<title>fabrica %s</title>\n<style>\n",
+        r->opts.lang[FAB_EN] ? "en" : "zh", r->id);
     fab_words_put(w, fab_report_css);
     fab_words_put(w, "</style>\n</head>\n<body>\n");
     if (two)
-        fab_words_put(w, "<input type=\"radio\" name=\"lang\" id=\"l-zh\" checked><input type=\"radio\" name=\"lang\" id=\"l-en\">"
+        fab_words_put(w, "<input type=\"radio\" name=\"lang\" id=\"l-zh\" checked><input "
+                         "type=\"radio\" name=\"lang\" id=\"l-en\">"
                          "<input type=\"radio\" name=\"lang\" id=\"l-both\">\n");
     fab_words_put(w, "<div class=\"page\">\n<div class=\"mark\">");
     put_both(r, w, FAB_MARK_EN, FAB_MARK_ZH);
@@ -73,18 +82,20 @@ static void put_head(const fab_report *r, fab_words *w)
     fab_words_put(w, "</header>\n");
 }
 
-/* ---- sentences ----------------------------------------------------------------------------------------------- */
+/* ---- sentences ------------------------------------------------------------------------------- */
 
 static void put_sentence(const fab_report *r, fab_words *w, const fab_sentence *s)
 {
     fab_words_put(w, "<li>");
     put_both(r, w, s->text[FAB_EN], s->text[FAB_ZH]);
     fab_words_put(w, " <span class=\"refs\">");
-    for (int i = 0; i < s->n_refs; i++) fab_words_printf(w, "<a href=\"#F%d\">F%d</a>", s->refs[i], s->refs[i]);
+    for (int i = 0; i < s->n_refs; i++)
+        fab_words_printf(w, "<a href=\"#F%d\">F%d</a>", s->refs[i], s->refs[i]);
     fab_words_put(w, "</span></li>\n");
 }
 
-static void put_section(const fab_report *r, fab_words *w, const char *section, const char *en, const char *zh)
+static void put_section(const fab_report *r, fab_words *w, const char *section, const char *en,
+                        const char *zh)
 {
     bool any = false;
     for (int i = 0; i < r->n_sentences; i++) {
@@ -108,11 +119,12 @@ static void put_history(const fab_report *r, fab_words *w)
     fab_words_put(w, "<p>");
     put_escaped(w, r->opts.history);
     fab_words_put(w, "</p>\n<p class=\"note\">");
-    put_both(r, w, "Shown for the reader; the model did not use it.", "仅供阅读者参考；模型未使用。");
+    put_both(r, w, "Shown for the reader; the model did not use it.",
+             "仅供阅读者参考；模型未使用。");
     fab_words_put(w, "</p>\n</section>\n");
 }
 
-/* ---- the picture and its facts ------------------------------------------------------------------------------- */
+/* ---- the picture and its facts --------------------------------------------------------------- */
 
 static void put_facts(const fab_report *r, fab_words *w)
 {
@@ -125,7 +137,8 @@ static void put_facts(const fab_report *r, fab_words *w)
     if (im->spacing_mm[0] > 0 && im->spacing_mm[1] > 0) {
         snprintf(s, sizeof s, "%.3g × %.3g mm", im->spacing_mm[1], im->spacing_mm[0]);
         put_row(r, w, "Pixel spacing", "像素间距", s);
-        snprintf(s, sizeof s, "%.0f × %.0f mm", im->width * im->spacing_mm[1], im->height * im->spacing_mm[0]);
+        snprintf(s, sizeof s, "%.0f × %.0f mm", im->width * im->spacing_mm[1],
+                 im->height * im->spacing_mm[0]);
         put_row(r, w, "Field", "视野", s);
     }
     if (im->thickness_mm > 0) {
@@ -144,12 +157,13 @@ static void put_facts(const fab_report *r, fab_words *w)
 
 static void put_img(fab_words *w, const fab_figure *f, const char *alt)
 {
-    fab_words_printf(w, "<img width=\"%d\" height=\"%d\" alt=\"%s\" src=\"data:image/png;base64,", f->width, f->height, alt);
+    fab_words_printf(w, "<img width=\"%d\" height=\"%d\" alt=\"%s\" src=\"data:image/png;base64,",
+                     f->width, f->height, alt);
     fab_words_put(w, f->base64);
     fab_words_put(w, "\">");
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *code, *en, *zh;
@@ -173,14 +187,17 @@ static void put_finding(const fab_report *r, fab_words *w, const fab_finding *f)
 {
     const fab_band *b = fab_band_of(f->p);
     bool shown = f->state != FAB_STATE_UNCLAIMED;
-    fab_words_printf(w, "<tr id=\"F%d\" class=\"%s\"><td class=\"id\">F%d</td><td>", f->id, shown ? b->code : "not-claimed", f->id);
+    fab_words_printf(w, "<tr id=\"F%d\" class=\"%s\"><td class=\"id\">F%d</td><td>", f->id,
+                     shown ? b->code : "not-claimed", f->id);
     put_both(r, w, f->row->name[FAB_EN], f->row->name[FAB_ZH]);
     if (f->row->kind != FAB_ASK_PRESENT) {
         fab_words_put(w, ": <b>");
         put_both(r, w, fab_finding_value(f, FAB_EN), fab_finding_value(f, FAB_ZH));
         fab_words_put(w, "</b>");
     }
-    fab_words_printf(w, "</td><td class=\"bar\"><span class=\"track\"><i style=\"width:%.1f%%\"></i></span></td><td class=\"num\">%.2f</td><td>",
+    fab_words_printf(w,
+                     "</td><td class=\"bar\"><span class=\"track\"><i "
+                     "style=\"width:%.1f%%\"></i></span></td><td class=\"num\">%.2f</td><td>",
                      100 * f->p, f->p);
     if (f->state == FAB_STATE_ANSWERED) put_both(r, w, "not calibrated", "未校准");
     else if (shown) put_both(r, w, b->en, b->zh);
@@ -226,13 +243,17 @@ static void put_table(const fab_report *r, fab_words *w)
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) put_group(r, w, &groups[i]);
     fab_words_put(w, "</table>\n<p class=\"note\">");
     char en[200], zh[200];
-    snprintf(en, sizeof en, "Probabilities are calibrated answer likelihoods of the model. Nothing is claimed below %.2f.", r->opts.threshold);
-    snprintf(zh, sizeof zh, "概率为模型回答的校准似然。低于 %.2f 的项目不作提示。", r->opts.threshold);
+    snprintf(en, sizeof en,
+             "Probabilities are calibrated answer likelihoods of the model. Nothing is claimed "
+             "below %.2f.",
+             r->opts.threshold);
+    snprintf(zh, sizeof zh, "概率为模型回答的校准似然。低于 %.2f 的项目不作提示。",
+             r->opts.threshold);
     put_both(r, w, en, zh);
     fab_words_put(w, "</p>\n</section>\n");
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 static double no_minus_zero(double v) { return v > -0.005 && v < 0.005 ? 0 : v; }
 
@@ -247,9 +268,13 @@ static void put_fidelity(const fab_report *r, fab_words *w, const fab_finding *f
         snprintf(en, sizeof en, "No place in the image speaks for this answer.");
         snprintf(zh, sizeof zh, "图像中没有支持该回答的区域。");
     } else {
-        snprintf(en, sizeof en, "%sHiding the hottest %.0f %% lowers the log-odds by %.2f; the same area elsewhere by %.2f (less in %d of %d places).",
+        snprintf(en, sizeof en,
+                 "%sHiding the hottest %.0f %% lowers the log-odds by %.2f; the same area "
+                 "elsewhere by %.2f (less in %d of %d places).",
                  weak ? "Unreliable map. " : "", 100 * d->share, hot, other, d->beaten, d->draws);
-        snprintf(zh, sizeof zh, "%s遮住最热的 %.0f%% 使对数优势下降 %.2f；遮住其他等面积区域下降 %.2f（%d 处中有 %d 处下降更少）。",
+        snprintf(zh, sizeof zh,
+                 "%s遮住最热的 %.0f%% 使对数优势下降 %.2f；遮住其他等面积区域下降 %.2f（%d 处中有 "
+                 "%d 处下降更少）。",
                  weak ? "此热图不可靠。" : "", 100 * d->share, hot, other, d->draws, d->beaten);
     }
     put_both(r, w, en, zh);
@@ -268,8 +293,10 @@ static void put_legend(const fab_report *r, fab_words *w)
     fab_words_put(w, ")\"></span>");
     put_both(r, w, "strong", "强");
     fab_words_put(w, " &middot; ");
-    put_both(r, w, "Grad-CAM: where the answer comes from, on a coarse grid; not the outline of a lesion.",
-             "Grad-CAM：回答的图像依据，网格较粗；并非病灶轮廓。");
+    put_both(
+        r, w,
+        "Grad-CAM: where the answer comes from, on a coarse grid; not the outline of a lesion.",
+        "Grad-CAM：回答的图像依据，网格较粗；并非病灶轮廓。");
     fab_words_put(w, "</p>\n");
 }
 
@@ -294,7 +321,8 @@ static void put_figures(const fab_report *r, const fab_figures *figures, fab_wor
     fab_words_put(w, "<div class=\"grid\">\n");
     for (int abnormal = 1; abnormal >= 0; abnormal--)
         for (int i = 1; i < figures->n; i++)
-            if (fab_finding_abnormal(&r->findings[figures->items[i].finding]) == (abnormal == 1)) put_figure(r, &figures->items[i], w);
+            if (fab_finding_abnormal(&r->findings[figures->items[i].finding]) == (abnormal == 1))
+                put_figure(r, &figures->items[i], w);
     fab_words_put(w, "</div>\n</section>\n");
 }
 
@@ -309,9 +337,9 @@ static void put_origin(const fab_report *r, fab_words *w)
     put_row(r, w, "Input SHA-256", "输入 SHA-256", r->input_sha256);
     put_row(r, w, "Software", "软件", r->opts.software);
     if (r->gate.distance >= 0)
-        snprintf(s, sizeof s, "%s (%.2f, limit %.2f)", fab_gate_code(r->gate.reason), (double)r->gate.distance, (double)r->gate.limit);
-    else
-        snprintf(s, sizeof s, "%s", fab_gate_code(r->gate.reason));
+        snprintf(s, sizeof s, "%s (%.2f, limit %.2f)", fab_gate_code(r->gate.reason),
+                 (double)r->gate.distance, (double)r->gate.limit);
+    else snprintf(s, sizeof s, "%s", fab_gate_code(r->gate.reason));
     put_row(r, w, "Input gate", "输入检查", s);
     snprintf(s, sizeof s, "%.1f s", r->seconds);
     put_row(r, w, "Computed in", "计算用时", s);

@@ -15,11 +15,13 @@ void fab_words_putn(fab_words *w, const void *s, size_t n);
 void fab_words_printf(fab_words *w, const char *fmt, ...) FAB_PRINTF(2, 3);
 void fab_words_clear(fab_words *w);
 
-bool fab_report_ask(fab_report *r, fab_engine *e, const fab_look *look, fab_err *err);     /* fills findings */
-bool fab_report_explain(fab_report *r, fab_engine *e, const fab_look *look, fab_err *err); /* their heat maps */
-bool fab_report_word(fab_report *r, fab_err *err);                                         /* fills sentences */
-bool fab_report_windowed(const fab_image *im);                                              /* a VOI window worth telling */
-void fab_report_facts(fab_report *r);                                                      /* header_* */
+bool fab_report_ask(fab_report *r, fab_engine *e, const fab_look *look,
+                    fab_err *err); /* fills findings */
+bool fab_report_explain(fab_report *r, fab_engine *e, const fab_look *look,
+                        fab_err *err);             /* their heat maps */
+bool fab_report_word(fab_report *r, fab_err *err); /* fills sentences */
+bool fab_report_windowed(const fab_image *im);     /* a VOI window worth telling */
+void fab_report_facts(fab_report *r);              /* header_* */
 void fab_report_step(const fab_report *r, int done, int total, const char *what);
 
 /* A picture of the report: as a file and, in base64, inside the page. Everything in the arena. */
@@ -41,9 +43,10 @@ extern const char fab_report_css[];
 
 const fab_finding *fab_report_find(const fab_report *r, const char *code);
 fab_label_kind fab_finding_kind(const fab_finding *f, bool *known); /* of its label */
-bool fab_finding_abnormal(const fab_finding *f);                    /* a presence row about an abnormality or diagnosis */
-const char *fab_finding_value(const fab_finding *f, int lang);      /* the chosen words, the answer */
+bool fab_finding_abnormal(
+    const fab_finding *f); /* a presence row about an abnormality or diagnosis */
+const char *fab_finding_value(const fab_finding *f, int lang); /* the chosen words, the answer */
 const char *fab_state_code(fab_finding_state s);
-void fab_iso_time(uint64_t t, char out[24]);                        /* 2026-01-31T12:00:00Z */
+void fab_iso_time(uint64_t t, char out[24]); /* 2026-01-31T12:00:00Z */
 
 #endif

@@ -1,13 +1,17 @@
-/* report_json: the record, schema fabrica.report/1 (docs/report-schema.md). No file name and no patient's name is in it.
+/* report_json: the record, schema fabrica.report/1 (docs/report-schema.md). No file name and no
+ * patient's name is in it.
  *
- * A NULL from jansson means that memory is out; json_object_set_new then fails too, so that one check at the end of each
- * object is enough.
+ * A NULL from jansson means that memory is out; json_object_set_new then fails too, so that one
+ * check at the end of each object is enough.
  */
 #include <math.h>
 #include <string.h>
 #include "clinic/report_impl.h"
 
-static json_t *number(double v) { return isfinite(v) ? json_real(round(v * 1e6) / 1e6) : json_null(); }
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(round(v * 1e6) / 1e6) : json_null();
+}
 
 static json_t *both(const char *en, const char *zh)
 {
@@ -24,31 +28,42 @@ static json_t *ref(char kind, int id)
 static json_t *image_facts(const fab_report *r)
 {
     const fab_image *im = r->image;
-    json_t *o = json_pack("{s:s,s:i,s:i,s:i}", "format", im->format, "rows", im->height, "cols", im->width, "frames", im->frames);
+    json_t *o = json_pack("{s:s,s:i,s:i,s:i}", "format", im->format, "rows", im->height, "cols",
+                          im->width, "frames", im->frames);
     const struct {
         const char *key, *value;
-    } texts[] = { { "transfer_syntax", im->transfer_syntax }, { "photometric", im->photometric }, { "modality", im->modality },
-                  { "body_part", im->body_part }, { "laterality", im->laterality }, { "view", im->view },
-                  { "modality_code", r->header_modality }, { "plane_code", r->header_plane } };
+    } texts[] = { { "transfer_syntax", im->transfer_syntax },
+                  { "photometric", im->photometric },
+                  { "modality", im->modality },
+                  { "body_part", im->body_part },
+                  { "laterality", im->laterality },
+                  { "view", im->view },
+                  { "modality_code", r->header_modality },
+                  { "plane_code", r->header_plane } };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (texts[i].value && texts[i].value[0]) json_object_set_new(o, texts[i].key, json_string(texts[i].value));
+        if (texts[i].value && texts[i].value[0])
+            json_object_set_new(o, texts[i].key, json_string(texts[i].value));
     if (im->spacing_mm[0] > 0 && im->spacing_mm[1] > 0) {
-        json_object_set_new(o, "spacing_mm", json_pack("[o,o]", number(im->spacing_mm[0]), number(im->spacing_mm[1])));
-        json_object_set_new(o, "extent_mm", json_pack("[o,o]", number(im->height * im->spacing_mm[0]),
-                                                      number(im->width * im->spacing_mm[1])));
+        json_object_set_new(o, "spacing_mm",
+                            json_pack("[o,o]", number(im->spacing_mm[0]),
+                                      number(im->spacing_mm[1])));
+        json_object_set_new(o, "extent_mm",
+                            json_pack("[o,o]", number(im->height * im->spacing_mm[0]),
+                                      number(im->width * im->spacing_mm[1])));
     }
     if (im->thickness_mm > 0) json_object_set_new(o, "thickness_mm", number(im->thickness_mm));
     if (fab_report_windowed(im))
-        json_object_set_new(o, "window", json_pack("{s:o,s:o,s:s}", "center", number(im->shown.center), "width",
-                                                   number(im->shown.width), "name", im->shown.name));
+        json_object_set_new(o, "window",
+                            json_pack("{s:o,s:o,s:s}", "center", number(im->shown.center), "width",
+                                      number(im->shown.width), "name", im->shown.name));
     json_object_set_new(o, "lossy", json_boolean(im->lossy));
     return o;
 }
 
 static json_t *gate_json(const fab_report *r)
 {
-    json_t *o = json_pack("{s:s,s:b,s:b}", "verdict", fab_gate_code(r->gate.reason), "fitted", r->gate.fitted, "overridden",
-                          r->gate.reason != FAB_GATE_KNOWN);
+    json_t *o = json_pack("{s:s,s:b,s:b}", "verdict", fab_gate_code(r->gate.reason), "fitted",
+                          r->gate.fitted, "overridden", r->gate.reason != FAB_GATE_KNOWN);
     if (r->gate.distance >= 0) {
         json_object_set_new(o, "distance", number((double)r->gate.distance));
         json_object_set_new(o, "limit", number((double)r->gate.limit));
@@ -58,7 +73,8 @@ static json_t *gate_json(const fab_report *r)
 
 static const char *kind_code(const fab_finding *f)
 {
-    static const char *const codes[] = { "organ", "abnormality", "cell", "modality", "plane", "region", "diagnosis", "attribute" };
+    static const char *const codes[] = { "organ", "abnormality", "cell",      "modality",
+                                         "plane", "region",      "diagnosis", "attribute" };
     bool known;
     fab_label_kind k = fab_finding_kind(f, &known);
     if (known) return codes[k];
@@ -68,11 +84,13 @@ static const char *kind_code(const fab_finding *f)
 
 static json_t *finding_json(const fab_finding *f)
 {
-    json_t *o = json_pack("{s:o,s:s,s:s,s:o,s:s,s:o}", "id", ref('F', f->id), "code", f->row->code, "kind", kind_code(f), "name",
-                          both(f->row->name[FAB_EN], f->row->name[FAB_ZH]), "state", fab_state_code(f->state), "probability",
-                          number(f->p));
+    json_t *o =
+        json_pack("{s:o,s:s,s:s,s:o,s:s,s:o}", "id", ref('F', f->id), "code", f->row->code, "kind",
+                  kind_code(f), "name", both(f->row->name[FAB_EN], f->row->name[FAB_ZH]), "state",
+                  fab_state_code(f->state), "probability", number(f->p));
     if (f->row->kind != FAB_ASK_PRESENT) {
-        json_object_set_new(o, "value", both(fab_finding_value(f, FAB_EN), fab_finding_value(f, FAB_ZH)));
+        json_object_set_new(o, "value",
+                            both(fab_finding_value(f, FAB_EN), fab_finding_value(f, FAB_ZH)));
         if (f->row->kind == FAB_ASK_CHOICE && f->row->codes[f->choice])
             json_object_set_new(o, "value_code", json_string(f->row->codes[f->choice]));
     }
@@ -92,18 +110,19 @@ static json_t *heat_json(const fab_finding *f)
 {
     const fab_fidelity *d = &f->fidelity;
     json_t *heat = json_array();
-    for (int i = 0; i < f->cam->grid * f->cam->grid; i++) json_array_append_new(heat, number(round((double)f->cam->heat[i] * 1e3) / 1e3));
+    for (int i = 0; i < f->cam->grid * f->cam->grid; i++)
+        json_array_append_new(heat, number(round((double)f->cam->heat[i] * 1e3) / 1e3));
     return json_pack("{s:s,s:s,s:b,s:i,s:o,s:{s:s,s:o,s:o,s:o,s:i,s:i}}", "method",
                      f->cam->hires ? "hires-cam" : "grad-cam", "file", f->overlay, "empty",
-                     f->cam->empty, "grid", f->cam->grid, "heat", heat, "fidelity", "test", "deletion", "share",
-                     number(d->share), "drop", number(d->drop_heat), "drop_random", number(d->drop_random), "draws", d->draws,
-                     "beaten", d->beaten);
+                     f->cam->empty, "grid", f->cam->grid, "heat", heat, "fidelity", "test",
+                     "deletion", "share", number(d->share), "drop", number(d->drop_heat),
+                     "drop_random", number(d->drop_random), "draws", d->draws, "beaten", d->beaten);
 }
 
 static json_t *evidence_json(const fab_finding *f)
 {
-    json_t *o = json_pack("{s:o,s:o,s:o}", "id", ref('E', f->id), "finding", ref('F', f->id), "question",
-                          both(f->row->question[FAB_EN], f->row->question[FAB_ZH]));
+    json_t *o = json_pack("{s:o,s:o,s:o}", "id", ref('E', f->id), "finding", ref('F', f->id),
+                          "question", both(f->row->question[FAB_EN], f->row->question[FAB_ZH]));
     if (f->state == FAB_STATE_ANSWERED) {
         json_object_set_new(o, "method", json_string("generated-answer"));
     } else {
@@ -115,7 +134,8 @@ static json_t *evidence_json(const fab_finding *f)
         }
         json_object_set_new(o, "method", json_string("answer-likelihood"));
         json_object_set_new(o, "candidates", list);
-        json_t *parts = json_pack("{s:o,s:o}", "en", number(f->part_lang[FAB_EN]), "zh", number(f->part_lang[FAB_ZH]));
+        json_t *parts = json_pack("{s:o,s:o}", "en", number(f->part_lang[FAB_EN]), "zh",
+                                  number(f->part_lang[FAB_ZH]));
         if (f->part_head >= 0) json_object_set_new(parts, "head", number(f->part_head));
         json_object_set_new(o, "parts", parts);
     }
@@ -132,20 +152,23 @@ static json_t *sentence_json(const fab_report *r, const fab_sentence *s, int id)
     }
     if (r->opts.lang[FAB_EN]) json_object_set_new(text, "en", json_string(s->text[FAB_EN]));
     if (r->opts.lang[FAB_ZH]) json_object_set_new(text, "zh", json_string(s->text[FAB_ZH]));
-    return json_pack("{s:o,s:s,s:o,s:o,s:o}", "id", ref('S', id), "section", s->section, "findings", findings, "evidence",
-                     evidence, "text", text);
+    return json_pack("{s:o,s:s,s:o,s:o,s:o}", "id", ref('S', id), "section", s->section, "findings",
+                     findings, "evidence", evidence, "text", text);
 }
 
 static void lists(const fab_report *r, json_t *o)
 {
-    json_t *findings = json_array(), *evidence = json_array(), *sentences = json_array(), *bands = json_array();
+    json_t *findings = json_array(), *evidence = json_array(), *sentences = json_array(),
+           *bands = json_array();
     for (int i = 0; i < r->n_findings; i++) {
         json_array_append_new(findings, finding_json(&r->findings[i]));
         json_array_append_new(evidence, evidence_json(&r->findings[i]));
     }
-    for (int i = 0; i < r->n_sentences; i++) json_array_append_new(sentences, sentence_json(r, &r->sentences[i], i + 1));
+    for (int i = 0; i < r->n_sentences; i++)
+        json_array_append_new(sentences, sentence_json(r, &r->sentences[i], i + 1));
     for (int i = 0; i < fab_bands_n; i++)
-        json_array_append_new(bands, json_pack("{s:o,s:s,s:s,s:s}", "from", number(fab_bands[i].from), "code", fab_bands[i].code,
+        json_array_append_new(bands, json_pack("{s:o,s:s,s:s,s:s}", "from",
+                                               number(fab_bands[i].from), "code", fab_bands[i].code,
                                                "en", fab_bands[i].en, "zh", fab_bands[i].zh));
     json_object_set_new(o, "findings", findings);
     json_object_set_new(o, "evidence", evidence);
@@ -157,16 +180,21 @@ json_t *fab_report_json(const fab_report *r, fab_err *err)
 {
     char when[24];
     fab_iso_time(r->opts.created, when);
-    json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:s,s:s}", "schema", FAB_REPORT_SCHEMA, "id", r->id, "status", "draft",
-                          "research_use", both(FAB_MARK_EN, FAB_MARK_ZH), "created", when, "software", r->opts.software);
+    json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:s,s:s}", "schema", FAB_REPORT_SCHEMA, "id", r->id,
+                          "status", "draft", "research_use", both(FAB_MARK_EN, FAB_MARK_ZH),
+                          "created", when, "software", r->opts.software);
     json_object_set_new(o, "seconds", number(r->seconds));
-    json_object_set_new(o, "model", json_pack("{s:s,s:s,s:o}", "id", r->model->id, "sha256", r->model->sha256, "temperature",
-                                              number((double)r->model->temperature)));
-    json_object_set_new(o, "input", json_pack("{s:s,s:I,s:s}", "sha256", r->input_sha256, "bytes", (json_int_t)r->input_bytes,
-                                              "pixels_sha256", r->pixels_sha256));
+    json_object_set_new(o, "model",
+                        json_pack("{s:s,s:s,s:o}", "id", r->model->id, "sha256", r->model->sha256,
+                                  "temperature", number((double)r->model->temperature)));
+    json_object_set_new(o, "input",
+                        json_pack("{s:s,s:I,s:s}", "sha256", r->input_sha256, "bytes",
+                                  (json_int_t)r->input_bytes, "pixels_sha256", r->pixels_sha256));
     json_object_set_new(o, "image", image_facts(r));
-    json_object_set_new(o, "indication", r->opts.history ? json_pack("{s:s,s:b}", "text", r->opts.history, "used_by_model", 0)
-                                                         : json_null());
+    json_object_set_new(o, "indication",
+                        r->opts.history
+                            ? json_pack("{s:s,s:b}", "text", r->opts.history, "used_by_model", 0)
+                            : json_null());
     json_object_set_new(o, "gate", gate_json(r));
     json_object_set_new(o, "threshold", number(r->opts.threshold));
     lists(r, o);

@@ -5,7 +5,10 @@
 static const char *const titles[FAB_LANGS] = { "DRAFT IMAGING REPORT", "影像报告（草稿）" };
 static const char *const sections[] = { "study", "findings", "impression", "limits" };
 static const char *const heading_words[][FAB_LANGS] = {
-    { "Study", "检查" }, { "Findings", "所见" }, { "Impression", "印象" }, { "Limits", "局限" },
+    { "Study", "检查" },
+    { "Findings", "所见" },
+    { "Impression", "印象" },
+    { "Limits", "局限" },
 };
 
 static void put_refs(fab_words *w, const fab_sentence *s)
@@ -20,21 +23,30 @@ static void put_facts(const fab_report *r, fab_words *w, int lang)
 {
     const fab_image *im = r->image;
     bool zh = lang == FAB_ZH;
-    fab_words_printf(w, zh ? "图像：%s，%d x %d 像素" : "Image: %s, %d x %d pixels", im->format, im->width, im->height);
+    fab_words_printf(w, zh ? "图像：%s，%d x %d 像素" : "Image: %s, %d x %d pixels", im->format,
+                     im->width, im->height);
     if (im->spacing_mm[0] > 0 && im->spacing_mm[1] > 0)
-        fab_words_printf(w, zh ? "，像素间距 %.3g x %.3g mm，视野 %.0f x %.0f mm" : ", spacing %.3g x %.3g mm, field %.0f x %.0f mm",
-                         im->spacing_mm[1], im->spacing_mm[0], im->width * im->spacing_mm[1], im->height * im->spacing_mm[0]);
+        fab_words_printf(w,
+                         zh ? "，像素间距 %.3g x %.3g mm，视野 %.0f x %.0f mm"
+                            : ", spacing %.3g x %.3g mm, field %.0f x %.0f mm",
+                         im->spacing_mm[1], im->spacing_mm[0], im->width * im->spacing_mm[1],
+                         im->height * im->spacing_mm[0]);
     if (fab_report_windowed(im))
-        fab_words_printf(w, zh ? "，窗位 %.0f，窗宽 %.0f" : ", window %.0f / %.0f", im->shown.center, im->shown.width);
+        fab_words_printf(w, zh ? "，窗位 %.0f，窗宽 %.0f" : ", window %.0f / %.0f",
+                         im->shown.center, im->shown.width);
     fab_words_put(w, "\n");
-    if (r->opts.history) fab_words_printf(w, zh ? "病史：%s（模型未使用）\n" : "History: %s (not used by the model)\n", r->opts.history);
+    if (r->opts.history)
+        fab_words_printf(w,
+                         zh ? "病史：%s（模型未使用）\n" : "History: %s (not used by the model)\n",
+                         r->opts.history);
 }
 
 static void put_language(const fab_report *r, fab_words *w, int lang)
 {
     char when[24];
     fab_iso_time(r->opts.created, when);
-    fab_words_printf(w, "%s  %s\n%s\n\n", titles[lang], r->id, lang == FAB_ZH ? FAB_MARK_ZH : FAB_MARK_EN);
+    fab_words_printf(w, "%s  %s\n%s\n\n", titles[lang], r->id,
+                     lang == FAB_ZH ? FAB_MARK_ZH : FAB_MARK_EN);
     put_facts(r, w, lang);
     for (size_t h = 0; h < sizeof sections / sizeof *sections; h++) {
         bool any = false;
@@ -48,8 +60,10 @@ static void put_language(const fab_report *r, fab_words *w, int lang)
             fab_words_put(w, "\n");
         }
     }
-    fab_words_printf(w, lang == FAB_ZH ? "\n状态：草稿，未经审核。模型 %s，输入 SHA-256 %s，%s\n"
-                                       : "\nStatus: draft, not reviewed. Model %s, input SHA-256 %s, %s\n",
+    fab_words_printf(w,
+                     lang == FAB_ZH
+                         ? "\n状态：草稿，未经审核。模型 %s，输入 SHA-256 %s，%s\n"
+                         : "\nStatus: draft, not reviewed. Model %s, input SHA-256 %s, %s\n",
                      r->model->id, r->input_sha256, when);
 }
 

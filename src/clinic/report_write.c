@@ -25,9 +25,11 @@ static bool put_all(folder *f, const fab_report *r, fab_err *err)
     fab_words html = { 0 };
     if (!fab_report_figures(r, f->arena, &figures, err)) return false;
     for (int i = 0; i < figures.n; i++)
-        if (!put(f, figures.items[i].name, figures.items[i].png, figures.items[i].size, err)) return false;
+        if (!put(f, figures.items[i].name, figures.items[i].png, figures.items[i].size, err))
+            return false;
     const char *text = fab_report_text(r, f->arena, err);
-    bool ok = text && put(f, "report.txt", text, strlen(text), err) && fab_report_html(r, &figures, &html, err) &&
+    bool ok = text && put(f, "report.txt", text, strlen(text), err) &&
+              fab_report_html(r, &figures, &html, err) &&
               put(f, "report.html", html.text, html.n, err);
     fab_words_clear(&html);
     if (!ok) return false;
@@ -35,14 +37,16 @@ static bool put_all(folder *f, const fab_report *r, fab_err *err)
     char *json = record ? json_dumps(record, FAB_JSON_DUMP | JSON_INDENT(1)) : NULL;
     json_decref(record);
     if (!json) return fab_fail(err, FAB_ENOMEM, "out of memory while writing the report");
-    ok = put(f, "report.json", json, strlen(json), err) && fab_out_write(&f->outs[f->n - 1], "\n", 1, err);
+    ok = put(f, "report.json", json, strlen(json), err) &&
+         fab_out_write(&f->outs[f->n - 1], "\n", 1, err);
     json_free_t release;
     json_get_alloc_funcs(NULL, &release);
     release(json);
     return ok;
 }
 
-/* The old record goes first and the new one comes last: in between the folder does not claim to hold a report. */
+/* The old record goes first and the new one comes last: in between the folder does not claim to
+ * hold a report. */
 static bool commit(folder *f, const fab_report *r, fab_err *err)
 {
     const char *record = fab_path_join(f->arena, f->dir, "report.json", err);

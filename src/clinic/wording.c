@@ -1,11 +1,14 @@
 /* wording: sentences from codes and numbers, in English and Chinese.
  *
- * Every sentence carries the ids of the findings it was made from. Uncertainty has three words and no others:
+ * Every sentence carries the ids of the findings it was made from. Uncertainty has three words and
+ * no others:
  *
- *   p >= 0.90  very likely  很可能      p >= 0.70  likely  较可能      p >= threshold (0.50)  possible, uncertain  可能，不确定
+ *   p >= 0.90  very likely  很可能
+ *   p >= 0.70  likely  较可能
+ *   p >= 0.50  possible, uncertain  可能，不确定
  *
- * Below the threshold nothing is said to be there. "Not detected" is always followed by what was asked about, since
- * absence of a claim is not absence of disease.
+ * Below the threshold nothing is said to be there. "Not detected" is always followed by what was
+ * asked about, since absence of a claim is not absence of disease.
  */
 #include <string.h>
 #include "clinic/report_impl.h"
@@ -25,7 +28,7 @@ const fab_band *fab_band_of(double p)
     return &fab_bands[i];
 }
 
-/* ---- building one sentence ----------------------------------------------------------------------------------- */
+/* ---- building one sentence ------------------------------------------------------------------- */
 
 static void refer(fab_sentence *s, const fab_finding *f)
 {
@@ -45,7 +48,8 @@ static bool finish(fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS], fab_e
     return ok ? true : fab_fail(err, FAB_ENOMEM, "out of memory while wording the report");
 }
 
-/* English in the middle of a sentence: "Pleural Effusion" -> "pleural effusion", "CT" and "X-Ray" stay. */
+/* English in the middle of a sentence: "Pleural Effusion" -> "pleural effusion", "CT" and "X-Ray"
+ * stay. */
 static void put_lower(fab_words *w, const char *s)
 {
     for (const char *p = s; *p; p++) {
@@ -55,7 +59,8 @@ static void put_lower(fab_words *w, const char *s)
     }
 }
 
-static bool put_study_part(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS], const char *code, bool first)
+static bool put_study_part(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS],
+                           const char *code, bool first)
 {
     const fab_finding *f = fab_report_find(r, code);
     if (!f) return false;
@@ -90,14 +95,18 @@ static bool word_conflict(fab_report *r, const char *code, const char *header, f
     fab_sentence s = { .section = "study" };
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
-    fab_words_printf(&w[FAB_EN], "%s: the file's header says %s, the model says %s; read the model's findings with caution.",
-                     f->row->name[FAB_EN], label >= 0 ? fab_labels[label].en : header, fab_finding_value(f, FAB_EN));
-    fab_words_printf(&w[FAB_ZH], "文件头标明%s为%s，与模型判断（%s）不一致：请谨慎对待模型所见。", f->row->name[FAB_ZH],
-                     label >= 0 ? fab_labels[label].zh : header, fab_finding_value(f, FAB_ZH));
+    fab_words_printf(
+        &w[FAB_EN],
+        "%s: the file's header says %s, the model says %s; read the model's findings with caution.",
+        f->row->name[FAB_EN], label >= 0 ? fab_labels[label].en : header,
+        fab_finding_value(f, FAB_EN));
+    fab_words_printf(&w[FAB_ZH], "文件头标明%s为%s，与模型判断（%s）不一致：请谨慎对待模型所见。",
+                     f->row->name[FAB_ZH], label >= 0 ? fab_labels[label].zh : header,
+                     fab_finding_value(f, FAB_ZH));
     return finish(r, &s, w, err);
 }
 
-/* ---- findings ------------------------------------------------------------------------------------------------ */
+/* ---- findings -------------------------------------------------------------------------------- */
 
 static bool in_group(const fab_finding *f, fab_label_kind kind)
 {
@@ -107,7 +116,8 @@ static bool in_group(const fab_finding *f, fab_label_kind kind)
 }
 
 /* "Structures recognised: liver (0.98), spleen (0.91)." */
-static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const char *zh, fab_err *err)
+static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const char *zh,
+                       fab_err *err)
 {
     fab_sentence s = { .section = "findings" };
     fab_words w[FAB_LANGS] = { { 0 } };
@@ -143,7 +153,8 @@ static bool word_abnormal(fab_report *r, const fab_finding *f, fab_err *err)
         fab_words_put(&w[FAB_EN], "; location as answered by the model: ");
         put_lower(&w[FAB_EN], f->place[FAB_EN]);
         fab_words_printf(&w[FAB_EN], " (%.2f)", f->place_sureness);
-        fab_words_printf(&w[FAB_ZH], "；模型回答的位置：%s（%.2f）", f->place[FAB_ZH], f->place_sureness);
+        fab_words_printf(&w[FAB_ZH], "；模型回答的位置：%s（%.2f）", f->place[FAB_ZH],
+                         f->place_sureness);
     }
     if (f->overlay[0]) {
         fab_words_printf(&w[FAB_EN], "; see figure F%d", f->id);
@@ -159,8 +170,10 @@ static bool word_answer(fab_report *r, const fab_finding *f, fab_err *err)
     fab_sentence s = { .section = "findings" };
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
-    fab_words_printf(&w[FAB_EN], "%s, as answered by the model: %s (%.2f).", f->row->name[FAB_EN], f->answer[FAB_EN], f->sureness);
-    fab_words_printf(&w[FAB_ZH], "%s（模型回答）：%s（%.2f）。", f->row->name[FAB_ZH], f->answer[FAB_ZH], f->sureness);
+    fab_words_printf(&w[FAB_EN], "%s, as answered by the model: %s (%.2f).", f->row->name[FAB_EN],
+                     f->answer[FAB_EN], f->sureness);
+    fab_words_printf(&w[FAB_ZH], "%s（模型回答）：%s（%.2f）。", f->row->name[FAB_ZH],
+                     f->answer[FAB_ZH], f->sureness);
     return finish(r, &s, w, err);
 }
 
@@ -173,10 +186,13 @@ static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
     bool sure = f->p >= r->opts.threshold;
     refer(&s, f);
     if (sure) {
-        fab_words_printf(&w[FAB_EN], "%s: %s, %s (p = %.2f).", f->row->name[FAB_EN], fab_finding_value(f, FAB_EN), b->en, f->p);
-        fab_words_printf(&w[FAB_ZH], "%s：%s，%s（概率 %.2f）。", f->row->name[FAB_ZH], fab_finding_value(f, FAB_ZH), b->zh, f->p);
+        fab_words_printf(&w[FAB_EN], "%s: %s, %s (p = %.2f).", f->row->name[FAB_EN],
+                         fab_finding_value(f, FAB_EN), b->en, f->p);
+        fab_words_printf(&w[FAB_ZH], "%s：%s，%s（概率 %.2f）。", f->row->name[FAB_ZH],
+                         fab_finding_value(f, FAB_ZH), b->zh, f->p);
     } else {
-        fab_words_printf(&w[FAB_EN], "%s: undecided (highest p = %.2f).", f->row->name[FAB_EN], f->p);
+        fab_words_printf(&w[FAB_EN], "%s: undecided (highest p = %.2f).", f->row->name[FAB_EN],
+                         f->p);
         fab_words_printf(&w[FAB_ZH], "%s：无法判定（最高概率 %.2f）。", f->row->name[FAB_ZH], f->p);
     }
     return finish(r, &s, w, err);
@@ -206,7 +222,7 @@ static bool word_findings(fab_report *r, fab_err *err)
     return true;
 }
 
-/* ---- impression ---------------------------------------------------------------------------------------------- */
+/* ---- impression ------------------------------------------------------------------------------ */
 
 /* The claimed abnormalities by falling probability; named ones before "abnormal" as such. */
 static const fab_finding *next_claim(const fab_report *r, const fab_sentence *said)
@@ -217,7 +233,9 @@ static const fab_finding *next_claim(const fab_report *r, const fab_sentence *sa
         bool used = f->state != FAB_STATE_CLAIMED || !fab_finding_abnormal(f);
         for (int j = 0; j < said->n_refs; j++) used = used || said->refs[j] == f->id;
         if (used) continue;
-        if (!best || is_overall(best) > is_overall(f) || (is_overall(best) == is_overall(f) && f->p > best->p)) best = f;
+        if (!best || is_overall(best) > is_overall(f) ||
+            (is_overall(best) == is_overall(f) && f->p > best->p))
+            best = f;
     }
     return best;
 }
@@ -249,12 +267,16 @@ static bool word_none(fab_report *r, fab_err *err)
     fab_words w[FAB_LANGS] = { { 0 } }, asked[FAB_LANGS] = { { 0 } };
     put_asked(r, &s, asked);
     if (s.n_refs) {
-        fab_words_printf(&w[FAB_EN], "No abnormality detected by the model among those it was asked about (%s). "
-                         "This does not exclude disease.", asked[FAB_EN].text ? asked[FAB_EN].text : "");
+        fab_words_printf(
+            &w[FAB_EN],
+            "No abnormality detected by the model among those it was asked about (%s). "
+            "This does not exclude disease.",
+            asked[FAB_EN].text ? asked[FAB_EN].text : "");
         fab_words_printf(&w[FAB_ZH], "在所询问的项目中，模型未检出异常（%s）。这不能排除疾病。",
                          asked[FAB_ZH].text ? asked[FAB_ZH].text : "");
     } else {
-        fab_words_put(&w[FAB_EN], "The model has no question about abnormalities for this kind of image: none was looked for.");
+        fab_words_put(&w[FAB_EN], "The model has no question about abnormalities for this kind of "
+                                  "image: none was looked for.");
         fab_words_put(&w[FAB_ZH], "模型没有针对此类图像异常的问题：未进行异常检测。");
     }
     bool failed = asked[FAB_EN].failed || asked[FAB_ZH].failed;
@@ -271,8 +293,11 @@ static bool word_impression(fab_report *r, fab_err *err)
     const fab_finding *f = next_claim(r, &s);
     if (!f) return word_none(r, err);
     if (is_overall(f)) {
-        fab_words_printf(&w[FAB_EN], "The model rates the image as abnormal (p = %.2f) but names no abnormality with enough "
-                         "certainty", f->p);
+        fab_words_printf(
+            &w[FAB_EN],
+            "The model rates the image as abnormal (p = %.2f) but names no abnormality with enough "
+            "certainty",
+            f->p);
         fab_words_printf(&w[FAB_ZH], "模型认为图像异常（概率 %.2f），但不能确定具体异常", f->p);
         refer(&s, f);
     }
@@ -289,9 +314,10 @@ static bool word_impression(fab_report *r, fab_err *err)
     return finish(r, &s, w, err);
 }
 
-/* ---- limits -------------------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
-static bool word_plain(fab_report *r, const char *section, const char *en, const char *zh, fab_err *err)
+static bool word_plain(fab_report *r, const char *section, const char *en, const char *zh,
+                       fab_err *err)
 {
     fab_sentence s = { .section = section };
     fab_words w[FAB_LANGS] = { { 0 } };
@@ -304,17 +330,25 @@ static bool word_limits(fab_report *r, fab_err *err)
 {
     bool ok = true;
     if (r->gate.reason != FAB_GATE_KNOWN)
-        ok = word_plain(r, "limits", "The input gate refused this image and was overridden by the user: the findings are not to be relied on.",
+        ok = word_plain(r, "limits",
+                        "The input gate refused this image and was overridden by the user: the "
+                        "findings are not to be relied on.",
                         "输入检查拒绝了此图像，由用户强制生成报告：以下所见不可采信。", err);
     if (ok && r->opts.history)
-        ok = word_plain(r, "limits", "The history is shown for the reader; the model did not use it.",
+        ok = word_plain(r, "limits",
+                        "The history is shown for the reader; the model did not use it.",
                         "病史仅供阅读者参考；模型未使用病史。", err);
     if (ok && !r->image->has_orientation)
-        ok = word_plain(r, "limits", "The file does not state the patient's orientation: left and right are as displayed and may be mirrored.",
+        ok = word_plain(r, "limits",
+                        "The file does not state the patient's orientation: left and right are as "
+                        "displayed and may be mirrored.",
                         "文件未注明患者方位：左右以显示为准，可能为镜像。", err);
     if (ok && (r->image->spacing_mm[0] <= 0 || r->image->spacing_mm[1] <= 0))
-        ok = word_plain(r, "limits", "The file states no pixel spacing: no sizes are given.", "文件未提供像素间距：不给出尺寸。", err);
-    return ok && word_plain(r, "limits", "A single image was read by a small research model at low resolution; small lesions may be missed.",
+        ok = word_plain(r, "limits", "The file states no pixel spacing: no sizes are given.",
+                        "文件未提供像素间距：不给出尺寸。", err);
+    return ok && word_plain(r, "limits",
+                            "A single image was read by a small research model at low resolution; "
+                            "small lesions may be missed.",
                             "本报告由小型科研模型以低分辨率判读单幅图像，可能遗漏小病灶。", err);
 }
 
@@ -322,7 +356,8 @@ bool fab_report_word(fab_report *r, fab_err *err)
 {
     r->cap_sentences = r->n_findings + 16;
     r->sentences = fab_arena_zero(r->arena, (size_t)r->cap_sentences * sizeof *r->sentences, err);
-    return r->sentences && word_study(r, err) && word_conflict(r, "modality", r->header_modality, err) &&
-           word_conflict(r, "plane", r->header_plane, err) && word_findings(r, err) && word_impression(r, err) &&
-           word_limits(r, err);
+    return r->sentences && word_study(r, err) &&
+           word_conflict(r, "modality", r->header_modality, err) &&
+           word_conflict(r, "plane", r->header_plane, err) && word_findings(r, err) &&
+           word_impression(r, err) && word_limits(r, err);
 }

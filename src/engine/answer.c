@@ -1,10 +1,11 @@
 /* answer: prompts, generation with a key/value cache, and likelihoods of given answers.
  *
  *   [P image tokens] <q> question <a>   prefix: sees itself both ways, run once, kept in the cache
- *   answer <eos>                        causal, one token at a time (generated) or all at once (scored)
+ *   answer <eos>                        causal, one token at a time (generated) or all at once
+ *   (scored)
  *
- * Prompts of a batch are padded on the right; each sample's cache length is then set back to its own end, so that what
- * follows stands directly after its <a> and the padding is never seen.
+ * Prompts of a batch are padded on the right; each sample's cache length is then set back to its
+ * own end, so that what follows stands directly after its <a> and the padding is never seen.
  */
 #include "engine/engine_impl.h"
 
@@ -20,7 +21,7 @@ enum {
     DEFAULT_TOKENS = 64,
 };
 
-/* ---- words to ids ------------------------------------------------------------------------------------------- */
+/* ---- words to ids ---------------------------------------------------------------------------- */
 
 static const char *trim(const char *s, size_t *n)
 {
@@ -31,20 +32,25 @@ static const char *trim(const char *s, size_t *n)
 }
 
 /* what: "question", "answer". The count, or -1. */
-static int encode(fab_engine *e, const char *what, const char *text, int32_t *ids, int max, fab_err *err)
+static int encode(fab_engine *e, const char *what, const char *text, int32_t *ids, int max,
+                  fab_err *err)
 {
     size_t n = 0;
     const char *s = text ? trim(text, &n) : "";
     if (n == 0) return fab_fail(err, FAB_EUSAGE, "the %s is empty", what), -1;
     size_t good = fab_utf8_check(s, n);
-    if (good < n) return fab_fail(err, FAB_EUSAGE, "the %s is not UTF-8: byte %zu of %zu", what, good, n), -1;
+    if (good < n)
+        return fab_fail(err, FAB_EUSAGE, "the %s is not UTF-8: byte %zu of %zu", what, good, n), -1;
     int64_t count = fab_bpe_encode_plain(e->file->bpe, s, n, ids, max, err);
     if (count > max)
-        return fab_fail(err, FAB_ELIMIT, "the %s has %lld tokens, the limit is %d", what, (long long)count, max), -1;
+        return fab_fail(err, FAB_ELIMIT, "the %s has %lld tokens, the limit is %d", what,
+                        (long long)count, max),
+               -1;
     return (int)count;
 }
 
-int fab_engine_prompt(fab_engine *e, fab_ask_kind kind, const char *question, int32_t *ids, fab_err *err)
+int fab_engine_prompt(fab_engine *e, fab_ask_kind kind, const char *question, int32_t *ids,
+                      fab_err *err)
 {
     if (kind != FAB_ASK) {
         ids[0] = kind == FAB_CAPTION_ZH ? FAB_MINI_CAP_ZH : FAB_MINI_CAP_EN;
@@ -65,7 +71,7 @@ int fab_engine_answer_ids(fab_engine *e, const char *answer, int32_t *ids, fab_e
     return n + 1;
 }
 
-/* ---- the prefix --------------------------------------------------------------------------------------------- */
+/* ---- the prefix ------------------------------------------------------------------------------ */
 
 typedef struct {
     int n;
@@ -73,7 +79,8 @@ typedef struct {
     int32_t *ids, *lens; /* [n,PROMPT_ROW], padded with <pad> = 0; [n] */
 } batch;
 
-static bool batch_init(fab_engine *e, batch *b, fab_ask_kind kind, const char *const *questions, int n, fab_err *err)
+static bool batch_init(fab_engine *e, batch *b, fab_ask_kind kind, const char *const *questions,
+                       int n, fab_err *err)
 {
     fab_arena *a = e->ctx.arena;
     *b = (batch){ .n = n };
@@ -81,7 +88,8 @@ static bool batch_init(fab_engine *e, batch *b, fab_ask_kind kind, const char *c
     b->lens = fab_arena_zero(a, (size_t)n * sizeof *b->lens, err);
     if (!b->ids || !b->lens) return false;
     for (int i = 0; i < n; i++) {
-        int len = fab_engine_prompt(e, kind, questions ? questions[i] : NULL, b->ids + i * PROMPT_ROW, err);
+        int len = fab_engine_prompt(e, kind, questions ? questions[i] : NULL,
+                                    b->ids + i * PROMPT_ROW, err);
         if (len < 0) return false;
         b->lens[i] = len;
         b->longest = len > b->longest ? len : b->longest;
@@ -102,20 +110,25 @@ static fab_tensor *image_tokens(fab_ctx *c, const fab_look *look, int n)
 {
     size_t one = (size_t)look->n_tokens * (size_t)look->width;
     fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(n, look->n_tokens, look->width));
-    for (int i = 0; t && i < n; i++) memcpy(fab_f32(t) + (size_t)i * one, look->tokens, one * sizeof(float));
+    for (int i = 0; t && i < n; i++)
+        memcpy(fab_f32(t) + (size_t)i * one, look->tokens, one * sizeof(float));
     return t;
 }
 
-/* Runs the prompts into kv, which gets room for `room` more tokens each: logits [n,V] of what comes first. */
-static fab_tensor *prefill(fab_engine *e, const fab_look *look, const batch *b, int64_t room, fab_kv *kv)
+/* Runs the prompts into kv, which gets room for `room` more tokens each: logits [n,V] of what comes
+ * first. */
+static fab_tensor *prefill(fab_engine *e, const fab_look *look, const batch *b, int64_t room,
+                           fab_kv *kv)
 {
     fab_ctx *c = &e->ctx;
     const fab_mini *m = e->file->model;
     int64_t P = look ? look->n_tokens : 0, T = P + b->longest;
     fab_tensor *tokens = look ? image_tokens(c, look, b->n) : NULL;
     fab_tensor *ids = id_tensor(c, b->ids, b->n, PROMPT_ROW, b->longest);
-    fab_tensor *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(b->n)), *rows = fab_tensor_new(c, FAB_I32, FAB_SHAPE(b->n));
-    if (!ids || !prefix || !rows || !fab_llama_kv(&m->text, kv, c->arena, b->n, T + room, &c->err)) return NULL;
+    fab_tensor *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(b->n)),
+               *rows = fab_tensor_new(c, FAB_I32, FAB_SHAPE(b->n));
+    if (!ids || !prefix || !rows || !fab_llama_kv(&m->text, kv, c->arena, b->n, T + room, &c->err))
+        return NULL;
     for (int i = 0; i < b->n; i++) {
         fab_i32(prefix)[i] = (int32_t)P + b->lens[i];
         fab_i32(rows)[i] = (int32_t)(i * T + P) + b->lens[i] - 1;
@@ -125,7 +138,7 @@ static fab_tensor *prefill(fab_engine *e, const fab_look *look, const batch *b, 
     return fab_mini_logits(c, m, h, rows);
 }
 
-/* ---- generation --------------------------------------------------------------------------------------------- */
+/* ---- generation ------------------------------------------------------------------------------ */
 
 typedef struct {
     int32_t *ids; /* [max] */
@@ -143,9 +156,10 @@ static double log_softmax_at(const float *z, int64_t V, int32_t at)
     return (double)(z[at] - top) - log(sum);
 }
 
-/* The next token of one reply from its logits (changed: control tokens but <eos> are ruled out); words: ids
- * that the tokenizer has, the decoder may have more. */
-static void extend(reply *r, float *z, int64_t V, int64_t words, int max, const fab_ask_opts *o, fab_rng *rng)
+/* The next token of one reply from its logits (changed: control tokens but <eos> are ruled out);
+ * words: ids that the tokenizer has, the decoder may have more. */
+static void extend(reply *r, float *z, int64_t V, int64_t words, int max, const fab_ask_opts *o,
+                   fab_rng *rng)
 {
     for (int t = 0; t < FAB_MINI_SPECIALS; t++)
         if (t != FAB_MINI_EOS) z[t] = -1e30f;
@@ -182,7 +196,8 @@ static void hush(speaker *s)
     if (n) s->o->on_text(s->o->arg, s->text, n);
 }
 
-static bool generate(fab_engine *e, fab_kv *kv, fab_tensor *logits, reply *r, int n, int max, const fab_ask_opts *o)
+static bool generate(fab_engine *e, fab_kv *kv, fab_tensor *logits, reply *r, int n, int max,
+                     const fab_ask_opts *o)
 {
     fab_ctx *c = &e->ctx;
     const fab_mini *m = e->file->model;
@@ -199,7 +214,8 @@ static bool generate(fab_engine *e, fab_kv *kv, fab_tensor *logits, reply *r, in
         open = false;
         for (int i = 0; i < n; i++) {
             int before = r[i].n;
-            if (!r[i].done) extend(&r[i], fab_f32(logits) + i * V, V, fab_bpe_vocab_size(s.bpe), max, o, &rng);
+            if (!r[i].done)
+                extend(&r[i], fab_f32(logits) + i * V, V, fab_bpe_vocab_size(s.bpe), max, o, &rng);
             if (n == 1 && !speak(&s, r, before)) r->done = true;
             next[i] = r[i].done ? FAB_MINI_EOS : r[i].ids[r[i].n - 1];
             open = open || !r[i].done;
@@ -227,8 +243,8 @@ static bool write_answer(fab_engine *e, const reply *r, fab_arena *a, fab_answer
     return true;
 }
 
-static bool ask_batch(fab_engine *e, const fab_look *look, const char *const *questions, int n, const fab_ask_opts *o,
-                      fab_arena *a, fab_answer *out, fab_err *err)
+static bool ask_batch(fab_engine *e, const fab_look *look, const char *const *questions, int n,
+                      const fab_ask_opts *o, fab_arena *a, fab_answer *out, fab_err *err)
 {
     fab_ctx *c = &e->ctx;
     int max = o->max_tokens > 0 ? o->max_tokens : DEFAULT_TOKENS;
@@ -238,12 +254,14 @@ static bool ask_batch(fab_engine *e, const fab_look *look, const char *const *qu
     if (!batch_init(e, &b, o->kind, questions, n, err)) return false;
     reply *r = fab_arena_zero(c->arena, (size_t)n * sizeof *r, err);
     for (int i = 0; r && i < n; i++)
-        if (!(r[i].ids = fab_arena_take(c->arena, (size_t)max * sizeof *r[i].ids, err))) return false;
+        if (!(r[i].ids = fab_arena_take(c->arena, (size_t)max * sizeof *r[i].ids, err)))
+            return false;
     if (!r) return false;
     fab_kv kv = { 0 };
     fab_tensor *logits = prefill(e, look, &b, max, &kv);
     if (logits && !fab_all_finite(logits))
-        return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite", e->path);
+        return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite",
+                        e->path);
     generate(e, &kv, logits, r, n, max, o);
     if (!fab_engine_settle(e, err)) return false;
     for (int i = 0; i < n; i++)
@@ -258,22 +276,24 @@ bool fab_engine_ask_many(fab_engine *e, const fab_look *look, const char *const 
     if (opts) o = *opts;
     for (int i = 0; i < n; i += ASK_BATCH) {
         int some = n - i < ASK_BATCH ? n - i : ASK_BATCH;
-        if (!ask_batch(e, look, questions ? questions + i : NULL, some, &o, a, out + i, err)) return false;
+        if (!ask_batch(e, look, questions ? questions + i : NULL, some, &o, a, out + i, err))
+            return false;
     }
     return true;
 }
 
-bool fab_engine_ask(fab_engine *e, const fab_look *look, const char *question, const fab_ask_opts *opts, fab_arena *a,
-                    fab_answer *out, fab_err *err)
+bool fab_engine_ask(fab_engine *e, const fab_look *look, const char *question,
+                    const fab_ask_opts *opts, fab_arena *a, fab_answer *out, fab_err *err)
 {
     return fab_engine_ask_many(e, look, &question, 1, opts, a, out, err);
 }
 
-/* ---- likelihoods -------------------------------------------------------------------------------------------- */
+/* ---- likelihoods ----------------------------------------------------------------------------- */
 
-/* logp of n answers (ids [n,ANSWER_ROW], lens with <eos>) after the one prompt in kv1, whose logits are first [V]. */
-static bool score_batch(fab_engine *e, const fab_kv *kv1, const float *first, const int32_t *ids, const int *lens, int n,
-                        fab_score *out)
+/* logp of n answers (ids [n,ANSWER_ROW], lens with <eos>) after the one prompt in kv1, whose logits
+ * are first [V]. */
+static bool score_batch(fab_engine *e, const fab_kv *kv1, const float *first, const int32_t *ids,
+                        const int *lens, int n, fab_score *out)
 {
     fab_ctx *c = &e->ctx;
     const fab_mini *m = e->file->model;
@@ -292,7 +312,8 @@ static bool score_batch(fab_engine *e, const fab_kv *kv1, const float *first, co
     if (!rows) return false;
     for (int64_t i = 0, k = 0; i < n; i++)
         for (int64_t j = 0; j < lens[i] - 1; j++) fab_i32(rows)[k++] = (int32_t)(i * longest + j);
-    fab_tensor *h = fab_mini_read(c, m, NULL, id_tensor(c, ids, n, ANSWER_ROW, longest), NULL, &kv, 0);
+    fab_tensor *h =
+        fab_mini_read(c, m, NULL, id_tensor(c, ids, n, ANSWER_ROW, longest), NULL, &kv, 0);
     fab_tensor *z = fab_mini_logits(c, m, h, rows);
     if (!z) return false;
     for (int64_t i = 0, k = 0; i < n; i++)
@@ -309,8 +330,9 @@ static void probabilities(fab_score *s, int n, double temperature)
     for (int i = 0; i < n; i++) s[i].p /= sum;
 }
 
-bool fab_engine_score(fab_engine *e, const fab_look *look, const char *question, const char *const *answers, int n,
-                      float temperature, fab_score *out, fab_err *err)
+bool fab_engine_score(fab_engine *e, const fab_look *look, const char *question,
+                      const char *const *answers, int n, float temperature, fab_score *out,
+                      fab_err *err)
 {
     fab_ctx *c = &e->ctx;
     int32_t ids[SCORE_BATCH * ANSWER_ROW];
@@ -318,19 +340,22 @@ bool fab_engine_score(fab_engine *e, const fab_look *look, const char *question,
     batch b;
     fab_kv kv = { 0 };
     if (n < 1 || n > FAB_ENGINE_MAX_BATCH)
-        return fab_fail(err, FAB_ELIMIT, "%d answers to score, 1 to %d can be", n, FAB_ENGINE_MAX_BATCH);
+        return fab_fail(err, FAB_ELIMIT, "%d answers to score, 1 to %d can be", n,
+                        FAB_ENGINE_MAX_BATCH);
     fab_ctx_reset(c);
     if (!batch_init(e, &b, FAB_ASK, &question, 1, err)) return false;
     fab_tensor *first = prefill(e, look, &b, 0, &kv);
     if (!fab_engine_settle(e, err)) return false;
     if (!fab_all_finite(first))
-        return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite", e->path);
+        return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite",
+                        e->path);
     fab_arena_mark mark = fab_arena_save(c->arena);
     for (int i = 0; i < n; i += SCORE_BATCH) {
         int some = n - i < SCORE_BATCH ? n - i : SCORE_BATCH;
         memset(ids, 0, sizeof ids); /* <pad> behind each answer */
         for (int j = 0; j < some; j++)
-            if ((lens[j] = fab_engine_answer_ids(e, answers[i + j], ids + j * ANSWER_ROW, err)) < 0) return false;
+            if ((lens[j] = fab_engine_answer_ids(e, answers[i + j], ids + j * ANSWER_ROW, err)) < 0)
+                return false;
         score_batch(e, &kv, fab_f32(first), ids, lens, some, out + i);
         if (!fab_engine_settle(e, err)) return false;
         fab_arena_release(c->arena, mark);

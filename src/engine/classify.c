@@ -1,4 +1,5 @@
-/* classify: see classify.h. Names are compared in lower case with blanks and hyphens as underscores. */
+/* classify: see classify.h. Names are compared in lower case with blanks and hyphens as
+ * underscores. */
 #include "engine/classify.h"
 
 #include <ctype.h>
@@ -12,18 +13,19 @@ struct fab_classifier {
     int n;
     const char **names;
     fab_classify_way way;
-    const fab_protocol_row *row;          /* BY_ROW */
-    uint16_t *members;                    /* BY_ROW: bits of the row's choices that make up each class */
-    const fab_protocol_row **presence;    /* BY_PRESENCE: NULL for the normal class */
-    float *centre;                        /* BY_PROMPTS: [n,E], rows of length one */
+    const fab_protocol_row *row; /* BY_ROW */
+    uint16_t *members;           /* BY_ROW: bits of the row's choices that make up each class */
+    const fab_protocol_row **presence; /* BY_PRESENCE: NULL for the normal class */
+    float *centre;                     /* BY_PROMPTS: [n,E], rows of length one */
 };
 
-/* ---- names --------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void canonical(const char *name, char out[64])
 {
     size_t n = 0;
-    for (const char *p = name; *p && n < 63; p++) out[n++] = *p == ' ' || *p == '-' ? '_' : (char)tolower((unsigned char)*p);
+    for (const char *p = name; *p && n < 63; p++)
+        out[n++] = *p == ' ' || *p == '-' ? '_' : (char)tolower((unsigned char)*p);
     out[n] = 0;
 }
 
@@ -39,17 +41,27 @@ static bool is_normal(const char *name)
 static const char *alias(const char *name)
 {
     static const char *const rows[][2] = {
-        { "keratosis", "seborrheic_keratosis" }, { "mole", "nevus" }, { "naevus", "nevus" }, { "nevi", "nevus" },
-        { "melanocytic_nevus", "nevus" }, { "bacteria", "bacterial_pneumonia" }, { "bacterial", "bacterial_pneumonia" },
-        { "virus", "viral_pneumonia" }, { "viral", "viral_pneumonia" }, { "mr", "mri" }, { "x_ray", "xray" },
-        { "pleural_effusion", "effusion" }, { "axial", "transverse" },
+        { "keratosis", "seborrheic_keratosis" },
+        { "mole", "nevus" },
+        { "naevus", "nevus" },
+        { "nevi", "nevus" },
+        { "melanocytic_nevus", "nevus" },
+        { "bacteria", "bacterial_pneumonia" },
+        { "bacterial", "bacterial_pneumonia" },
+        { "virus", "viral_pneumonia" },
+        { "viral", "viral_pneumonia" },
+        { "mr", "mri" },
+        { "x_ray", "xray" },
+        { "pleural_effusion", "effusion" },
+        { "axial", "transverse" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!strcmp(name, rows[i][0])) return rows[i][1];
     return is_normal(name) ? "normal" : name;
 }
 
-/* Bits of the row's choices that the name means: the same code, the same words, or all kinds of it ("pneumonia"). */
+/* Bits of the row's choices that the name means: the same code, the same words, or all kinds of it
+ * ("pneumonia"). */
 static uint16_t members_of(const fab_protocol_row *row, const char *name)
 {
     char c[64];
@@ -62,13 +74,15 @@ static uint16_t members_of(const fab_protocol_row *row, const char *name)
         size_t m = strlen(own);
         char words[64];
         canonical(row->choices[FAB_EN][i], words);
-        if (!strcmp(own, code) || !strcmp(words, code) || !strcmp(row->choices[FAB_ZH][i], name)) same |= (uint16_t)(1 << i);
-        else if (m > n + 1 && own[m - n - 1] == '_' && !strcmp(own + m - n, code)) kinds |= (uint16_t)(1 << i);
+        if (!strcmp(own, code) || !strcmp(words, code) || !strcmp(row->choices[FAB_ZH][i], name))
+            same |= (uint16_t)(1 << i);
+        else if (m > n + 1 && own[m - n - 1] == '_' && !strcmp(own + m - n, code))
+            kinds |= (uint16_t)(1 << i);
     }
     return same ? same : kinds;
 }
 
-/* ---- choosing the way ---------------------------------------------------------------------------------------- */
+/* ---- choosing the way ------------------------------------------------------------------------ */
 
 static bool by_row(fab_classifier *c, const fab_protocol_row *row)
 {
@@ -91,7 +105,9 @@ static const fab_protocol_row *presence_row(const char *name)
     int label = fab_label_find(code);
     for (int i = 0; label >= 0 && i < fab_protocol_rows; i++) {
         const fab_protocol_row *row = &fab_protocol[i];
-        if (row->kind == FAB_ASK_PRESENT && row->label && !strcmp(row->label, fab_labels[label].code)) return row;
+        if (row->kind == FAB_ASK_PRESENT && row->label &&
+            !strcmp(row->label, fab_labels[label].code))
+            return row;
     }
     return NULL;
 }
@@ -113,7 +129,8 @@ static bool embed_name(fab_classifier *c, int i, float *rows, int E, fab_err *er
 {
     const char *prompts[FAB_PROMPTS];
     int k = fab_prompts(c->names[i], fab_lang_guess(c->names[i]), c->arena, prompts, err);
-    if (k < 1 || !fab_engine_embed_text(c->e, prompts, k, rows, err)) return fab_while(err, "%s", c->names[i]);
+    if (k < 1 || !fab_engine_embed_text(c->e, prompts, k, rows, err))
+        return fab_while(err, "%s", c->names[i]);
     float *centre = c->centre + (int64_t)i * E;
     double length = 0;
     for (int j = 0; j < E; j++) {
@@ -150,7 +167,8 @@ static bool choose(fab_classifier *c, bool zero_shot, fab_err *err)
     return by_prompts(c, err);
 }
 
-fab_classifier *fab_classifier_new(fab_engine *e, const char *const *names, int n, bool zero_shot, fab_err *err)
+fab_classifier *fab_classifier_new(fab_engine *e, const char *const *names, int n, bool zero_shot,
+                                   fab_err *err)
 {
     if (n < 1 || n > FAB_CLASSES_MAX) {
         fab_fail(err, FAB_EUSAGE, "%d classes, 1 to %d can be", n, FAB_CLASSES_MAX);
@@ -163,9 +181,11 @@ fab_classifier *fab_classifier_new(fab_engine *e, const char *const *names, int 
     c->arena = fab_arena_new(0, err);
     c->names = c->arena ? fab_arena_zero(c->arena, (size_t)n * sizeof *c->names, err) : NULL;
     c->members = c->names ? fab_arena_zero(c->arena, (size_t)n * sizeof *c->members, err) : NULL;
-    c->presence = c->members ? fab_arena_zero(c->arena, (size_t)n * sizeof *c->presence, err) : NULL;
+    c->presence =
+        c->members ? fab_arena_zero(c->arena, (size_t)n * sizeof *c->presence, err) : NULL;
     bool ok = c->presence != NULL;
-    for (int i = 0; ok && i < n; i++) ok = (c->names[i] = fab_arena_strdup(c->arena, names[i], err)) != NULL;
+    for (int i = 0; ok && i < n; i++)
+        ok = (c->names[i] = fab_arena_strdup(c->arena, names[i], err)) != NULL;
     if (ok && choose(c, zero_shot, err)) return c;
     fab_classifier_free(c);
     return NULL;
@@ -179,9 +199,12 @@ void fab_classifier_free(fab_classifier *c)
 }
 
 fab_classify_way fab_classifier_way(const fab_classifier *c) { return c->way; }
-const char *fab_classifier_row(const fab_classifier *c) { return c->way == FAB_BY_ROW ? c->row->code : NULL; }
+const char *fab_classifier_row(const fab_classifier *c)
+{
+    return c->way == FAB_BY_ROW ? c->row->code : NULL;
+}
 
-/* ---- running ------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool run_row(fab_classifier *c, const fab_look *look, float *p, fab_err *err)
 {
@@ -228,7 +251,8 @@ static void run_prompts(const fab_classifier *c, const fab_look *look, float *p,
     for (int i = 0; i < c->n; i++) p[i] = (float)exp(scale * ((double)p[i] - top));
 }
 
-bool fab_classifier_run(fab_classifier *c, const fab_look *look, float *p, float *cosine, fab_err *err)
+bool fab_classifier_run(fab_classifier *c, const fab_look *look, float *p, float *cosine,
+                        fab_err *err)
 {
     double sum = 0;
     bool ok = true;
@@ -238,6 +262,7 @@ bool fab_classifier_run(fab_classifier *c, const fab_look *look, float *p, float
     else run_prompts(c, look, p, cosine);
     if (!ok) return false;
     for (int i = 0; i < c->n; i++) sum += (double)p[i];
-    for (int i = 0; i < c->n; i++) p[i] = sum > 0 ? (float)((double)p[i] / sum) : 1.0f / (float)c->n;
+    for (int i = 0; i < c->n; i++)
+        p[i] = sum > 0 ? (float)((double)p[i] / sum) : 1.0f / (float)c->n;
     return true;
 }

@@ -1,4 +1,5 @@
-/* engine: finding and opening the model file, and texts as embeddings. look.c and answer.c hold the rest. */
+/* engine: finding and opening the model file, and texts as embeddings. look.c and answer.c hold the
+ * rest. */
 #include "engine/engine_impl.h"
 
 #include <math.h>
@@ -10,7 +11,8 @@ static const char *const model_name = "models/mini.gguf";
 /* The places in order: here, beside the program, installed. NULL past the end. */
 static const char *place(fab_arena *a, int i, const char *exe, fab_err *err)
 {
-    static const char *const beside[] = { "../models/mini.gguf", "../../models/mini.gguf", "../../../models/mini.gguf",
+    static const char *const beside[] = { "../models/mini.gguf", "../../models/mini.gguf",
+                                          "../../../models/mini.gguf",
                                           "../share/fabrica/models/mini.gguf" };
     if (i == 0) return model_name;
     if (i <= 4) return exe ? fab_path_join(a, exe, beside[i - 1], err) : "";
@@ -26,8 +28,11 @@ static const char *find_model(fab_arena *a, fab_err *err)
     for (int i = 0; (p = place(a, i, exe, err)); i++)
         if (*p && fab_exists(p)) return p;
     if (!err || !err->code)
-        fab_fail(err, FAB_EIO, "no model file: $FABRICA_MODEL is not set and there is no %s here, in ../, ../../, "
-                 "../../../ or ../share/fabrica/ of %s, or in /usr/share/fabrica", model_name, exe ? exe : "the program");
+        fab_fail(
+            err, FAB_EIO,
+            "no model file: $FABRICA_MODEL is not set and there is no %s here, in ../, ../../, "
+            "../../../ or ../share/fabrica/ of %s, or in /usr/share/fabrica",
+            model_name, exe ? exe : "the program");
     return NULL;
 }
 
@@ -76,7 +81,7 @@ bool fab_engine_settle(fab_engine *e, fab_err *err)
     return fab_fail(err, e->ctx.err.code, "%s", e->ctx.err.text);
 }
 
-/* ---- texts as embeddings ------------------------------------------------------------------------------------ */
+/* ---- texts as embeddings --------------------------------------------------------------------- */
 
 enum { TEXT_BATCH = 16 };
 

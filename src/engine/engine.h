@@ -1,11 +1,13 @@
-/* engine: what happens between a request and the model. Opens the one model file, turns a picture into what the model
- * sees once and remembers it by its content, answers questions, scores answers, embeds.
+/* engine: what happens between a request and the model. Opens the one model file, turns a picture
+ * into what the model sees once and remembers it by its content, answers questions, scores answers,
+ * embeds.
  *
- *   rgb -> squash to SxS (antialiased bilinear) -> (u8/255 - 0.5)/0.5 -> tower -> look   (cached by SHA-256 of the SxS)
+ *   rgb -> squash to SxS (antialiased bilinear) -> (u8/255 - 0.5)/0.5 -> tower -> look
  *   look + [<q> question <a>] -> key/value cache -> greedy or sampled tokens until <eos>
  *
- * The same functions are used in training, evaluation and service, so what was measured is what runs. An engine belongs
- * to one thread at a time. Results do not depend on the number of threads of its pool.
+ * Looks are cached by the SHA-256 of the SxS. The same functions are used in training, evaluation
+ * and service, so what was measured is what runs. An engine belongs to one thread at a time.
+ * Results do not depend on the number of threads of its pool.
  */
 #ifndef FAB_ENGINE_ENGINE_H
 #define FAB_ENGINE_ENGINE_H
@@ -21,88 +23,106 @@ enum {
 
 typedef struct fab_engine fab_engine;
 
-/* Finds and opens the model. path NULL: $FABRICA_MODEL, else models/mini.gguf here, beside the program
- * (../models, ../../models, ../../../models), in ../share/fabrica/models and /usr/share/fabrica/models. The pool is borrowed, NULL is
- * fine. NULL with err set; when nothing is found the message names every place. */
+/* Finds and opens the model. path NULL: $FABRICA_MODEL, else models/mini.gguf here, beside the
+ * program (../models, ../../models, ../../../models), in ../share/fabrica/models and
+ * /usr/share/fabrica/models. The pool is borrowed, NULL is fine. NULL with err set; when nothing is
+ * found the message names every place. */
 fab_engine *fab_engine_open(const char *path, fab_pool *pool, fab_err *err);
 void fab_engine_close(fab_engine *e); /* NULL is fine; looks that are still held stay valid */
 
 const fab_mini_file *fab_engine_model(const fab_engine *e); /* lent */
 fab_pool *fab_engine_pool(const fab_engine *e);
 const char *fab_engine_path(const fab_engine *e);
-float fab_engine_logit_scale(const fab_engine *e); /* of cosines in zero-shot classification: exp of the learnt one */
+float fab_engine_logit_scale(
+    const fab_engine *e); /* of cosines in zero-shot classification: exp of the learnt one */
 
-/* ---- looking ------------------------------------------------------------------------------------------------ */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 /* What the model sees in one picture. Shared and counted: unref what look gave. Read only. */
 typedef struct {
-    int side;             /* S: rgb is [S,S,3] */
-    int grid, dim;        /* G, D: features is [G*G,D], row by row from the top left; mean is [D] */
-    int n_tokens, width;  /* P, T: tokens is [P,T] for the decoder */
-    int embed;            /* E: embedding is [E], of length one */
+    int side;            /* S: rgb is [S,S,3] */
+    int grid, dim;       /* G, D: features is [G*G,D], row by row from the top left; mean is [D] */
+    int n_tokens, width; /* P, T: tokens is [P,T] for the decoder */
+    int embed;           /* E: embedding is [E], of length one */
     const uint8_t *rgb;
     const float *features, *mean, *tokens, *embedding;
-    const float *classes; /* logits of the image-level head, [cfg.classes]; NULL when the model has none */
-    const float *dense;   /* logits of the dense head, [G*G,cfg.labels]; NULL when the model has none */
-    char key[65];         /* SHA-256 of rgb: two pictures with one key are the same to the model */
+    const float
+        *classes; /* logits of the image-level head, [cfg.classes]; NULL when the model has none */
+    const float
+        *dense;   /* logits of the dense head, [G*G,cfg.labels]; NULL when the model has none */
+    char key[65]; /* SHA-256 of rgb: two pictures with one key are the same to the model */
 } fab_look;
 
 const fab_look *fab_engine_look(fab_engine *e, const fab_image *im, fab_err *err);
-const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width, int height, fab_err *err);
-const fab_look *fab_engine_look_grey(fab_engine *e, fab_err *err); /* mid-grey: the blank-image baseline */
-void fab_look_unref(const fab_look *look);                         /* NULL is fine */
+const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width, int height,
+                                    fab_err *err);
+const fab_look *fab_engine_look_grey(fab_engine *e,
+                                     fab_err *err); /* mid-grey: the blank-image baseline */
+void fab_look_unref(const fab_look *look);          /* NULL is fine */
 
 /* The pixels of a picture as the model takes them: [S,S,3] bytes into out. */
-bool fab_engine_pixels(const uint8_t *rgb, int width, int height, int side, uint8_t *out, fab_err *err);
+bool fab_engine_pixels(const uint8_t *rgb, int width, int height, int side, uint8_t *out,
+                       fab_err *err);
 
-/* ---- answering ---------------------------------------------------------------------------------------------- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 typedef enum { FAB_ASK, FAB_CAPTION_EN, FAB_CAPTION_ZH } fab_ask_kind;
 
 typedef struct {
-    fab_ask_kind kind;                                        /* captions take no question */
-    int max_tokens;                                           /* 0: 64 */
-    float temperature, top_p;                                 /* 0: greedy; 0: 1 */
+    fab_ask_kind kind;        /* captions take no question */
+    int max_tokens;           /* 0: 64 */
+    float temperature, top_p; /* 0: greedy; 0: 1 */
     uint64_t seed;
-    bool (*on_text)(void *arg, const char *text, size_t n);   /* whole characters as they come; false stops */
+    bool (*on_text)(void *arg, const char *text,
+                    size_t n); /* whole characters as they come; false stops */
     void *arg;
 } fab_ask_opts;
-#define FAB_ASK_DEFAULTS { .kind = FAB_ASK }
+#define FAB_ASK_DEFAULTS                                                                           \
+    {                                                                                              \
+        .kind = FAB_ASK                                                                            \
+    }
 
 typedef struct {
-    char *text;      /* in the arena of the call */
+    char *text; /* in the arena of the call */
     int n_tokens;
     bool complete;   /* ended by itself, not by max_tokens or the reader */
     double logp;     /* sum of log probabilities of its tokens, <eos> included when complete */
     double sureness; /* exp(logp / tokens): geometric mean probability of a token */
 } fab_answer;
 
-/* One question about a look (NULL: about nothing, words alone). Errors: empty, not UTF-8, too long. opts may be NULL. */
-bool fab_engine_ask(fab_engine *e, const fab_look *look, const char *question, const fab_ask_opts *opts, fab_arena *a,
-                    fab_answer *out, fab_err *err);
-/* n questions about one look, decoded together; on_text is not called. Any n: cut into batches inside. */
+/* One question about a look (NULL: about nothing, words alone). Errors: empty, not UTF-8, too long.
+ * opts may be NULL. */
+bool fab_engine_ask(fab_engine *e, const fab_look *look, const char *question,
+                    const fab_ask_opts *opts, fab_arena *a, fab_answer *out, fab_err *err);
+/* n questions about one look, decoded together; on_text is not called. Any n: cut into batches
+ * inside. */
 bool fab_engine_ask_many(fab_engine *e, const fab_look *look, const char *const *questions, int n,
                          const fab_ask_opts *opts, fab_arena *a, fab_answer *out, fab_err *err);
 
-/* ---- scoring ------------------------------------------------------------------------------------------------ */
+/* ---- scoring --------------------------------------------------------------------------------- */
 
 typedef struct {
     double logp; /* sum over the answer's tokens and <eos> */
     double p;    /* softmax over the candidates of logp / temperature */
 } fab_score;
 
-/* How likely each candidate is as the answer. temperature 0: the model file's calibration. n <= FAB_ENGINE_MAX_BATCH. */
-bool fab_engine_score(fab_engine *e, const fab_look *look, const char *question, const char *const *answers, int n,
-                      float temperature, fab_score *out, fab_err *err);
+/* How likely each candidate is as the answer. temperature 0: the model file's calibration. n <=
+ * FAB_ENGINE_MAX_BATCH. */
+bool fab_engine_score(fab_engine *e, const fab_look *look, const char *question,
+                      const char *const *answers, int n, float temperature, fab_score *out,
+                      fab_err *err);
 
-/* ---- embedding ---------------------------------------------------------------------------------------------- */
+/* ---- embedding ------------------------------------------------------------------------------- */
 
 /* n texts -> out [n,E], rows of length one. */
-bool fab_engine_embed_text(fab_engine *e, const char *const *texts, int n, float *out, fab_err *err);
+bool fab_engine_embed_text(fab_engine *e, const char *const *texts, int n, float *out,
+                           fab_err *err);
 
-/* The ids of a prompt as the decoder takes it, [<q> question <a>] or [<cap_..>]; the count, or -1 with err set. For
- * explain, which runs the model with a tape. ids needs FAB_ENGINE_MAX_QUESTION + 2. */
-int fab_engine_prompt(fab_engine *e, fab_ask_kind kind, const char *question, int32_t *ids, fab_err *err);
+/* The ids of a prompt as the decoder takes it, [<q> question <a>] or [<cap_..>]; the count, or -1
+ * with err set. For explain, which runs the model with a tape. ids needs FAB_ENGINE_MAX_QUESTION +
+ * 2. */
+int fab_engine_prompt(fab_engine *e, fab_ask_kind kind, const char *question, int32_t *ids,
+                      fab_err *err);
 /* The ids of an answer with its <eos>; the count, or -1. ids needs FAB_ENGINE_MAX_ANSWER + 1. */
 int fab_engine_answer_ids(fab_engine *e, const char *answer, int32_t *ids, fab_err *err);
 

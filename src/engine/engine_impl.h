@@ -9,8 +9,8 @@ enum { FAB_LOOK_CACHE = 32 }; /* looks kept: about 0.5 MB each at S = 160 */
 struct fab_engine {
     fab_mini_file *file;
     fab_pool *pool;
-    fab_arena *own;  /* path and the like: lives as long as the engine */
-    fab_ctx ctx;     /* over `work`; reset at the start of every call */
+    fab_arena *own; /* path and the like: lives as long as the engine */
+    fab_ctx ctx;    /* over `work`; reset at the start of every call */
     fab_arena *work;
     const char *path;
     struct {

@@ -1,16 +1,16 @@
-/* gate: facts of a picture, distance to what was trained on, and the verdict. gate_fit.c finds the clusters.
+/* gate: facts of a picture, distance to what was trained on, and the verdict. gate_fit.c finds the
+ * clusters.
  *
  * The 64 pixel facts of the SxS picture, all in units near 1 (u8 / 255):
- *   0..2   mean of Y, Cb, Cr (ITU-R BT.601)            3..5   their standard deviations
- *   6, 7   mean and 99th percentile of chroma          8, 9   share of dark (Y < 16) and of bright (Y > 240) pixels
- *   10, 11 mean, deviation of Y in a frame of S/16     12, 13 mean |dY| across and down
- *   14     mean |Laplacian|                            15     share of flat lit neighbours (|dY| <= 1, Y > 40)
- *   16, 17 correlation with the mirror image, across and down
- *   18     entropy of 32 bins of Y, over 5 bits        19     correlation of neighbours
- *   20     share of neighbours further apart than 40   21     share of pixels with clear colour (chroma > 0.15)
- *   22, 23 mean of Cb, Cr over lit pixels              24..39 4 x 4 thumbnail of Y
- *   40..55 4 x 4 map of log mean |dY|                  56..60 log energy of five octaves (differences of box means)
- *   61..63 shares of gradients across, down, oblique
+ *   0..2   mean of Y, Cb, Cr (BT.601)               3..5   their standard deviations
+ *   6, 7   mean and 99th percentile of chroma       8, 9   share of Y < 16, of Y > 240
+ *   10, 11 mean, deviation of Y in a frame of S/16  12, 13 mean |dY| across and down
+ *   14     mean |Laplacian|                         15     lit neighbours (Y > 40) with |dY| <= 1
+ *   16, 17 correlation with the mirror image        18     entropy of 32 bins of Y, over 5 bits
+ *   19     correlation of neighbours                20     share of neighbours with |dY| > 40
+ *   21     share of pixels with chroma > 0.15       22, 23 mean of Cb, Cr over lit pixels
+ *   24..39 4 x 4 thumbnail of Y                     40..55 4 x 4 map of log mean |dY|
+ *   56..60 log energy of five octaves of box means  61..63 gradients across, down, oblique
  */
 #include "engine/gate.h"
 
@@ -19,26 +19,32 @@
 #include <string.h>
 #include "engine/engine_impl.h"
 
-/* Measured on the 3,851 training pictures (docs/gate.md): least deviation 4.4, least neighbour correlation 0.80, smallest
- * side 210. */
+/* Measured on the 3,851 training pictures (docs/gate.md): least deviation 4.4, least neighbour
+ * correlation 0.80, smallest side 210. */
 static const double blank_deviation = 3.0, noise_correlation = 0.4;
 enum { SMALLEST_SIDE = 32 };
 
 static const struct {
     const char *code, *en, *zh;
 } reasons[FAB_GATE_REASONS] = {
-    { "known", "The image resembles those that the model was trained on.", "图像与模型的训练图像相似。" },
+    { "known", "The image resembles those that the model was trained on.",
+      "图像与模型的训练图像相似。" },
     { "too-small", "The image has too few pixels to read.", "图像像素过少，无法判读。" },
-    { "blank", "The image is empty: nearly all of it has one brightness.", "图像为空白：几乎只有一种亮度。" },
-    { "noise", "The image is noise: neighbouring pixels are unrelated.", "图像为噪声：相邻像素互不相关。" },
+    { "blank", "The image is empty: nearly all of it has one brightness.",
+      "图像为空白：几乎只有一种亮度。" },
+    { "noise", "The image is noise: neighbouring pixels are unrelated.",
+      "图像为噪声：相邻像素互不相关。" },
     { "unlike-training", "The image is unlike every kind of image that the model was trained on.",
       "图像与模型训练过的各类图像均不相似。" },
 };
 
 const char *fab_gate_code(fab_gate_reason r) { return reasons[r].code; }
-const char *fab_gate_words(fab_gate_reason r, bool chinese) { return chinese ? reasons[r].zh : reasons[r].en; }
+const char *fab_gate_words(fab_gate_reason r, bool chinese)
+{
+    return chinese ? reasons[r].zh : reasons[r].en;
+}
 
-/* ---- pixel facts -------------------------------------------------------------------------------------------- */
+/* ---- pixel facts ----------------------------------------------------------------------------- */
 
 static double luma(const uint8_t *p) { return 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]; }
 
@@ -83,7 +89,8 @@ fab_gate_reason fab_gate_pixels(const uint8_t *rgb, int width, int height)
 /* Colour planes of the picture as sums over its pixels. */
 static void colour_facts(const uint8_t *rgb, int side, float *f)
 {
-    double s[3] = { 0 }, q[3] = { 0 }, chroma = 0, dark = 0, bright = 0, clear = 0, lit = 0, lit_b = 0, lit_r = 0;
+    double s[3] = { 0 }, q[3] = { 0 }, chroma = 0, dark = 0, bright = 0, clear = 0, lit = 0,
+           lit_b = 0, lit_r = 0;
     int histogram[256] = { 0 };
     double n = (double)side * side;
     for (int i = 0; i < side * side; i++) {
@@ -98,7 +105,8 @@ static void colour_facts(const uint8_t *rgb, int side, float *f)
         histogram[(int)(m * 255 < 255 ? m * 255 : 255)]++;
         if (y > 40) lit++, lit_b += c[1], lit_r += c[2];
     }
-    for (int j = 0; j < 3; j++) f[j] = (float)(s[j] / n), f[3 + j] = (float)deviation(n, s[j], q[j]);
+    for (int j = 0; j < 3; j++)
+        f[j] = (float)(s[j] / n), f[3 + j] = (float)deviation(n, s[j], q[j]);
     int top = 255;
     for (double above = 0; top > 0 && (above += histogram[top]) < 0.01 * n;) top--;
     f[6] = (float)(chroma / n), f[7] = (float)(top / 255.0);
@@ -109,7 +117,8 @@ static void colour_facts(const uint8_t *rgb, int side, float *f)
 /* Texture, frame and symmetry; Y is rounded to a byte first. */
 static void shape_facts(const uint8_t *Y, int side, float *f)
 {
-    double frame = 0, frame_sq = 0, frame_n = 0, dx = 0, dy = 0, laplace = 0, flat = 0, lit = 0, edges = 0, n = 0;
+    double frame = 0, frame_sq = 0, frame_n = 0, dx = 0, dy = 0, laplace = 0, flat = 0, lit = 0,
+           edges = 0, n = 0;
     pairs mirror_x = { 0 }, mirror_y = { 0 }, next = { 0 };
     int edge = side / 16 > 0 ? side / 16 : 1;
     for (int y = 0; y < side; y++)
@@ -126,8 +135,10 @@ static void shape_facts(const uint8_t *Y, int side, float *f)
             if (p[0] > 40) lit++, flat += a <= 1;
             pair_add(&next, p[0], p[1]);
         }
-    f[10] = (float)(frame / frame_n / 255), f[11] = (float)(deviation(frame_n, frame, frame_sq) / 255);
-    f[12] = (float)(dx / n / 255), f[13] = (float)(dy / n / 255), f[14] = (float)(laplace / n / 255);
+    f[10] = (float)(frame / frame_n / 255),
+    f[11] = (float)(deviation(frame_n, frame, frame_sq) / 255);
+    f[12] = (float)(dx / n / 255), f[13] = (float)(dy / n / 255),
+    f[14] = (float)(laplace / n / 255);
     f[15] = lit > 0 ? (float)(flat / lit) : 0;
     f[16] = (float)correlation(&mirror_x), f[17] = (float)correlation(&mirror_y);
     f[19] = (float)correlation(&next), f[20] = (float)(edges / n);
@@ -142,7 +153,8 @@ static void tone_facts(const uint8_t *Y, int side, float *f)
     f[18] = (float)(entropy / 5);
     for (int cell = 0; cell < 16; cell++) {
         double sum = 0, steps = 0, count = 0;
-        int y0 = cell / 4 * side / 4, y1 = (cell / 4 + 1) * side / 4, x0 = cell % 4 * side / 4, x1 = (cell % 4 + 1) * side / 4;
+        int y0 = cell / 4 * side / 4, y1 = (cell / 4 + 1) * side / 4, x0 = cell % 4 * side / 4,
+            x1 = (cell % 4 + 1) * side / 4;
         for (int y = y0; y + 1 < y1; y++)
             for (int x = x0; x + 1 < x1; x++, count++) {
                 const uint8_t *p = Y + y * side + x;
@@ -153,7 +165,8 @@ static void tone_facts(const uint8_t *Y, int side, float *f)
     }
 }
 
-/* Energy of octave i: mean square difference of the 2^i-box means of side-by-side and stacked boxes. */
+/* Energy of octave i: mean square difference of the 2^i-box means of side-by-side and stacked
+ * boxes. */
 static void octave_facts(const uint8_t *Y, int side, float *f)
 {
     double shares[3] = { 0 };
@@ -169,7 +182,10 @@ static void octave_facts(const uint8_t *Y, int side, float *f)
                 }
                 double a = (m[1] - m[0]) / (box * box), b = (m[2] - m[0]) / (box * box);
                 sum += a * a + b * b;
-                if (i == 1) shares[fabs(a) > 2 * fabs(b) ? 0 : fabs(b) > 2 * fabs(a) ? 1 : 2] += sqrt(a * a + b * b);
+                if (i == 1)
+                    shares[fabs(a) > 2 * fabs(b)   ? 0
+                           : fabs(b) > 2 * fabs(a) ? 1
+                                                   : 2] += sqrt(a * a + b * b);
             }
         f[56 + i] = count > 0 ? (float)(log2(1 + sum / count) / 16) : 0;
     }
@@ -185,7 +201,8 @@ void fab_gate_features(const float *mean, int dim, const uint8_t *rgb, int side,
     memset(f, 0, FAB_GATE_PIXEL_DIMS * sizeof *f);
     colour_facts(rgb, side, f);
     uint8_t *Y = fab_new_array((size_t)side, (size_t)side, NULL);
-    shape_facts(Y ? Y : nothing, Y ? side : 2, f); /* without memory: facts of nothing, which is like nothing trained on */
+    shape_facts(Y ? Y : nothing, Y ? side : 2,
+                f); /* without memory: facts of nothing, which is like nothing trained on */
     if (Y) {
         for (int i = 0; i < side * side; i++) Y[i] = (uint8_t)(luma(rgb + 3 * (size_t)i) + 0.5);
         shape_facts(Y, side, f);
@@ -195,7 +212,7 @@ void fab_gate_features(const float *mean, int dim, const uint8_t *rgb, int side,
     fab_free(Y);
 }
 
-/* ---- distance and verdict ----------------------------------------------------------------------------------- */
+/* ---- distance and verdict -------------------------------------------------------------------- */
 
 static double part(const float *x, const float *m, const float *iv, int n)
 {
@@ -207,7 +224,8 @@ static double part(const float *x, const float *m, const float *iv, int n)
 /* Part 3: odds of being a dead-leaves picture over those of the training pictures' edge. */
 static double strangeness(const fab_gate *g, const float *x)
 {
-    const float *w = g->mean + (int64_t)(g->n - 3) * g->dim, *w2 = g->ivar + (int64_t)(g->n - 3) * g->dim;
+    const float *w = g->mean + (int64_t)(g->n - 3) * g->dim,
+                *w2 = g->ivar + (int64_t)(g->n - 3) * g->dim;
     const float *m = w + g->dim, *inv = w2 + g->dim, *last = m + g->dim;
     double s = (double)last[0] - (double)last[1];
     for (int i = 0; i < g->dim; i++) {
@@ -225,7 +243,8 @@ float fab_gate_distance(const fab_gate *g, const float *x, int *cluster)
     bool strange = g->n > 3 && g->ivar[(int64_t)(g->n - 1) * g->dim] < 0;
     for (int c = 0; c < g->n - (strange ? 3 : 0); c++) {
         const float *m = g->mean + (int64_t)c * g->dim, *iv = g->ivar + (int64_t)c * g->dim;
-        double d = D > 0 ? 0.5 * (part(x, m, iv, D) + part(x + D, m + D, iv + D, K)) : part(x, m, iv, K);
+        double d =
+            D > 0 ? 0.5 * (part(x, m, iv, D) + part(x + D, m + D, iv + D, K)) : part(x, m, iv, K);
         if (d < best) best = d, nearest = c;
     }
     double odds = strange ? strangeness(g, x) : 0;
@@ -236,14 +255,18 @@ float fab_gate_distance(const fab_gate *g, const float *x, int *cluster)
 double fab_gate_refused(const fab_gate *g, const float *features, int64_t n)
 {
     int64_t out = 0;
-    for (int64_t i = 0; i < n; i++) out += fab_gate_distance(g, features + i * g->dim, NULL) > g->limit;
+    for (int64_t i = 0; i < n; i++)
+        out += fab_gate_distance(g, features + i * g->dim, NULL) > g->limit;
     return n ? (double)out / (double)n : 0;
 }
 
-fab_gate_verdict fab_engine_gate(const fab_engine *e, const uint8_t *rgb, int width, int height, const fab_look *look)
+fab_gate_verdict fab_engine_gate(const fab_engine *e, const uint8_t *rgb, int width, int height,
+                                 const fab_look *look)
 {
     const fab_mini_file *f = e->file;
-    fab_gate_verdict v = { .reason = fab_gate_pixels(rgb, width, height), .distance = -1, .limit = f->gate_limit,
+    fab_gate_verdict v = { .reason = fab_gate_pixels(rgb, width, height),
+                           .distance = -1,
+                           .limit = f->gate_limit,
                            .cluster = -1 };
     v.fitted = f->gate_n > 0 && f->gate_dim == look->dim + FAB_GATE_PIXEL_DIMS;
     if (v.reason != FAB_GATE_KNOWN || !v.fitted) return v;
@@ -254,7 +277,8 @@ fab_gate_verdict fab_engine_gate(const fab_engine *e, const uint8_t *rgb, int wi
         v.distance = fab_gate_distance(&g, x, &v.cluster);
     }
     fab_free(x);
-    if (!(v.distance >= 0 && v.distance <= v.limit)) v.reason = FAB_GATE_UNLIKE; /* also when memory is out or NaN */
+    if (!(v.distance >= 0 && v.distance <= v.limit))
+        v.reason = FAB_GATE_UNLIKE; /* also when memory is out or NaN */
     return v;
 }
 
@@ -262,12 +286,15 @@ bool fab_gate_check(const fab_gate_verdict *v, fab_err *err)
 {
     if (v->reason == FAB_GATE_KNOWN) return true;
     if (v->reason != FAB_GATE_UNLIKE)
-        return fab_fail(err, FAB_EREFUSED, "refused (%s): %s", fab_gate_code(v->reason), fab_gate_words(v->reason, false));
-    return fab_fail(err, FAB_EREFUSED, "refused (%s): %s Distance %.2f, the limit is %.2f.", fab_gate_code(v->reason),
-                    fab_gate_words(v->reason, false), (double)v->distance, (double)v->limit);
+        return fab_fail(err, FAB_EREFUSED, "refused (%s): %s", fab_gate_code(v->reason),
+                        fab_gate_words(v->reason, false));
+    return fab_fail(err, FAB_EREFUSED, "refused (%s): %s Distance %.2f, the limit is %.2f.",
+                    fab_gate_code(v->reason), fab_gate_words(v->reason, false), (double)v->distance,
+                    (double)v->limit);
 }
 
-const fab_look *fab_engine_admit(fab_engine *e, const fab_image *im, bool force, fab_gate_verdict *v, fab_err *err)
+const fab_look *fab_engine_admit(fab_engine *e, const fab_image *im, bool force,
+                                 fab_gate_verdict *v, fab_err *err)
 {
     const fab_look *look = fab_engine_look(e, im, err);
     *v = (fab_gate_verdict){ .distance = -1, .cluster = -1 };

@@ -1,11 +1,13 @@
 /* gate_fit: clusters of the training pictures' features, per domain.
  *
- * k-means++ seeding (Arthur & Vassilvitskii 2007) and Lloyd steps on features divided by the domain's deviation; then
+ * k-means++ seeding (Arthur & Vassilvitskii 2007) and Lloyd steps on features divided by the
+ * domain's deviation; then
  *
  *   v_cj = (n_c s2_cj + 8 s2_j) / (n_c + 8) + 1e-3 S2_j + 1e-6
  *
- * with s2_c within the cluster, s2 within the domain, S2 over all pictures: a small cluster borrows its domain's spread,
- * and a feature that is constant in one domain (colour of grey pictures) still leaves some room.
+ * with s2_c within the cluster, s2 within the domain, S2 over all pictures: a small cluster borrows
+ * its domain's spread, and a feature that is constant in one domain (colour of grey pictures) still
+ * leaves some room.
  */
 #include "engine/gate.h"
 
@@ -87,7 +89,8 @@ static void recentre(domain *d)
     memset(count, 0, (size_t)d->k * sizeof *count);
     for (int64_t i = 0; i < d->n; i++) count[d->owner[i]]++;
     for (int c = 0; c < d->k; c++)
-        if (count[c]) memset(d->centre + (int64_t)c * d->dim, 0, (size_t)d->dim * sizeof *d->centre);
+        if (count[c])
+            memset(d->centre + (int64_t)c * d->dim, 0, (size_t)d->dim * sizeof *d->centre);
     for (int64_t i = 0; i < d->n; i++) {
         double *m = d->centre + (int64_t)d->owner[i] * d->dim;
         for (int j = 0; j < d->dim; j++)
@@ -117,12 +120,14 @@ static void moments(const domain *d, int c, double *mean, double *var)
     }
 }
 
-/* ---- one domain --------------------------------------------------------------------------------------------- */
+/* ---- one domain ------------------------------------------------------------------------------ */
 
-static bool prepare(domain *d, const double *all_var, int want, uint64_t seed, fab_arena *a, fab_err *err)
+static bool prepare(domain *d, const double *all_var, int want, uint64_t seed, fab_arena *a,
+                    fab_err *err)
 {
     size_t row = (size_t)d->dim * sizeof(double);
-    double *mean = fab_arena_take(a, row, err), *far = fab_arena_take(a, (size_t)d->n * sizeof *far, err);
+    double *mean = fab_arena_take(a, row, err),
+           *far = fab_arena_take(a, (size_t)d->n * sizeof *far, err);
     int64_t k = d->n / LEAST_MEMBERS;
     d->k = (int)(k < 1 ? 1 : k > want ? want : k);
     d->var = fab_arena_take(a, row, err);
@@ -140,7 +145,8 @@ static bool prepare(domain *d, const double *all_var, int want, uint64_t seed, f
 }
 
 /* Appends the domain's clusters to g (whose arrays have room). */
-static bool fit_domain(domain *d, const double *all_var, int want, uint64_t seed, fab_gate *g, fab_arena *a, fab_err *err)
+static bool fit_domain(domain *d, const double *all_var, int want, uint64_t seed, fab_gate *g,
+                       fab_arena *a, fab_err *err)
 {
     double *mean = fab_arena_take(a, (size_t)d->dim * sizeof *mean, err);
     double *own = fab_arena_take(a, (size_t)d->dim * sizeof *own, err);
@@ -156,7 +162,8 @@ static bool fit_domain(domain *d, const double *all_var, int want, uint64_t seed
         double n = (double)d->count[c];
         for (int j = 0; j < d->dim; j++) {
             m[j] = (float)mean[j];
-            iv[j] = (float)(1 / ((n * own[j] + PRIOR * d->var[j]) / (n + PRIOR) + 1e-3 * all_var[j] + 1e-6));
+            iv[j] = (float)(1 / ((n * own[j] + PRIOR * d->var[j]) / (n + PRIOR) +
+                                 1e-3 * all_var[j] + 1e-6));
         }
     }
     return true;
@@ -184,9 +191,10 @@ static float upper(float *values, int64_t n, double rate)
     return values[at < 0 ? 0 : at >= n ? n - 1 : at];
 }
 
-/* The distance that a share `rate` of the domain's pictures exceeds, each seen by clusters fitted without its fold. */
-static bool held_out_limit(const domain *d, const double *all_var, const fab_gate_opts *o, double *limit, fab_arena *a,
-                           fab_err *err)
+/* The distance that a share `rate` of the domain's pictures exceeds, each seen by clusters fitted
+ * without its fold. */
+static bool held_out_limit(const domain *d, const double *all_var, const fab_gate_opts *o,
+                           double *limit, fab_arena *a, fab_err *err)
 {
     float *distance = fab_arena_take(a, (size_t)d->n * sizeof *distance, err);
     int64_t *id = fab_arena_take(a, (size_t)d->n * sizeof *id, err), at = 0;
@@ -198,7 +206,9 @@ static bool held_out_limit(const domain *d, const double *all_var, const fab_gat
         fab_gate g = { .dim = d->dim };
         for (int64_t i = 0; i < d->n; i++)
             if (folds == 1 || i % folds != fold) id[part.n++] = d->id[i];
-        if (!room(&g, o->clusters, a, err) || !fit_domain(&part, all_var, o->clusters, o->seed, &g, a, err)) return false;
+        if (!room(&g, o->clusters, a, err) ||
+            !fit_domain(&part, all_var, o->clusters, o->seed, &g, a, err))
+            return false;
         for (int64_t i = fold; i < d->n; i += folds)
             distance[at++] = fab_gate_distance(&g, d->x + d->id[i] * d->dim, NULL);
         fab_arena_release(a, mark);
@@ -207,14 +217,17 @@ static bool held_out_limit(const domain *d, const double *all_var, const fab_gat
     return true;
 }
 
-static bool fit_scaled(fab_gate *g, domain *d, const double *all_var, const fab_gate_opts *o, fab_arena *a, fab_err *err)
+static bool fit_scaled(fab_gate *g, domain *d, const double *all_var, const fab_gate_opts *o,
+                       fab_arena *a, fab_err *err)
 {
     int before = g->n;
     double limit = 1;
-    if (!held_out_limit(d, all_var, o, &limit, a, err) || !fit_domain(d, all_var, o->clusters, o->seed, g, a, err))
+    if (!held_out_limit(d, all_var, o, &limit, a, err) ||
+        !fit_domain(d, all_var, o->clusters, o->seed, g, a, err))
         return false;
     float *iv = (float *)(uintptr_t)g->ivar;
-    for (int64_t i = (int64_t)before * g->dim; i < (int64_t)g->n * g->dim; i++) iv[i] /= (float)(limit > 1e-6 ? limit : 1e-6);
+    for (int64_t i = (int64_t)before * g->dim; i < (int64_t)g->n * g->dim; i++)
+        iv[i] /= (float)(limit > 1e-6 ? limit : 1e-6);
     return true;
 }
 
@@ -245,11 +258,15 @@ bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domains, in
     if (o.rate <= 0) o.rate = DEFAULT_RATE;
     *g = (fab_gate){ .dim = dim, .limit = 1 };
     if (n < 1 || dim < FAB_GATE_PIXEL_DIMS)
-        return fab_fail(err, FAB_EFORMAT, "input gate: %lld pictures of %d features", (long long)n, dim);
+        return fab_fail(err, FAB_EFORMAT, "input gate: %lld pictures of %d features", (long long)n,
+                        dim);
     for (int64_t i = 0; i < n * dim; i++)
         if (!isfinite(features[i]))
-            return fab_fail(err, FAB_EFORMAT, "input gate: picture %lld has a feature that is not finite", (long long)(i / dim));
-    for (int64_t i = 0; i < n; i++) n_domains = domains[i] >= n_domains ? domains[i] + 1 : n_domains;
+            return fab_fail(err, FAB_EFORMAT,
+                            "input gate: picture %lld has a feature that is not finite",
+                            (long long)(i / dim));
+    for (int64_t i = 0; i < n; i++)
+        n_domains = domains[i] >= n_domains ? domains[i] + 1 : n_domains;
     fab_arena *scratch = fab_arena_new(0, err);
     bool ok = scratch && room(g, n_domains * o.clusters, a, err) &&
               fit_all(g, features, domains, n, n_domains, &o, scratch, err) &&
@@ -258,7 +275,8 @@ bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domains, in
     return ok;
 }
 
-float fab_gate_limit_for(const fab_gate *g, const float *features, int64_t n, double rate, fab_arena *a, fab_err *err)
+float fab_gate_limit_for(const fab_gate *g, const float *features, int64_t n, double rate,
+                         fab_arena *a, fab_err *err)
 {
     float *d = n > 0 ? fab_arena_take(a, (size_t)n * sizeof *d, err) : NULL;
     if (!d) return 0;

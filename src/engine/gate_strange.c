@@ -1,8 +1,10 @@
 /* gate_strange: known pictures against dead leaves, by logistic regression on [z, z^2, 1].
  *
- *   loss = mean over known of log(1 + e^s) + mean over leaves of log(1 + e^-s) + 1e-5 |w|^2,  Adam, full batch
+ *   loss = mean over known of log(1 + e^s) + mean over leaves of log(1 + e^-s) + 1e-5 |w|^2,  Adam,
+ *   full batch
  *
- * The edge that scores are measured from is the score that half of the rate of false refusals of the known exceeds.
+ * The edge that scores are measured from is the score that half of the rate of false refusals of
+ * the known exceeds.
  */
 #include "engine/gate_strange.h"
 
@@ -20,7 +22,8 @@ typedef struct {
     float *w, *grad, *m, *v;
 } problem;
 
-static bool look_at_leaves(const fab_gate *g, const fab_gate_opts *o, float *out, fab_arena *a, fab_err *err)
+static bool look_at_leaves(const fab_gate *g, const fab_gate_opts *o, float *out, fab_arena *a,
+                           fab_err *err)
 {
     uint8_t *rgb = fab_arena_take(a, 3 * LEAF_SIDE * LEAF_SIDE, err);
     float *scratch = fab_arena_take(a, LEAF_SIDE * LEAF_SIDE * sizeof *scratch, err);
@@ -35,7 +38,9 @@ static bool look_at_leaves(const fab_gate *g, const fab_gate_opts *o, float *out
         bool fits = l->dim == D;
         if (fits) fab_gate_features(l->mean, D, l->rgb, l->side, out + (int64_t)i * g->dim);
         fab_look_unref(l);
-        if (!fits) return fab_fail(err, FAB_EINTERNAL, "gate features of %d for a model of another width", g->dim);
+        if (!fits)
+            return fab_fail(err, FAB_EINTERNAL, "gate features of %d for a model of another width",
+                            g->dim);
     }
     return true;
 }
@@ -47,13 +52,15 @@ static void scale_of(const float *x, int64_t n, int dim, float *mean, float *inv
         double s = 0, q = 0;
         for (int64_t i = 0; i < n; i++) s += (double)x[i * dim + j];
         s /= (double)n;
-        for (int64_t i = 0; i < n; i++) q += ((double)x[i * dim + j] - s) * ((double)x[i * dim + j] - s);
+        for (int64_t i = 0; i < n; i++)
+            q += ((double)x[i * dim + j] - s) * ((double)x[i * dim + j] - s);
         mean[j] = (float)s;
         inv[j] = (float)(1 / (sqrt(q / (double)n) + 1e-6));
     }
 }
 
-static void put_row(const problem *p, int64_t i, const float *x, const float *mean, const float *inv)
+static void put_row(const problem *p, int64_t i, const float *x, const float *mean,
+                    const float *inv)
 {
     float *row = p->rows + i * (2 * p->dim + 1);
     for (int j = 0; j < p->dim; j++) {
@@ -72,7 +79,8 @@ static float score(const problem *p, int64_t i)
     for (; j + 8 <= terms; j += 8)
         for (int k = 0; k < 8; k++) part[k] += p->w[j + k] * row[j + k];
     for (; j < terms; j++) part[0] += p->w[j] * row[j];
-    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+    return ((part[0] + part[1]) + (part[2] + part[3])) +
+           ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
 static void adam_step(problem *p, int t)
@@ -122,18 +130,22 @@ static bool problem_init(problem *p, fab_arena *a, fab_err *err)
     return true;
 }
 
-bool fab_gate_fit_strange(fab_gate *g, const float *features, int64_t n, const fab_gate_opts *o, fab_arena *a, fab_err *err)
+bool fab_gate_fit_strange(fab_gate *g, const float *features, int64_t n, const fab_gate_opts *o,
+                          fab_arena *a, fab_err *err)
 {
     int dim = g->dim;
     int64_t every = (n + MOST_KNOWN - 1) / MOST_KNOWN, known = (n + every - 1) / every;
     problem p = { .n = known + LEAVES, .known = known, .dim = dim };
     float *leaves = fab_arena_take(a, (size_t)LEAVES * (size_t)dim * sizeof *leaves, err);
-    float *mean = (float *)(uintptr_t)g->mean + (int64_t)g->n * dim, *ivar = (float *)(uintptr_t)g->ivar + (int64_t)g->n * dim;
+    float *mean = (float *)(uintptr_t)g->mean + (int64_t)g->n * dim,
+          *ivar = (float *)(uintptr_t)g->ivar + (int64_t)g->n * dim;
     float edge = 0;
     if (!leaves || !problem_init(&p, a, err) || !look_at_leaves(g, o, leaves, a, err)) return false;
     scale_of(features, n, dim, mean + dim, ivar + dim);
-    for (int64_t i = 0; i < known; i++) put_row(&p, i, features + i * every * dim, mean + dim, ivar + dim);
-    for (int64_t i = 0; i < LEAVES; i++) put_row(&p, known + i, leaves + i * dim, mean + dim, ivar + dim);
+    for (int64_t i = 0; i < known; i++)
+        put_row(&p, i, features + i * every * dim, mean + dim, ivar + dim);
+    for (int64_t i = 0; i < LEAVES; i++)
+        put_row(&p, known + i, leaves + i * dim, mean + dim, ivar + dim);
     for (int t = 1; t <= STEPS; t++) adam_step(&p, t);
     if (!edge_of(&p, o->rate, &edge, a, err)) return false;
     memcpy(mean, p.w, (size_t)dim * sizeof *mean);

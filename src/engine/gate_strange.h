@@ -7,6 +7,7 @@
 enum { FAB_GATE_STRANGE_ROWS = 3 };
 
 /* Appends the three rows to g, whose arrays have room. features [n,dim] of the known pictures. */
-bool fab_gate_fit_strange(fab_gate *g, const float *features, int64_t n, const fab_gate_opts *o, fab_arena *a, fab_err *err);
+bool fab_gate_fit_strange(fab_gate *g, const float *features, int64_t n, const fab_gate_opts *o,
+                          fab_arena *a, fab_err *err);
 
 #endif

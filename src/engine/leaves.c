@@ -41,10 +41,12 @@ static void drop(const leaf *l, int side, uint8_t *rgb)
         }
 }
 
-/* Sizes r with density r^-3 between least and side / 2: as many leaves of each size as fill the same area. */
+/* Sizes r with density r^-3 between least and side / 2: as many leaves of each size as fill the
+ * same area. */
 static void fall(fab_rng *r, const palette *p, int side, uint8_t *rgb)
 {
-    static const float least_of[] = { 0.008f, 0.02f, 0.05f }, flat_of[] = { 1, 1, 0.6f, 0.3f, 0.06f };
+    static const float least_of[] = { 0.008f, 0.02f, 0.05f },
+                       flat_of[] = { 1, 1, 0.6f, 0.3f, 0.06f };
     static const int count_of[] = { 40, 150, 500, 1500 };
     float least = pick(r, least_of, 3) * (float)side, most = 0.5f * (float)side;
     int n = count_of[fab_rng_below(r, 4)];
@@ -53,7 +55,10 @@ static void fall(fab_rng *r, const palette *p, int side, uint8_t *rgb)
     drop(&ground, side, rgb);
     for (int i = 0; i < n; i++) {
         float u = fab_rng_uniform(r), turn = 6.2831853f * fab_rng_uniform(r);
-        leaf l = { .x = fab_rng_uniform(r) * (float)side, .y = fab_rng_uniform(r) * (float)side, .c = cosf(turn), .s = sinf(turn) };
+        leaf l = { .x = fab_rng_uniform(r) * (float)side,
+                   .y = fab_rng_uniform(r) * (float)side,
+                   .c = cosf(turn),
+                   .s = sinf(turn) };
         l.a = 1 / sqrtf((1 - u) / (least * least) + u / (most * most));
         l.b = fmaxf(1, l.a * pick(r, flat_of, 5));
         l.round = fab_rng_below(r, 2) == 0;
@@ -68,7 +73,8 @@ static void soften(uint8_t *rgb, int side, int k, float *line)
     for (int pass = 0; k && pass < 2; pass++)
         for (int i = 0; i < side; i++)
             for (int j = 0; j < 3; j++) {
-                int64_t step = pass ? 3 * (int64_t)side : 3, at = pass ? 3 * (int64_t)i : 3 * (int64_t)i * side;
+                int64_t step = pass ? 3 * (int64_t)side : 3,
+                        at = pass ? 3 * (int64_t)i : 3 * (int64_t)i * side;
                 for (int t = 0; t < side; t++) {
                     int from = t - k < 0 ? 0 : t - k, to = t + k >= side ? side - 1 : t + k;
                     float sum = 0;
@@ -79,7 +85,8 @@ static void soften(uint8_t *rgb, int side, int k, float *line)
             }
 }
 
-/* Octaves of value noise, cells of side/2, side/4 ... pixels, each weaker by 2^-slope: about 1/f^slope. */
+/* Octaves of value noise, cells of side/2, side/4 ... pixels, each weaker by 2^-slope: about
+ * 1/f^slope. */
 static void texture(fab_rng *r, int side, float slope, float strength, float *field)
 {
     float grid[65 * 65], weight = 1, total = 0;
@@ -89,11 +96,13 @@ static void texture(fab_rng *r, int side, float slope, float strength, float *fi
         total += weight * weight;
         for (int y = 0; y < side; y++)
             for (int x = 0; x < side; x++) {
-                float gx = (float)x * (float)cells / (float)side, gy = (float)y * (float)cells / (float)side;
+                float gx = (float)x * (float)cells / (float)side,
+                      gy = (float)y * (float)cells / (float)side;
                 int ix = (int)gx, iy = (int)gy;
                 const float *g = grid + iy * (cells + 1) + ix;
                 float fx = gx - (float)ix, fy = gy - (float)iy;
-                float top = g[0] + fx * (g[1] - g[0]), low = g[cells + 1] + fx * (g[cells + 2] - g[cells + 1]);
+                float top = g[0] + fx * (g[1] - g[0]),
+                      low = g[cells + 1] + fx * (g[cells + 2] - g[cells + 1]);
                 field[(int64_t)y * side + x] += weight * (top + fy * (low - top));
             }
     }

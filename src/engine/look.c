@@ -1,7 +1,7 @@
 /* look: a picture as the model sees it, remembered by its content.
  *
- * One block holds a look: the counted header, its float arrays, then the SxS bytes. The cache is a handful of slots
- * searched in order; the slot not used for longest gives way.
+ * One block holds a look: the counted header, its float arrays, then the SxS bytes. The cache is a
+ * handful of slots searched in order; the slot not used for longest gives way.
  */
 #include "engine/engine_impl.h"
 
@@ -23,11 +23,13 @@ static const fab_look *look_ref(const fab_look *look)
 
 void fab_look_unref(const fab_look *look)
 {
-    counted *c = (counted *)(uintptr_t)look; /* ours since look_new; the outside holds it read-only */
+    counted *c =
+        (counted *)(uintptr_t)look; /* ours since look_new; the outside holds it read-only */
     if (c && --c->refs == 0) fab_free(c);
 }
 
-bool fab_engine_pixels(const uint8_t *rgb, int width, int height, int side, uint8_t *out, fab_err *err)
+bool fab_engine_pixels(const uint8_t *rgb, int width, int height, int side, uint8_t *out,
+                       fab_err *err)
 {
     if (!rgb) return fab_fail(err, FAB_EUNSUPPORTED, "the picture has no pixels to look at");
     fab_size from = { width, height }, to = { side, side };
@@ -37,9 +39,14 @@ bool fab_engine_pixels(const uint8_t *rgb, int width, int height, int side, uint
 static counted *look_new(const fab_mini_config *cfg, fab_err *err)
 {
     int G = fab_mini_grid(cfg), D = cfg->widths[2], S = cfg->image_size;
-    fab_look l = { .side = S, .grid = G, .dim = D, .n_tokens = fab_mini_tokens(cfg), .width = (int)cfg->text.dim,
+    fab_look l = { .side = S,
+                   .grid = G,
+                   .dim = D,
+                   .n_tokens = fab_mini_tokens(cfg),
+                   .width = (int)cfg->text.dim,
                    .embed = cfg->embed };
-    size_t features = (size_t)G * (size_t)G * (size_t)D, tokens = (size_t)l.n_tokens * (size_t)l.width;
+    size_t features = (size_t)G * (size_t)G * (size_t)D,
+           tokens = (size_t)l.n_tokens * (size_t)l.width;
     size_t classes = (size_t)cfg->classes, dense = (size_t)G * (size_t)G * (size_t)cfg->labels;
     size_t floats = features + (size_t)D + tokens + (size_t)l.embed + classes + dense;
     counted *c = fab_new(sizeof *c + floats * sizeof(float) + 3 * (size_t)S * (size_t)S, err);
@@ -60,7 +67,8 @@ static counted *look_new(const fab_mini_config *cfg, fab_err *err)
 
 static void keep(const float *to, const fab_tensor *from)
 {
-    if (to && from) memcpy((void *)(uintptr_t)to, fab_f32(from), (size_t)fab_count(from) * sizeof *to);
+    if (to && from)
+        memcpy((void *)(uintptr_t)to, fab_f32(from), (size_t)fab_count(from) * sizeof *to);
 }
 
 /* Runs the tower on l->rgb and fills the arrays. */
@@ -77,7 +85,8 @@ static bool see(fab_engine *e, fab_look *l, fab_err *err)
     fab_tensor *dense = l->dense ? fab_mini_dense(c, m, &v) : NULL;
     if (!fab_engine_settle(e, err)) return false;
     if (!fab_all_finite(v.grid) || !fab_all_finite(v.tokens) || !fab_all_finite(embedding))
-        return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite", e->path);
+        return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite",
+                        e->path);
     keep(l->features, v.grid);
     keep(l->mean, v.mean);
     keep(l->tokens, v.tokens);
@@ -107,7 +116,8 @@ static void remember(fab_engine *e, const fab_look *l)
     e->cache[oldest].used = ++e->clock;
 }
 
-const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width, int height, fab_err *err)
+const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width, int height,
+                                    fab_err *err)
 {
     counted *c = look_new(&e->file->model->cfg, err);
     if (!c) return NULL;

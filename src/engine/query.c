@@ -15,7 +15,8 @@ static int count_choices(const fab_protocol_row *row)
 static double sigmoid(float z) { return 1 / (1 + exp(-(double)z)); }
 
 /* A choice without a label of its own ("normal") is the absence of the row's label. */
-static bool head_view(const fab_mini_file *m, const fab_look *look, const fab_protocol_row *row, int n, double *p)
+static bool head_view(const fab_mini_file *m, const fab_look *look, const fab_protocol_row *row,
+                      int n, double *p)
 {
     int about = row->label ? fab_label_find(row->label) : -1;
     double sum = 0;
@@ -41,7 +42,8 @@ static void blend(double *log_p, const double *p, int n)
     for (int i = 0; i < n; i++) log_p[i] += log(p[i] > LEAST ? p[i] : LEAST);
 }
 
-bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row, fab_reply *out, fab_err *err)
+bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row,
+                      fab_reply *out, fab_err *err)
 {
     int n = count_choices(row), sources = FAB_LANGS;
     double log_p[FAB_ASK_CHOICES] = { 0 }, sum = 0;

@@ -1,10 +1,12 @@
-/* query: one row of the report's protocol put to the model in every way it can answer, as one probability per choice.
+/* query: one row of the report's protocol put to the model in every way it can answer, as one
+ * probability per choice.
  *
  *   p(choice) is proportional to exp(mean over sources of log p_source(choice))
  *
- * Sources: the question in English, in Chinese (likelihoods of the allowed answers at the file's temperature), and the
- * image-level head when it has outputs for the row's labels. A geometric mean: one source that is sure of the contrary
- * keeps a claim from being made; none vetoes alone (probabilities are kept above 1e-4).
+ * Sources: the question in English, in Chinese (likelihoods of the allowed answers at the file's
+ * temperature), and the image-level head when it has outputs for the row's labels. A geometric
+ * mean: one source that is sure of the contrary keeps a claim from being made; none vetoes alone
+ * (probabilities are kept above 1e-4).
  */
 #ifndef FAB_ENGINE_QUERY_H
 #define FAB_ENGINE_QUERY_H
@@ -13,7 +15,7 @@
 #include "engine/engine.h"
 
 typedef struct {
-    int n;                                  /* choices; PRESENT rows: 2, yes first */
+    int n; /* choices; PRESENT rows: 2, yes first */
     double p[FAB_ASK_CHOICES];
     double lang[FAB_LANGS][FAB_ASK_CHOICES];
     bool has_head;
@@ -21,6 +23,7 @@ typedef struct {
 } fab_reply;
 
 /* row: of kind CHOICE or PRESENT. */
-bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row, fab_reply *out, fab_err *err);
+bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row,
+                      fab_reply *out, fab_err *err);
 
 #endif

@@ -43,8 +43,10 @@ static bool push(examples *x, const example *one, fab_err *err)
 static const char *class_of(const json_t *record, const char *field, fab_arena *a, fab_err *err)
 {
     const json_t *v = json_object_get(record, field);
-    if (json_is_string(v) && *json_string_value(v)) return fab_arena_strdup(a, json_string_value(v), err);
-    if (json_is_integer(v)) return fab_arena_printf(a, err, "%lld", (long long)json_integer_value(v));
+    if (json_is_string(v) && *json_string_value(v))
+        return fab_arena_strdup(a, json_string_value(v), err);
+    if (json_is_integer(v))
+        return fab_arena_printf(a, err, "%lld", (long long)json_integer_value(v));
     return NULL;
 }
 
@@ -72,11 +74,15 @@ static bool read_examples(examples *x, const char *path, const fab_eval_classes 
     fab_jsonl_close(&j);
     if (err && err->code) return false;
     if (ok && x->n == 0)
-        return fab_fail(err, FAB_EFORMAT, "%s: no record has an \"image\" and a class in \"%s\"", path, c->label);
+        return fab_fail(err, FAB_EFORMAT, "%s: no record has an \"image\" and a class in \"%s\"",
+                        path, c->label);
     return ok;
 }
 
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static bool find_classes(examples *x, fab_err *err)
 {
@@ -89,7 +95,8 @@ static bool find_classes(examples *x, fab_err *err)
         if (i == 0 || strcmp(all[i], all[i - 1]) != 0) all[x->n_classes++] = all[i];
     x->names = all;
     if (x->n_classes < 2 || x->n_classes > FAB_CLASSES_MAX)
-        return fab_fail(err, FAB_EFORMAT, "%d classes in the data, 2 to %d can be told apart", x->n_classes, FAB_CLASSES_MAX);
+        return fab_fail(err, FAB_EFORMAT, "%d classes in the data, 2 to %d can be told apart",
+                        x->n_classes, FAB_CLASSES_MAX);
     for (int64_t i = 0; i < x->n; i++) {
         const char *key = x->items[i].name;
         const char *const *at = bsearch(&key, all, (size_t)x->n_classes, sizeof *all, by_text);
@@ -98,8 +105,10 @@ static bool find_classes(examples *x, fab_err *err)
     return true;
 }
 
-/* scores [n_good, C] and truth of the pictures that could be read; the count, -1 when nothing can go on. */
-static int64_t run_all(examples *x, fab_engine *e, fab_classifier *c, float *scores, int *truth, fab_err *err)
+/* scores [n_good, C] and truth of the pictures that could be read; the count, -1 when nothing can
+ * go on. */
+static int64_t run_all(examples *x, fab_engine *e, fab_classifier *c, float *scores, int *truth,
+                       fab_err *err)
 {
     int64_t good = 0;
     for (int64_t i = 0; i < x->n; i++) {
@@ -123,21 +132,24 @@ static int normal_class(const examples *x)
 {
     for (int i = 0; i < x->n_classes; i++) {
         const char *s = x->names[i];
-        if (!strcmp(s, "normal") || !strcmp(s, "NORMAL") || !strcmp(s, "Normal") || !strcmp(s, "healthy") || !strcmp(s, "正常"))
+        if (!strcmp(s, "normal") || !strcmp(s, "NORMAL") || !strcmp(s, "Normal") ||
+            !strcmp(s, "healthy") || !strcmp(s, "正常"))
             return i;
     }
     return -1;
 }
 
 /* All classes but normal as one, when that is not one of them already. */
-static bool add_union(const examples *x, const float *scores, const int *truth, int64_t n, json_t *json, fab_err *err)
+static bool add_union(const examples *x, const float *scores, const int *truth, int64_t n,
+                      json_t *json, fab_err *err)
 {
     int normal = normal_class(x);
     bool pneumonia = true;
     double auc;
     int64_t positives = 0;
     if (normal < 0 || x->n_classes < 3) return true;
-    for (int i = 0; i < x->n_classes; i++) pneumonia = pneumonia && (i == normal || strstr(x->names[i], "pneumonia"));
+    for (int i = 0; i < x->n_classes; i++)
+        pneumonia = pneumonia && (i == normal || strstr(x->names[i], "pneumonia"));
     float *s = fab_arena_take(x->arena, (size_t)n * sizeof *s, err);
     uint8_t *y = fab_arena_take(x->arena, (size_t)n, err);
     if (!s || !y) return false;
@@ -146,20 +158,24 @@ static bool add_union(const examples *x, const float *scores, const int *truth, 
         positives += y[i] = truth[i] != normal;
     }
     if (!fab_auc(s, y, n, &auc, err)) return false;
-    json_t *one = json_pack("{s:I,s:o}", "n", (json_int_t)positives, "auc", isfinite(auc) ? json_real(auc) : json_null());
-    json_object_set_new(json_object_get(json, "per_class"), pneumonia ? "pneumonia" : "abnormal", one);
+    json_t *one = json_pack("{s:I,s:o}", "n", (json_int_t)positives, "auc",
+                            isfinite(auc) ? json_real(auc) : json_null());
+    json_object_set_new(json_object_get(json, "per_class"), pneumonia ? "pneumonia" : "abnormal",
+                        one);
     return true;
 }
 
 static json_t *measure(examples *x, fab_engine *e, fab_classifier *c, fab_err *err)
 {
     static const char *const ways[] = { "question", "presence", "zero-shot" };
-    float *scores = fab_arena_take(x->arena, (size_t)x->n * (size_t)x->n_classes * sizeof *scores, err);
+    float *scores =
+        fab_arena_take(x->arena, (size_t)x->n * (size_t)x->n_classes * sizeof *scores, err);
     int *truth = fab_arena_take(x->arena, (size_t)x->n * sizeof *truth, err);
     fab_classify_scores out;
     int64_t n = scores && truth ? run_all(x, e, c, scores, truth, err) : -1;
     if (n == 0) fab_fail(err, FAB_EFORMAT, "none of %lld pictures could be read", (long long)x->n);
-    if (n <= 0 || !fab_classify_measure(scores, truth, n, x->n_classes, x->arena, &out, err)) return NULL;
+    if (n <= 0 || !fab_classify_measure(scores, truth, n, x->n_classes, x->arena, &out, err))
+        return NULL;
     json_t *json = fab_classify_json(&out, x->names);
     json_object_set_new(json, "failed", json_integer(x->failed));
     json_object_set_new(json, "method", json_string(ways[fab_classifier_way(c)]));
@@ -170,8 +186,8 @@ static json_t *measure(examples *x, fab_engine *e, fab_classifier *c, fab_err *e
     return json;
 }
 
-bool fab_eval_classify_run(fab_engine *e, const char *path, const fab_eval_classes *c, const fab_eval_opts *opts, json_t **json,
-                           fab_err *err)
+bool fab_eval_classify_run(fab_engine *e, const char *path, const fab_eval_classes *c,
+                           const fab_eval_opts *opts, json_t **json, fab_err *err)
 {
     fab_eval_opts o = opts ? *opts : (fab_eval_opts){ 0 };
     examples x = { .o = &o };

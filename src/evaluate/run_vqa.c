@@ -28,8 +28,8 @@ static void step(job *j, int64_t n)
     if (j->o->on_step) j->o->on_step(j->o->arg, j->done, j->n);
 }
 
-/* Answers to records rows[0..n) about one look, together; one by one when a question cannot be asked. False: the model or
- * memory failed. */
+/* Answers to records rows[0..n) about one look, together; one by one when a question cannot be
+ * asked. False: the model or memory failed. */
 static bool answer(job *j, const fab_look *look, const int64_t *rows, int n, fab_err *err)
 {
     const char **questions = fab_arena_take(j->arena, (size_t)n * sizeof *questions, err);
@@ -40,7 +40,8 @@ static bool answer(job *j, const fab_look *look, const int64_t *rows, int n, fab
     bool together = fab_engine_ask_many(j->e, look, questions, n, &j->ask, j->arena, a, &bad);
     for (int i = 0; i < n; i++) {
         fab_err one = FAB_ERR_INIT;
-        bool ok = together || fab_engine_ask(j->e, look, questions[i], &j->ask, j->arena, &a[i], &one);
+        bool ok =
+            together || fab_engine_ask(j->e, look, questions[i], &j->ask, j->arena, &a[i], &one);
         if (ok) j->answers[rows[i]] = a[i].text;
         else if (one.code == FAB_EUSAGE || one.code == FAB_ELIMIT) {
             tell(j, j->set->items[rows[i]].id, &one);
@@ -94,7 +95,8 @@ static bool ask_all(job *j, fab_err *err)
     if (!order) return false;
     for (int64_t i = 0, end; i < j->n; i = end) {
         int32_t image = j->set->items[order[i]].image;
-        for (end = i + 1; end < j->n && end - i < 4096 && j->set->items[order[end]].image == image;) end++;
+        for (end = i + 1; end < j->n && end - i < 4096 && j->set->items[order[end]].image == image;)
+            end++;
         if (!answer_picture(j, image, order + i, (int)(end - i), err)) return false;
     }
     return true;
@@ -104,7 +106,8 @@ static bool ask_all(job *j, fab_err *err)
 static bool ask_blank(job *j, fab_err *err)
 {
     fab_path_list questions;
-    int64_t *first = fab_arena_take(j->arena, (size_t)(j->n ? j->n : 1) * sizeof *first, err), n = 0;
+    int64_t *first = fab_arena_take(j->arena, (size_t)(j->n ? j->n : 1) * sizeof *first, err),
+            n = 0;
     int32_t *of = fab_arena_take(j->arena, (size_t)(j->n ? j->n : 1) * sizeof *of, err);
     if (!first || !of || !fab_paths_init(&questions, err)) return false;
     bool ok = true;
@@ -134,7 +137,8 @@ static bool question_only(job *j, fab_eval_vqa *out, fab_err *err)
     return ok;
 }
 
-static job start(fab_engine *e, const fab_qa_set *set, const fab_eval_opts *o, fab_arena *a, fab_err *err)
+static job start(fab_engine *e, const fab_qa_set *set, const fab_eval_opts *o, fab_arena *a,
+                 fab_err *err)
 {
     job j = { .e = e, .set = set, .o = o, .arena = a, .n = set->n };
     if (o->limit > 0 && o->limit < j.n) j.n = o->limit;
@@ -143,8 +147,8 @@ static job start(fab_engine *e, const fab_qa_set *set, const fab_eval_opts *o, f
     return j;
 }
 
-bool fab_eval_vqa_run(fab_engine *e, const fab_qa_set *set, const fab_eval_opts *opts, fab_arena *a, fab_eval_vqa *out,
-                      fab_err *err)
+bool fab_eval_vqa_run(fab_engine *e, const fab_qa_set *set, const fab_eval_opts *opts, fab_arena *a,
+                      fab_eval_vqa *out, fab_err *err)
 {
     fab_eval_opts o = opts ? *opts : (fab_eval_opts){ 0 };
     job seen = start(e, set, &o, a, err), blank = start(e, set, &o, a, err);
@@ -163,7 +167,8 @@ bool fab_eval_vqa_run(fab_engine *e, const fab_qa_set *set, const fab_eval_opts 
 
 json_t *fab_eval_vqa_json(const fab_eval_vqa *v)
 {
-    json_t *o = fab_vqa_report(&v->model, v->has_question_only ? &v->question_only : NULL, &v->blank, v->seconds_per_question);
+    json_t *o = fab_vqa_report(&v->model, v->has_question_only ? &v->question_only : NULL,
+                               &v->blank, v->seconds_per_question);
     if (o) json_object_set_new(o, "failed", json_integer(v->failed));
     return o;
 }

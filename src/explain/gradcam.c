@@ -15,7 +15,8 @@ typedef struct {
     int prompt, n_answer; /* n_answer counts <eos> */
 } sentence;
 
-static bool sentence_init(fab_engine *e, sentence *s, const char *question, const char *answer, fab_err *err)
+static bool sentence_init(fab_engine *e, sentence *s, const char *question, const char *answer,
+                          fab_err *err)
 {
     s->prompt = fab_engine_prompt(e, FAB_ASK, question, s->ids, err);
     s->n_answer = s->prompt < 0 ? -1 : fab_engine_answer_ids(e, answer, s->answer, err);
@@ -25,10 +26,12 @@ static bool sentence_init(fab_engine *e, sentence *s, const char *question, cons
 }
 
 /* log p of the sentence's answer, [1], on the tape. */
-static fab_tensor *log_likelihood(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, const sentence *s)
+static fab_tensor *log_likelihood(fab_ctx *c, const fab_mini *m, fab_tensor *tokens,
+                                  const sentence *s)
 {
     int P = fab_mini_tokens(&m->cfg), n = s->prompt + s->n_answer - 1;
-    fab_tensor *ids = fab_tensor_new(c, FAB_I32, FAB_SHAPE(1, n)), *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(1));
+    fab_tensor *ids = fab_tensor_new(c, FAB_I32, FAB_SHAPE(1, n)),
+               *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(1));
     fab_tensor *rows = fab_tensor_new(c, FAB_I32, FAB_SHAPE(s->n_answer));
     fab_tensor *target = fab_tensor_new(c, FAB_I32, FAB_SHAPE(s->n_answer));
     if (!ids || !prefix || !rows || !target) return NULL;
@@ -37,7 +40,8 @@ static fab_tensor *log_likelihood(fab_ctx *c, const fab_mini *m, fab_tensor *tok
     fab_i32(prefix)[0] = P + s->prompt;
     for (int i = 0; i < s->n_answer; i++) fab_i32(rows)[i] = P + s->prompt - 1 + i;
     fab_tensor *h = fab_mini_read(c, m, tokens, ids, prefix, NULL, 0);
-    fab_tensor *nll = fab_xent(c, fab_mini_logits(c, m, h, rows), target, NULL, (fab_xent_opts){ 0 });
+    fab_tensor *nll =
+        fab_xent(c, fab_mini_logits(c, m, h, rows), target, NULL, (fab_xent_opts){ 0 });
     return fab_scale(c, nll, (float)-s->n_answer); /* the loss is a mean */
 }
 
@@ -70,7 +74,8 @@ static void scale_heat(fab_cam *cam)
     for (int i = 0; i < n; i++) cam->heat[i] = cam->empty ? 0 : (cam->heat[i] - low) / (high - low);
 }
 
-static bool run(fab_ctx *c, const fab_mini *m, const fab_look *look, const sentence *s, int n, bool hires, fab_cam *out)
+static bool run(fab_ctx *c, const fab_mini *m, const fab_look *look, const sentence *s, int n,
+                bool hires, fab_cam *out)
 {
     c->record = true;
     fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(1, look->side, look->side, 3));
@@ -90,8 +95,8 @@ static bool run(fab_ctx *c, const fab_mini *m, const fab_look *look, const sente
     return true;
 }
 
-bool fab_gradcam(fab_engine *e, const fab_look *look, const char *question, const char *answer, const fab_cam_opts *opts,
-                 fab_arena *a, fab_cam *out, fab_err *err)
+bool fab_gradcam(fab_engine *e, const fab_look *look, const char *question, const char *answer,
+                 const fab_cam_opts *opts, fab_arena *a, fab_cam *out, fab_err *err)
 {
     fab_cam_opts o = opts ? *opts : (fab_cam_opts){ 0 };
     *out = (fab_cam){ .grid = look->grid, .hires = o.hires };
@@ -114,17 +119,18 @@ bool fab_gradcam(fab_engine *e, const fab_look *look, const char *question, cons
 
 bool fab_heat_spread(const float *heat, int grid, int width, int height, float *out, fab_err *err)
 {
-    return fab_resize_f32(heat, (fab_size){ grid, grid }, 1, out, (fab_size){ width, height }, FAB_FILTER_BILINEAR, err);
+    return fab_resize_f32(heat, (fab_size){ grid, grid }, 1, out, (fab_size){ width, height },
+                          FAB_FILTER_BILINEAR, err);
 }
 
-/* ---- fidelity ------------------------------------------------------------------------------------------------ */
+/* ---- fidelity -------------------------------------------------------------------------------- */
 
 typedef struct {
     fab_engine *e;
     const fab_look *look;
     const char *question, *answers[2];
-    int n;            /* answers */
-    uint8_t *painted; /* [S,S,3] */
+    int n;               /* answers */
+    uint8_t *painted;    /* [S,S,3] */
     const uint8_t *mask; /* [S,S] */
     uint8_t mean[3];
 } deletion;
@@ -160,11 +166,14 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The hottest share of the spread heat; ties at the edge are taken in reading order until the area is right. */
-static bool hottest(const fab_cam *cam, int S, double share, uint8_t *mask, fab_arena *a, fab_err *err)
+/* The hottest share of the spread heat; ties at the edge are taken in reading order until the area
+ * is right. */
+static bool hottest(const fab_cam *cam, int S, double share, uint8_t *mask, fab_arena *a,
+                    fab_err *err)
 {
     size_t n = (size_t)S * (size_t)S, want = (size_t)(share * (double)n), got = 0;
-    float *heat = fab_arena_take(a, n * sizeof *heat, err), *sorted = fab_arena_take(a, n * sizeof *sorted, err);
+    float *heat = fab_arena_take(a, n * sizeof *heat, err),
+          *sorted = fab_arena_take(a, n * sizeof *sorted, err);
     if (!heat || !sorted || !fab_heat_spread(cam->heat, cam->grid, S, S, heat, err)) return false;
     memcpy(sorted, heat, n * sizeof *heat);
     qsort(sorted, n, sizeof *sorted, descending);
@@ -194,7 +203,8 @@ static bool delete_and_ask(deletion *d, const fab_fidelity_opts *o, fab_fidelity
     if (!target_of(d, d->look, &whole, err) || !painted_target(d, 0, 0, &y, err)) return false;
     *out = (fab_fidelity){ .share = o->share, .draws = o->draws, .drop_heat = whole - y };
     for (int i = 0; i < o->draws; i++) {
-        int dx = S / 8 + (int)fab_rng_below(&rng, (uint32_t)(S - S / 4)), dy = (int)fab_rng_below(&rng, (uint32_t)S);
+        int dx = S / 8 + (int)fab_rng_below(&rng, (uint32_t)(S - S / 4)),
+            dy = (int)fab_rng_below(&rng, (uint32_t)S);
         if (!painted_target(d, dx, dy, &y, err)) return false;
         sum += whole - y;
         out->beaten += whole - y < out->drop_heat;
@@ -203,19 +213,27 @@ static bool delete_and_ask(deletion *d, const fab_fidelity_opts *o, fab_fidelity
     return true;
 }
 
-bool fab_cam_fidelity(fab_engine *e, const fab_look *look, const char *question, const char *answer, const fab_cam *cam,
-                      const char *against, const fab_fidelity_opts *opts, fab_fidelity *out, fab_err *err)
+bool fab_cam_fidelity(fab_engine *e, const fab_look *look, const char *question, const char *answer,
+                      const fab_cam *cam, const char *against, const fab_fidelity_opts *opts,
+                      fab_fidelity *out, fab_err *err)
 {
     fab_fidelity_opts o = opts ? *opts : (fab_fidelity_opts){ 0 };
     if (o.share <= 0 || o.share >= 1) o.share = 0.2;
     if (o.draws <= 0) o.draws = 6;
     size_t n = (size_t)look->side * (size_t)look->side;
     fab_arena *a = fab_arena_new(0, err);
-    uint8_t *mask = a ? fab_arena_take(a, n, err) : NULL, *painted = mask ? fab_arena_take(a, 3 * n, err) : NULL;
-    deletion d = { .e = e, .look = look, .question = question, .answers = { answer, against }, .n = against ? 2 : 1,
-                   .painted = painted, .mask = mask };
+    uint8_t *mask = a ? fab_arena_take(a, n, err) : NULL,
+            *painted = mask ? fab_arena_take(a, 3 * n, err) : NULL;
+    deletion d = { .e = e,
+                   .look = look,
+                   .question = question,
+                   .answers = { answer, against },
+                   .n = against ? 2 : 1,
+                   .painted = painted,
+                   .mask = mask };
     mean_colour(look, d.mean);
-    bool ok = painted && hottest(cam, look->side, o.share, mask, a, err) && delete_and_ask(&d, &o, out, err);
+    bool ok = painted && hottest(cam, look->side, o.share, mask, a, err) &&
+              delete_and_ask(&d, &o, out, err);
     fab_arena_free(a);
     return ok;
 }

@@ -13,7 +13,8 @@ static uint8_t srgb(double linear)
 void fab_overlay_colour(float t, uint8_t rgb[3])
 {
     double u = t < 0 ? 0 : t > 1 ? 1 : (double)t;
-    double L = 0.32 + 0.62 * u, hue = (-65 + 165 * u) * 3.14159265358979323846 / 180; /* violet, red, orange, yellow */
+    double L = 0.32 + 0.62 * u,
+           hue = (-65 + 165 * u) * 3.14159265358979323846 / 180; /* violet, red, orange, yellow */
     double chroma = 0.10 + 0.36 * u * (1 - u), a = chroma * cos(hue), b = chroma * sin(hue);
     double l = L + 0.3963377774 * a + 0.2158037573 * b;
     double m = L - 0.1055613458 * a - 0.0638541728 * b;
@@ -35,6 +36,7 @@ void fab_overlay(const uint8_t *rgb, const float *heat, int width, int height, u
         float ease = t < 0.15f ? 0 : (t - 0.15f) / 0.85f; /* cold places stay clear */
         float opacity = 0.62f * ease * (2 - ease);
         const uint8_t *colour = table[(int)(t * 255 + 0.5f)];
-        for (int j = 0; j < 3; j++) out[3 * i + j] = (uint8_t)(grey + ((float)colour[j] - grey) * opacity + 0.5f);
+        for (int j = 0; j < 3; j++)
+            out[3 * i + j] = (uint8_t)(grey + ((float)colour[j] - grey) * opacity + 0.5f);
     }
 }

@@ -1,8 +1,8 @@
 /* overlay: heat over a picture that a person can still read.
  *
- * The picture is shown in grey; colour runs from violet through red to pale yellow with lightness rising evenly (made
- * in OKLab, Ottosson 2020), so that it reads in print and with colour-blindness; opacity rises with the heat, and cold
- * places stay clear.
+ * The picture is shown in grey; colour runs from violet through red to pale yellow with lightness
+ * rising evenly (made in OKLab, Ottosson 2020), so that it reads in print and with
+ * colour-blindness; opacity rises with the heat, and cold places stay clear.
  */
 #ifndef FAB_EXPLAIN_OVERLAY_H
 #define FAB_EXPLAIN_OVERLAY_H
