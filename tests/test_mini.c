@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "engine/engine.h"
 #include "format/weights.h"
 #include "tiny.h"
 #include "train/optim.h"
@@ -535,6 +536,19 @@ TEST(bad_options)
     o = good, o.name = "a\xff";
     save(&o);
     refused("name", "general.name: text is not UTF-8 at byte 1");
+}
+
+/* A gate that this program's features cannot use is no reason to go without one. */
+TEST(gate_of_other_features)
+{
+    static const float rows[20] = { 1 };
+    in_folder();
+    save(&(fab_mini_save_opts){
+        .gate_n = 1, .gate_dim = 20, .gate_mean = rows, .gate_ivar = rows, .gate_limit = 1 });
+    fab_engine *e = fab_engine_open(path, NULL, &err);
+    fab_engine_close(e);
+    CHECK(!e);
+    CHECK_SAYS(err.text, "fabrica.gate.dim: 20, 80 features are measured");
 }
 
 TEST(bad_weights)

@@ -147,6 +147,7 @@ TEST(bad_recipes)
           "need a batch of 2 pictures, it is 1" },
         { "stages.two.sets={isic: 0}", "sets of stage two: all are 0" },
         { "stages.two.sets={iscc: 1}", "sets of stage two has no setting 'iscc'" },
+        { "stages.two.blank={isic: 2}", "isic is 2, 0 to 1" },
         { "save.dtype=F17", "dtype is 'F17', F32, F16, BF16 or Q8_0" },
         { "save.dtype=Q4_0", "dtype is 'Q4_0'" },
     };

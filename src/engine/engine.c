@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "engine/gate.h"
 #include "text/utf8.h"
 
 static const char *const model_name = "models/mini.gguf";
@@ -36,6 +37,16 @@ static const char *find_model(fab_arena *a, fab_err *err)
     return NULL;
 }
 
+/* A gate that does not fit the features would be no gate: refused instead. */
+static bool gate_fits(const fab_engine *e, fab_err *err)
+{
+    const fab_mini_file *f = e->file;
+    int need = f->model->cfg.widths[2] + FAB_GATE_PIXEL_DIMS;
+    return !f->gate_n || f->gate_dim == need ||
+           fab_fail(err, FAB_EFORMAT, "%s: fabrica.gate.dim: %d, %d features are measured", e->path,
+                    f->gate_dim, need);
+}
+
 fab_engine *fab_engine_open(const char *path, fab_pool *pool, fab_err *err)
 {
     fab_engine *e = fab_new(sizeof *e, err);
@@ -47,7 +58,7 @@ fab_engine *fab_engine_open(const char *path, fab_pool *pool, fab_err *err)
         e->path = path ? fab_arena_strdup(e->own, path, err) : find_model(e->own, err);
         if (e->path) e->file = fab_mini_open(e->path, pool, err);
     }
-    if (!e->file) {
+    if (!e->file || !gate_fits(e, err)) {
         fab_engine_close(e);
         return NULL;
     }

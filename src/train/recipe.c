@@ -196,7 +196,8 @@ static void read_losses(const json_t *o, fab_stage *g, fab_err *err)
                  where, g->batch);
 }
 
-/* A mapping of set names to numbers in 0..most; a set that is left out has 0, all have `fallback` without a mapping. */
+/* A mapping of set names to numbers in 0..most; a set that is left out has 0, all have `fallback`
+ * without a mapping. The sum. */
 static double read_per_set(const json_t *o, const fab_stage *g, const char *what, double fallback,
                            double most, double out[FAB_SETS], fab_err *err)
 {

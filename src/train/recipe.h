@@ -29,8 +29,7 @@ typedef struct {
     double real_share; /* of questions drawn from real records where a picture has both */
     fab_loss_weights loss;
     double set_weight[FAB_SETS];
-    double blank
-        [FAB_SETS]; /* share of a set's pictures shown as blank ones: what does the question alone say? */
+    double blank[FAB_SETS]; /* share of a set's pictures shown as blank ones */
     float drop;
     fab_schedule schedule;
     int64_t validate_every, patience;
