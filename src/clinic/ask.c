@@ -88,6 +88,20 @@ static bool applies(const fab_protocol_row *row, uint8_t modalities, uint8_t reg
            (!row->regions || row->regions & regions);
 }
 
+/* What is asked about: what the file's header says, else what the model takes for possible. */
+static uint8_t modalities_of(const fab_report *r)
+{
+    return r->header_modality
+               ? fab_modality_bit(r->header_modality)
+               : bits_of(fab_report_find(r, "modality"), fab_modality_bit, FAB_MOD_ANY);
+}
+
+static uint8_t regions_of(const fab_report *r)
+{
+    return r->header_region ? fab_region_bit(r->header_region)
+                            : bits_of(fab_report_find(r, "region"), fab_region_bit, 0xff);
+}
+
 static bool ask_study(fab_report *r, fab_engine *e, const fab_look *look, fab_err *err)
 {
     static const char *const order[] = { "modality", "region", "plane" };
@@ -96,9 +110,8 @@ static bool ask_study(fab_report *r, fab_engine *e, const fab_look *look, fab_er
         const fab_protocol_row *row = fab_protocol_find(order[i]);
         if (!row || !applies(row, modalities, regions)) continue;
         if (!score_row(r, e, look, add(r, row), err)) return false;
-        modalities = bits_of(fab_report_find(r, "modality"), fab_modality_bit, FAB_MOD_ANY);
-        if (r->header_modality) modalities = fab_modality_bit(r->header_modality);
-        regions = bits_of(fab_report_find(r, "region"), fab_region_bit, 0xff);
+        modalities = modalities_of(r);
+        regions = regions_of(r);
     }
     return true;
 }
@@ -158,10 +171,7 @@ bool fab_report_ask(fab_report *r, fab_engine *e, const fab_look *look, fab_err 
     r->cap_findings = fab_protocol_rows + 4;
     r->findings = fab_arena_zero(r->arena, (size_t)r->cap_findings * sizeof *r->findings, err);
     if (!r->findings || !ask_study(r, e, look, err)) return false;
-    uint8_t modalities = bits_of(fab_report_find(r, "modality"), fab_modality_bit, FAB_MOD_ANY);
-    uint8_t regions = bits_of(fab_report_find(r, "region"), fab_region_bit, 0xff);
-    if (r->header_modality) modalities = fab_modality_bit(r->header_modality);
-    return ask_rest(r, e, look, modalities, regions, err);
+    return ask_rest(r, e, look, modalities_of(r), regions_of(r), err);
 }
 
 /* ---- heat maps

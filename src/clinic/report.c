@@ -60,6 +60,22 @@ static const char *modality_of(const char *dicom)
     return NULL;
 }
 
+/* Body Part Examined (0018,0015), terms of DICOM PS3.16 Annex L. */
+static const char *region_of(const char *body_part)
+{
+    static const struct {
+        const char *part, *code;
+    } rows[] = { { "HEAD", "head" },      { "BRAIN", "head" },       { "SKULL", "head" },
+                 { "HEADNECK", "head" },  { "NECK", "neck" },        { "CSPINE", "neck" },
+                 { "CHEST", "chest" },    { "THORAX", "chest" },     { "LUNG", "chest" },
+                 { "HEART", "chest" },    { "ABDOMEN", "abdomen" },  { "LIVER", "abdomen" },
+                 { "KIDNEY", "abdomen" }, { "PANCREAS", "abdomen" }, { "PELVIS", "pelvis" },
+                 { "BLADDER", "pelvis" }, { "PROSTATE", "pelvis" },  { "SKIN", "skin" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!strcmp(body_part, rows[i].part)) return rows[i].code;
+    return NULL;
+}
+
 /* The plane whose axis the slice normal follows within 30 degrees (cos 0.866); patient axes: x
  * left, y back, z head. */
 static const char *plane_of(const fab_image *im)
@@ -82,6 +98,7 @@ bool fab_report_windowed(const fab_image *im)
 void fab_report_facts(fab_report *r)
 {
     r->header_modality = modality_of(r->image->modality);
+    r->header_region = region_of(r->image->body_part);
     r->header_plane = plane_of(r->image);
 }
 

@@ -78,6 +78,7 @@ typedef struct {
     size_t input_bytes;
     fab_gate_verdict gate;
     const char *header_modality; /* "ct" ... by the file's header; NULL unknown */
+    const char *header_region;   /* "head" ... by Body Part Examined (0018,0015); NULL unknown */
     const char *header_plane;    /* "transverse" ... by its orientation; NULL unknown */
     fab_finding *findings;
     int n_findings, cap_findings;

@@ -39,6 +39,7 @@ static json_t *image_facts(const fab_report *r)
                   { "laterality", im->laterality },
                   { "view", im->view },
                   { "modality_code", r->header_modality },
+                  { "region_code", r->header_region },
                   { "plane_code", r->header_plane } };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].value && texts[i].value[0])

@@ -59,16 +59,32 @@ static void put_lower(fab_words *w, const char *s)
     }
 }
 
+/* What the label table calls a code; NULL when it has none. */
+static const char *code_name(const char *code, int lang)
+{
+    int label = code ? fab_label_find(code) : -1;
+    return label < 0 ? NULL : lang == FAB_ZH ? fab_labels[label].zh : fab_labels[label].en;
+}
+
+/* What the file's header says is stated as a fact; else the model's choice with its probability. */
 static bool put_study_part(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS],
-                           const char *code, bool first)
+                           const char *code, const char *header, bool first)
 {
     const fab_finding *f = fab_report_find(r, code);
     if (!f) return false;
     refer(s, f);
-    fab_words_printf(&w[FAB_EN], "%s%s: %s (p = %.2f)", first ? "" : "; ", f->row->name[FAB_EN],
-                     fab_finding_value(f, FAB_EN), f->p);
-    fab_words_printf(&w[FAB_ZH], "%s%s：%s（概率 %.2f）", first ? "" : "；", f->row->name[FAB_ZH],
-                     fab_finding_value(f, FAB_ZH), f->p);
+    const char *en = code_name(header, FAB_EN), *zh = code_name(header, FAB_ZH);
+    fab_words_printf(&w[FAB_EN], "%s%s: %s", first ? "" : "; ", f->row->name[FAB_EN],
+                     en ? en : fab_finding_value(f, FAB_EN));
+    fab_words_printf(&w[FAB_ZH], "%s%s：%s", first ? "" : "；", f->row->name[FAB_ZH],
+                     zh ? zh : fab_finding_value(f, FAB_ZH));
+    if (en && zh) {
+        fab_words_put(&w[FAB_EN], " (file header)");
+        fab_words_put(&w[FAB_ZH], "（文件头）");
+        return true;
+    }
+    fab_words_printf(&w[FAB_EN], " (p = %.2f)", f->p);
+    fab_words_printf(&w[FAB_ZH], "（概率 %.2f）", f->p);
     return true;
 }
 
@@ -76,9 +92,9 @@ static bool word_study(fab_report *r, fab_err *err)
 {
     fab_sentence s = { .section = "study" };
     fab_words w[FAB_LANGS] = { { 0 } };
-    bool any = put_study_part(r, &s, w, "modality", true);
-    any = put_study_part(r, &s, w, "region", !any) || any;
-    any = put_study_part(r, &s, w, "plane", !any) || any;
+    bool any = put_study_part(r, &s, w, "modality", r->header_modality, true);
+    any = put_study_part(r, &s, w, "region", r->header_region, !any) || any;
+    any = put_study_part(r, &s, w, "plane", r->header_plane, !any) || any;
     if (!any) return true;
     fab_words_put(&w[FAB_EN], ".");
     fab_words_put(&w[FAB_ZH], "。");
@@ -91,18 +107,16 @@ static bool word_conflict(fab_report *r, const char *code, const char *header, f
     const fab_finding *f = fab_report_find(r, code);
     const char *said = f ? f->row->codes[f->choice] : NULL;
     if (!header || !said || !strcmp(said, header)) return true;
-    int label = fab_label_find(header);
+    const char *en = code_name(header, FAB_EN), *zh = code_name(header, FAB_ZH);
     fab_sentence s = { .section = "study" };
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
     fab_words_printf(
         &w[FAB_EN],
         "%s: the file's header says %s, the model says %s; read the model's findings with caution.",
-        f->row->name[FAB_EN], label >= 0 ? fab_labels[label].en : header,
-        fab_finding_value(f, FAB_EN));
+        f->row->name[FAB_EN], en ? en : header, fab_finding_value(f, FAB_EN));
     fab_words_printf(&w[FAB_ZH], "文件头标明%s为%s，与模型判断（%s）不一致：请谨慎对待模型所见。",
-                     f->row->name[FAB_ZH], label >= 0 ? fab_labels[label].zh : header,
-                     fab_finding_value(f, FAB_ZH));
+                     f->row->name[FAB_ZH], zh ? zh : header, fab_finding_value(f, FAB_ZH));
     return finish(r, &s, w, err);
 }
 
@@ -358,6 +372,7 @@ bool fab_report_word(fab_report *r, fab_err *err)
     r->sentences = fab_arena_zero(r->arena, (size_t)r->cap_sentences * sizeof *r->sentences, err);
     return r->sentences && word_study(r, err) &&
            word_conflict(r, "modality", r->header_modality, err) &&
+           word_conflict(r, "region", r->header_region, err) &&
            word_conflict(r, "plane", r->header_plane, err) && word_findings(r, err) &&
            word_impression(r, err) && word_limits(r, err);
 }
