@@ -9,7 +9,7 @@ bool fab_run_picture(fab_run *r, const char *image, const fab_image_opts *how, c
     fab_input in = { 0 };
     bool ok = fab_input_open(&in, image, how, err);
     fab_engine *e = ok ? fab_engine_open(model, r->pool, err) : NULL;
-    ok = e && fn(r, opts, e, &in, err);
+    ok = e && fab_input_rewindow(&in, e, how, err) && fn(r, opts, e, &in, err);
     fab_engine_close(e);
     fab_input_close(&in);
     return ok;

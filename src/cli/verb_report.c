@@ -1,4 +1,5 @@
 /* fabrica report: a structured draft report of one image, in Chinese and English. */
+#include <stdlib.h>
 #include <string.h>
 #include "base/progress.h"
 #include "cli/picture.h"
@@ -55,12 +56,25 @@ static bool make(fab_run *r, const void *vo, fab_engine *e, const fab_input *in,
     return ok;
 }
 
+/* "40/400": centre and width; false: not written so, a name. */
+static bool given_window(const char *s, fab_image_opts *how)
+{
+    char *slash, *end;
+    double center = strtod(s, &slash), width = *slash == '/' ? strtod(slash + 1, &end) : 0;
+    if (slash == s || *slash != '/' || *end || !(width > 0)) return false;
+    how->voi = FAB_VOI_GIVEN;
+    how->center = center;
+    how->width = width;
+    return true;
+}
+
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
     fab_image_opts how = FAB_IMAGE_OPTS_DEFAULTS;
     how.frame = (int)o->frame;
-    if (o->window) how.voi = FAB_VOI_NAMED, how.window_name = o->window;
+    if (o->window && !given_window(o->window, &how))
+        how.voi = FAB_VOI_NAMED, how.window_name = o->window;
     return fab_run_picture(r, o->image, &how, o->model, make, o, err);
 }
 
@@ -80,7 +94,7 @@ const fab_verb fab_verb_report = {
         { "threshold", FAB_FLOAT, offsetof(opts, threshold), "0.5", "nothing is claimed below this probability", .min = 0.05, .max = 0.99 },
         { "overlays", FAB_INT, offsetof(opts, overlays), "12", "heat maps at most", .min = 0, .max = 100 },
         { "frame", FAB_INT, offsetof(opts, frame), "0", "the frame of a multi-frame file", .min = 0, .max = 1000000 },
-        { "window", FAB_STR, offsetof(opts, window), NULL, "the file's window of this name" },
+        { "window", FAB_STR, offsetof(opts, window), NULL, "CENTRE/WIDTH, or the name of a window of the file" },
         FAB_OPT_FORCE(opts),
         FAB_OPT_MODEL(opts),
         { 0 } },

@@ -229,7 +229,9 @@ static bool word_findings(fab_report *r, fab_err *err)
         bool study = !strcmp(c, "modality") || !strcmp(c, "region") || !strcmp(c, "plane");
         bool ok = true;
         if (f->state == FAB_STATE_CLAIMED && fab_finding_abnormal(f)) ok = word_abnormal(r, f, err);
-        else if (f->state == FAB_STATE_ANSWERED) ok = word_answer(r, f, err);
+        else if (f->state == FAB_STATE_ANSWERED &&
+                 strcmp(c, "abnormal.kind")) /* diseases: only by row */
+            ok = word_answer(r, f, err);
         else if (f->state == FAB_STATE_CHOSEN && !study) ok = word_choice(r, f, err);
         if (!ok) return false;
     }
