@@ -315,11 +315,31 @@ TEST(fidelity_is_repeatable)
     const fab_look *l = disc_look(30, 60);
     CHECK(fab_gradcam(engine, l, "Is it?", "Yes", NULL, arena, &cam, &err));
     const fab_fidelity_opts o = { .seed = 4, .draws = 3 };
-    CHECK_MSG(fab_cam_fidelity(engine, l, "Is it?", "Yes", &cam, NULL, &o, &a, &err), "%s",
-              err.text);
-    CHECK(fab_cam_fidelity(engine, l, "Is it?", "Yes", &cam, NULL, &o, &b, &err));
+    CHECK_MSG(fab_cam_fidelity(engine, l, &cam, &o, &a, &err), "%s", err.text);
+    CHECK(fab_cam_fidelity(engine, l, &cam, &o, &b, &err));
     CHECK(a.drop_heat == b.drop_heat && a.drop_random == b.drop_random && a.draws == 3 &&
           a.share == 0.2);
+    fab_look_unref(l);
+}
+
+/* The head's part of the target counts, and only labels that it has. */
+TEST(the_heads_logit_is_part_of_the_target)
+{
+    setup();
+    fab_cam without, with;
+    fab_err err = FAB_ERR_INIT;
+    const fab_look *l = disc_look(30, 60);
+    fab_cam_opts o = { .against = "No", .hires = true };
+    double differ = 0;
+    CHECK(fab_gradcam(engine, l, "Is it?", "Yes", &o, arena, &without, &err));
+    o.head = 1 + fab_label_find("pneumonia");
+    CHECK_MSG(fab_gradcam(engine, l, "Is it?", "Yes", &o, arena, &with, &err), "%s", err.text);
+    for (int i = 0; i < with.grid * with.grid; i++)
+        differ += fabs((double)with.heat[i] - without.heat[i]);
+    CHECK(differ > 0.01);
+    o.head = FAB_LABELS + 1;
+    CHECK(!fab_gradcam(engine, l, "Is it?", "Yes", &o, arena, &with, &err));
+    CHECK_SAYS(err.text, "the head has");
     fab_look_unref(l);
 }
 

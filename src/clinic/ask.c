@@ -184,15 +184,17 @@ static bool explain_one(fab_report *r, fab_engine *e, const fab_look *look, fab_
     bool presence = f->row->kind == FAB_ASK_PRESENT;
     const char *question = f->row->question[FAB_EN],
                *answer = f->row->choices[FAB_EN][presence ? 0 : f->choice];
-    fab_cam_opts o = { .against = presence ? f->row->choices[FAB_EN][1] : NULL };
+    int label = f->part_head >= 0 && f->row->label ? fab_label_find(f->row->label) : -1;
+    fab_cam_opts o = { .against = presence ? f->row->choices[FAB_EN][1] : NULL,
+                       .head = presence ? label + 1 : 0 };
     fab_cam *cam = fab_arena_take(r->arena, sizeof *cam, err);
     bool ok = cam && fab_gradcam(e, look, question, answer, &o, r->arena, cam, err);
     if (ok && cam->empty) { /* averaged gradients can point away everywhere; single ones need not */
         o.hires = true;
         ok = fab_gradcam(e, look, question, answer, &o, r->arena, cam, err);
     }
-    if (!ok || !fab_cam_fidelity(e, look, question, answer, cam, o.against,
-                                 &(fab_fidelity_opts){ .seed = 1 }, &f->fidelity, err))
+    if (!ok ||
+        !fab_cam_fidelity(e, look, cam, &(fab_fidelity_opts){ .seed = 1 }, &f->fidelity, err))
         return fab_while(err, "%s", f->row->code);
     f->cam = cam;
     snprintf(f->overlay, sizeof f->overlay, "overlay-F%d.png", f->id);

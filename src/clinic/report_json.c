@@ -114,7 +114,7 @@ static json_t *heat_json(const fab_finding *f)
     for (int i = 0; i < f->cam->grid * f->cam->grid; i++)
         json_array_append_new(heat, number(round((double)f->cam->heat[i] * 1e3) / 1e3));
     return json_pack("{s:s,s:s,s:b,s:i,s:o,s:{s:s,s:o,s:o,s:o,s:i,s:i}}", "method",
-                     f->cam->hires ? "hires-cam" : "grad-cam", "file", f->overlay, "empty",
+                     f->cam->target.hires ? "hires-cam" : "grad-cam", "file", f->overlay, "empty",
                      f->cam->empty, "grid", f->cam->grid, "heat", heat, "fidelity", "test",
                      "deletion", "share", number(d->share), "drop", number(d->drop_heat),
                      "drop_random", number(d->drop_random), "draws", d->draws, "beaten", d->beaten);

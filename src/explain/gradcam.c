@@ -74,8 +74,8 @@ static void scale_heat(fab_cam *cam)
     for (int i = 0; i < n; i++) cam->heat[i] = cam->empty ? 0 : (cam->heat[i] - low) / (high - low);
 }
 
-static bool run(fab_ctx *c, const fab_mini *m, const fab_look *look, const sentence *s, int n,
-                bool hires, fab_cam *out)
+static bool run(fab_ctx *c, const fab_mini *m, const fab_look *look, const sentence *s,
+                const fab_cam_opts *o, fab_cam *out)
 {
     c->record = true;
     fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(1, look->side, look->side, 3));
@@ -83,15 +83,19 @@ static bool run(fab_ctx *c, const fab_mini *m, const fab_look *look, const sente
     fab_mini_view v = fab_mini_look(c, m, x, 0);
     fab_tensor *y = log_likelihood(c, m, v.tokens, &s[0]), *no = NULL;
     fab_tensor *target = y;
-    if (n == 2) {
+    if (o->against) {
         no = log_likelihood(c, m, v.tokens, &s[1]);
         target = fab_add(c, y, fab_scale(c, no, -1));
+    }
+    if (o->head) {
+        fab_tensor *logit = fab_slice(c, fab_mini_class(c, m, &v), 1, o->head - 1, o->head);
+        target = fab_add(c, target, fab_reshape(c, logit, FAB_SHAPE(1)));
     }
     if (!target || !fab_backward(c, target, 1)) return false;
     if (!v.grid->grad) return fab_fail(&c->err, FAB_EINTERNAL, "the grid got no gradient");
     out->logp = (double)fab_f32(y)[0];
     out->logp_against = no ? (double)fab_f32(no)[0] : 0;
-    fold(fab_f32(v.grid), v.grid->grad, look->grid * look->grid, look->dim, hires, out->heat);
+    fold(fab_f32(v.grid), v.grid->grad, look->grid * look->grid, look->dim, o->hires, out->heat);
     return true;
 }
 
@@ -99,7 +103,10 @@ bool fab_gradcam(fab_engine *e, const fab_look *look, const char *question, cons
                  const fab_cam_opts *opts, fab_arena *a, fab_cam *out, fab_err *err)
 {
     fab_cam_opts o = opts ? *opts : (fab_cam_opts){ 0 };
-    *out = (fab_cam){ .grid = look->grid, .hires = o.hires };
+    *out = (fab_cam){ .grid = look->grid, .question = question, .answer = answer, .target = o };
+    if (o.head < 0 || o.head > fab_engine_model(e)->model->cfg.classes)
+        return fab_fail(err, FAB_EUSAGE, "heat map: label %d, the head has %d", o.head,
+                        fab_engine_model(e)->model->cfg.classes);
     out->heat = fab_arena_take(a, (size_t)look->grid * (size_t)look->grid * sizeof *out->heat, err);
     sentence *s = fab_new_array(2, sizeof *s, err);
     fab_arena *scratch = fab_arena_new((size_t)8 << 20, err);
@@ -108,7 +115,7 @@ bool fab_gradcam(fab_engine *e, const fab_look *look, const char *question, cons
     if (ok) {
         fab_ctx c;
         fab_ctx_init(&c, scratch, fab_engine_pool(e));
-        ok = run(&c, fab_engine_model(e)->model, look, s, o.against ? 2 : 1, o.hires, out);
+        ok = run(&c, fab_engine_model(e)->model, look, s, &o, out);
         if (!ok) fab_fail(err, c.err.code ? c.err.code : FAB_EINTERNAL, "heat map: %s", c.err.text);
     }
     if (ok) scale_heat(out);
@@ -128,19 +135,21 @@ bool fab_heat_spread(const float *heat, int grid, int width, int height, float *
 typedef struct {
     fab_engine *e;
     const fab_look *look;
-    const char *question, *answers[2];
-    int n;               /* answers */
+    const fab_cam *cam;
     uint8_t *painted;    /* [S,S,3] */
     const uint8_t *mask; /* [S,S] */
     uint8_t mean[3];
 } deletion;
 
-/* y of a picture: log p(answer) [- log p(against)]. */
+/* y of a picture, as the map's target was. */
 static bool target_of(const deletion *d, const fab_look *look, double *y, fab_err *err)
 {
+    const fab_cam_opts *t = &d->cam->target;
+    const char *const answers[] = { d->cam->answer, t->against };
     fab_score s[2] = { { 0, 0 }, { 0, 0 } };
-    if (!fab_engine_score(d->e, look, d->question, d->answers, d->n, 1, s, err)) return false;
-    *y = s[0].logp - (d->n == 2 ? s[1].logp : 0);
+    int n = t->against ? 2 : 1;
+    if (!fab_engine_score(d->e, look, d->cam->question, answers, n, 1, s, err)) return false;
+    *y = s[0].logp - s[1].logp + (t->head ? (double)look->classes[t->head - 1] : 0);
     return true;
 }
 
@@ -213,9 +222,8 @@ static bool delete_and_ask(deletion *d, const fab_fidelity_opts *o, fab_fidelity
     return true;
 }
 
-bool fab_cam_fidelity(fab_engine *e, const fab_look *look, const char *question, const char *answer,
-                      const fab_cam *cam, const char *against, const fab_fidelity_opts *opts,
-                      fab_fidelity *out, fab_err *err)
+bool fab_cam_fidelity(fab_engine *e, const fab_look *look, const fab_cam *cam,
+                      const fab_fidelity_opts *opts, fab_fidelity *out, fab_err *err)
 {
     fab_fidelity_opts o = opts ? *opts : (fab_fidelity_opts){ 0 };
     if (o.share <= 0 || o.share >= 1) o.share = 0.2;
@@ -224,13 +232,7 @@ bool fab_cam_fidelity(fab_engine *e, const fab_look *look, const char *question,
     fab_arena *a = fab_arena_new(0, err);
     uint8_t *mask = a ? fab_arena_take(a, n, err) : NULL,
             *painted = mask ? fab_arena_take(a, 3 * n, err) : NULL;
-    deletion d = { .e = e,
-                   .look = look,
-                   .question = question,
-                   .answers = { answer, against },
-                   .n = against ? 2 : 1,
-                   .painted = painted,
-                   .mask = mask };
+    deletion d = { .e = e, .look = look, .cam = cam, .painted = painted, .mask = mask };
     mean_colour(look, d.mean);
     bool ok = painted && hottest(cam, look->side, o.share, mask, a, err) &&
               delete_and_ask(&d, &o, out, err);

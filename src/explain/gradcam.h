@@ -9,7 +9,8 @@
  *   answer
  *
  * With `against` the target is contrastive, y = log p(answer) - log p(against): yes against no asks
- * what makes the difference rather than what makes any answer likely.
+ * what makes the difference rather than what makes any answer likely. With `head` the logit of the
+ * image-level head is added: a finding's probability is made of both (engine/query.h).
  */
 #ifndef FAB_EXPLAIN_GRADCAM_H
 #define FAB_EXPLAIN_GRADCAM_H
@@ -19,13 +20,15 @@
 typedef struct {
     bool hires;
     const char *against; /* NULL: log p(answer) alone */
+    int head;            /* label + 1 whose logit at the image-level head is added to y; 0: none */
 } fab_cam_opts;
 
 typedef struct {
-    int grid;    /* G */
-    float *heat; /* [G,G], 0..1, in the arena of the call */
-    bool empty;  /* max M was 0 */
-    bool hires;  /* by HiResCAM */
+    int grid;                      /* G */
+    float *heat;                   /* [G,G], 0..1, in the arena of the call */
+    bool empty;                    /* max M was 0 */
+    const char *question, *answer; /* what was asked for: lent by the caller, as `target` is */
+    fab_cam_opts target;
     double logp, logp_against;
     int hottest_row, hottest_col;
 } fab_cam;
@@ -52,8 +55,7 @@ typedef struct {
     double share, drop_heat, drop_random; /* how much y fell; the second: mean over the draws */
     int draws, beaten;                    /* draws whose drop was smaller than drop_heat */
 } fab_fidelity;
-bool fab_cam_fidelity(fab_engine *e, const fab_look *look, const char *question, const char *answer,
-                      const fab_cam *cam, const char *against, const fab_fidelity_opts *opts,
-                      fab_fidelity *out, fab_err *err);
+bool fab_cam_fidelity(fab_engine *e, const fab_look *look, const fab_cam *cam,
+                      const fab_fidelity_opts *opts, fab_fidelity *out, fab_err *err);
 
 #endif
