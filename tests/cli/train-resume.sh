@@ -20,7 +20,7 @@ learnt() { sed 's/"seconds": [^,]*, //' "$1/metrics.jsonl"; }
 
 train --stop-after 40 || exit 1
 mkdir b && cp a/tokenizer.json a/store.bin b/
-train --out b --stop-after 13 || exit 1
+train --out b --stop-after 20 || exit 1
 "$FABRICA" train tiny.yaml --data "$FABRICA_SHARED/data/open" --out b --resume >out 2>err &
 for i in $(seq 300); do
     [ "$(cat b/metrics.jsonl 2>/dev/null | wc -l)" -gt 4 ] && break
@@ -28,7 +28,7 @@ for i in $(seq 300); do
 done
 kill -9 $! && wait $! 2>/dev/null
 [ "$(wc -l <b/metrics.jsonl)" -gt 4 ] && echo "killed in the middle"
-train --out b --resume --stop-after 27 || exit 1
+train --out b --resume --stop-after 20 || exit 1
 [ "$(learnt a | wc -l)" -eq 4 ] && [ "$(learnt a)" = "$(learnt b)" ] && echo "the same"
 
 train --stop-after 1
