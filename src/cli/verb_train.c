@@ -56,6 +56,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
                          .n_set = o->set.n,
                          .resume = o->resume,
                          .dry_run = o->dry_run,
+                         .interrupted = r->interrupted,
                          .pool = r->pool };
     json_t *summary = NULL;
     if (!read_stop(o->stop_after, &t, err) || !fab_train_run(&t, &summary, err)) {
@@ -72,10 +73,10 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 const fab_verb fab_verb_train = {
     .name = "train", .summary = "train a model from a recipe, or go on with a run",
     .about = "The run's folder holds its checkpoints, metrics.jsonl, TensorBoard event files, curves.png and, at the end, "
-             "the model and its card. A run that was stopped or killed goes on with --resume exactly where its last "
+             "the model and its card. An interrupt (Ctrl-C) stops after a checkpoint. A run that was stopped or killed goes on with --resume exactly where its last "
              "checkpoint stood. --set changes one field of the recipe: stages.vqa.steps=100 finds the stage by its name.",
     .example = "fabrica train recipes/mini.yaml --data ../shared/data/open --out runs/mini --stop-after 90min",
-    .opts_size = sizeof(opts), .run = run,
+    .opts_size = sizeof(opts), .run = run, .stops_itself = true,
     .opts = (const fab_opt[]){
         { "RECIPE", FAB_FILE_IN, offsetof(opts, recipe), NULL, "the recipe, YAML" },
         { "resume", FAB_FLAG, offsetof(opts, resume), NULL, "go on from the run folder's checkpoint" },

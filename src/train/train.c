@@ -137,10 +137,11 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
     return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 9, err);
 }
 
-static bool out_of_time(const run_state *r)
+static bool should_stop(const run_state *r)
 {
     const fab_train_opts *o = r->o;
-    return (o->stop_after_min > 0 && fab_now() - r->started > 60 * o->stop_after_min) ||
+    return (o->interrupted && *o->interrupted) ||
+           (o->stop_after_min > 0 && fab_now() - r->started > 60 * o->stop_after_min) ||
            (o->stop_after_steps > 0 && r->sitting_steps >= o->stop_after_steps);
 }
 
@@ -161,7 +162,7 @@ static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
                 break;
             }
         }
-        r->paused = out_of_time(r);
+        r->paused = should_stop(r);
         if (ok && (r->paused || fab_now() - r->checkpointed > 120))
             ok = checkpoint(r, r->s.recipe.out_dir, err);
     }

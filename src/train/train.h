@@ -11,6 +11,7 @@
 #ifndef FAB_TRAIN_TRAIN_H
 #define FAB_TRAIN_TRAIN_H
 
+#include <signal.h>
 #include "base/json.h"
 #include "base/threads.h"
 
@@ -23,6 +24,7 @@ typedef struct {
     bool dry_run; /* time every stage, tell what a run takes; leaves tokenizer and store */
     double stop_after_min;    /* checkpoint and return after so many minutes; 0: run to the end */
     int64_t stop_after_steps; /* the same in steps of this sitting; 0: run to the end */
+    const volatile sig_atomic_t *interrupted; /* not 0: checkpoint after this step and return; NULL is fine */
     fab_pool *pool;
 } fab_train_opts;
 
