@@ -12,7 +12,8 @@ static void fill(fab_tensor *t, fab_rng *r)
 static fab_tensor *ids(fab_ctx *c, int64_t n, int64_t len, fab_rng *r)
 {
     fab_tensor *t = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n, len));
-    for (int64_t i = 0; t && i < n * len; i++) fab_i32(t)[i] = (int32_t)(8 + fab_rng_below(r, 7000));
+    for (int64_t i = 0; t && i < n * len; i++)
+        fab_i32(t)[i] = (int32_t)(8 + fab_rng_below(r, 7000));
     return t;
 }
 
@@ -46,23 +47,29 @@ int main(int argc, char **argv)
         double t0 = fab_now();
         fab_mini_view v = fab_mini_look(&c, m, x, 0.1f);
         double t1 = fab_now();
-        fab_tensor *pick = fab_tensor_new(&c, FAB_I32, FAB_SHAPE(B * Q)), *prefix = fab_tensor_new(&c, FAB_I32, FAB_SHAPE(B * Q));
-        fab_tensor *rows = fab_tensor_new(&c, FAB_I32, FAB_SHAPE(B * Q * 3)), *want = ids(&c, B * Q * 3, 1, &r);
+        fab_tensor *pick = fab_tensor_new(&c, FAB_I32, FAB_SHAPE(B * Q)),
+                   *prefix = fab_tensor_new(&c, FAB_I32, FAB_SHAPE(B * Q));
+        fab_tensor *rows = fab_tensor_new(&c, FAB_I32, FAB_SHAPE(B * Q * 3)),
+                   *want = ids(&c, B * Q * 3, 1, &r);
         for (int i = 0; i < B * Q; i++) {
             fab_i32(pick)[i] = i / Q;
             fab_i32(prefix)[i] = P + L - 4;
             for (int j = 0; j < 3; j++) fab_i32(rows)[3 * i + j] = i * (P + L) + P + L - 4 + j;
         }
-        fab_tensor *t = fab_gather(&c, fab_reshape(&c, v.tokens, FAB_SHAPE(B, P * cfg.text.dim)), pick);
+        fab_tensor *t =
+            fab_gather(&c, fab_reshape(&c, v.tokens, FAB_SHAPE(B, P * cfg.text.dim)), pick);
         t = fab_reshape(&c, t, FAB_SHAPE(B * Q, P, cfg.text.dim));
         fab_tensor *h = fab_mini_read(&c, m, t, ids(&c, B * Q, L, &r), prefix, NULL, 0.1f);
         fab_tensor *y = fab_mini_logits(&c, m, h, rows);
-        fab_tensor *loss = fab_xent(&c, y, fab_reshape(&c, want, FAB_SHAPE(B * Q * 3)), NULL, (fab_xent_opts){ 0 });
+        fab_tensor *loss = fab_xent(&c, y, fab_reshape(&c, want, FAB_SHAPE(B * Q * 3)), NULL,
+                                    (fab_xent_opts){ 0 });
         double t2 = fab_now();
         if (!loss || !fab_backward(&c, loss, 1)) return fprintf(stderr, "%s\n", c.err.text), 1;
         double t3 = fab_now();
-        printf("look %.0f ms, read %.0f ms, backward %.0f ms, all %.0f ms; loss %.3f; arena %zu MB\n", 1e3 * (t1 - t0),
-               1e3 * (t2 - t1), 1e3 * (t3 - t2), 1e3 * (t3 - t0), (double)*fab_f32(loss), fab_arena_peak(step) >> 20);
+        printf(
+            "look %.0f ms, read %.0f ms, backward %.0f ms, all %.0f ms; loss %.3f; arena %zu MB\n",
+            1e3 * (t1 - t0), 1e3 * (t2 - t1), 1e3 * (t3 - t2), 1e3 * (t3 - t0),
+            (double)*fab_f32(loss), fab_arena_peak(step) >> 20);
     }
     fab_pool_free(pool);
     fab_arena_free(step);

@@ -16,10 +16,15 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     fab_bundle_clear(&b);
     if (!ok) return false;
     if (r->json)
-        return fab_run_json(r, json_pack("{s:s, s:I, s:I, s:I, s:I}", "out", o->out, "slake", (json_int_t)n[0], "vqa_rad",
-                                         (json_int_t)n[1], "isic", (json_int_t)n[2], "kermany", (json_int_t)n[3]), err);
-    fprintf(r->out, "%s: slake.jsonl %lld, vqa_rad.jsonl %lld, isic.jsonl %lld, kermany.jsonl %lld records\n", o->out,
-            (long long)n[0], (long long)n[1], (long long)n[2], (long long)n[3]);
+        return fab_run_json(r,
+                            json_pack("{s:s, s:I, s:I, s:I, s:I}", "out", o->out, "slake",
+                                      (json_int_t)n[0], "vqa_rad", (json_int_t)n[1], "isic",
+                                      (json_int_t)n[2], "kermany", (json_int_t)n[3]),
+                            err);
+    fprintf(
+        r->out,
+        "%s: slake.jsonl %lld, vqa_rad.jsonl %lld, isic.jsonl %lld, kermany.jsonl %lld records\n",
+        o->out, (long long)n[0], (long long)n[1], (long long)n[2], (long long)n[3]);
     return true;
 }
 

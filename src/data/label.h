@@ -42,8 +42,7 @@ typedef struct {
     fab_label_kind kind;
     uint8_t regions;    /* FAB_REGION_* bits it can occur in */
     uint8_t mask_value; /* SLAKE's mask_labels.json key; 0 none */
-    int8_t
-        mirror; /* the row this becomes in a mirror; itself unless left or right */
+    int8_t mirror;      /* the row this becomes in a mirror; itself unless left or right */
 } fab_label;
 
 extern const fab_label fab_labels[FAB_LABELS];

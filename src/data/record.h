@@ -35,9 +35,8 @@ typedef struct {
     int32_t image; /* index into the path list; -1: text only */
     const char *question, *answer;
     fab_lang lang;
-    bool closed; /* yes/no, or the choices stand in the question */
-    bool
-        flip_ok; /* the mirrored picture has the same answer: no side is in it */
+    bool closed;  /* yes/no, or the choices stand in the question */
+    bool flip_ok; /* the mirrored picture has the same answer: no side is in it */
     float weight; /* how often to draw it in training, 1 by default */
     const char *source, *content_type, *organ, *modality; /* "" when unknown */
 } fab_qa;

@@ -24,7 +24,8 @@ typedef struct {
     bool dry_run; /* time every stage, tell what a run takes; leaves tokenizer and store */
     double stop_after_min;    /* checkpoint and return after so many minutes; 0: run to the end */
     int64_t stop_after_steps; /* the same in steps of this sitting; 0: run to the end */
-    const volatile sig_atomic_t *interrupted; /* not 0: checkpoint after this step and return; NULL is fine */
+    const volatile sig_atomic_t
+        *interrupted; /* not 0: checkpoint after this step and return; NULL is fine */
     fab_pool *pool;
 } fab_train_opts;
 
