@@ -19,7 +19,7 @@
 #include "train/plot.h"
 
 /* fontconfig keeps its tables until the process ends. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libfontconfig"; }
 
 /* ---- recipes ---- */
