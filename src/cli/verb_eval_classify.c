@@ -2,28 +2,12 @@
  * curve. */
 #include <stddef.h>
 #include <string.h>
-#include "base/log.h"
-#include "base/progress.h"
-#include "cli/verb.h"
-#include "evaluate/run.h"
+#include "cli/evaluating.h"
 
 typedef struct {
     const char *data, *images, *label, *model, *how;
     int64_t limit;
 } opts;
-
-static void on_step(void *arg, int64_t done, int64_t total)
-{
-    fab_progress *bar = arg;
-    bar->total = total;
-    fab_progress_set(bar, done, NULL);
-}
-
-static void on_bad(void *arg, const char *sentence)
-{
-    fab_progress_clear(arg);
-    fab_log(FAB_LOG_ERROR, "%s", sentence);
-}
 
 static double number(const json_t *o, const char *key)
 {
@@ -53,7 +37,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     const opts *o = vo;
     fab_progress bar;
     json_t *v = NULL;
-    fab_eval_opts eo = { .limit = o->limit, .on_bad = on_bad, .arg = &bar };
+    fab_eval_opts eo = { .limit = o->limit };
     const fab_eval_classes classes = { .label = o->label,
                                        .images_dir = o->images,
                                        .zero_shot = !strcmp(o->how, "prompts") };
@@ -62,8 +46,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     fab_file_unmap(&there);
     fab_engine *e = fab_engine_open(o->model, r->pool, err);
     if (!e) return false;
-    fab_progress_init(&bar, "eval classify", 0);
-    if (!r->quiet) eo.on_step = on_step;
+    fab_evaluating(r, "eval classify", 0, &bar, &eo);
     bool ok = fab_eval_classify_run(e, o->data, &classes, &eo, &v, err);
     fab_progress_clear(&bar);
     fab_engine_close(e);

@@ -1,28 +1,12 @@
 /* fabrica eval vqa: how often generated answers are exactly right, beside two baselines that do not
  * see the picture. */
 #include <stddef.h>
-#include "base/log.h"
-#include "base/progress.h"
-#include "cli/verb.h"
-#include "evaluate/run.h"
+#include "cli/evaluating.h"
 
 typedef struct {
     const char *data, *images, *model, *predictions;
     int64_t limit, max_tokens;
 } opts;
-
-static void on_step(void *arg, int64_t done, int64_t total)
-{
-    fab_progress *bar = arg;
-    bar->total = total;
-    fab_progress_set(bar, done, NULL);
-}
-
-static void on_bad(void *arg, const char *sentence)
-{
-    fab_progress_clear(arg);
-    fab_log(FAB_LOG_ERROR, "%s", sentence);
-}
 
 static void print_score(FILE *out, const char *name, const fab_vqa_score *s)
 {
@@ -62,11 +46,8 @@ static bool evaluate(fab_run *r, const opts *o, fab_engine *e, const fab_qa_set 
 {
     fab_progress bar;
     fab_eval_vqa v;
-    fab_eval_opts eo = {
-        .limit = o->limit, .max_tokens = (int)o->max_tokens, .on_bad = on_bad, .arg = &bar
-    };
-    fab_progress_init(&bar, "eval vqa", set->n);
-    if (!r->quiet) eo.on_step = on_step;
+    fab_eval_opts eo = { .limit = o->limit, .max_tokens = (int)o->max_tokens };
+    fab_evaluating(r, "eval vqa", set->n, &bar, &eo);
     bool ok = fab_eval_vqa_run(e, set, &eo, r->arena, &v, err);
     fab_progress_clear(&bar);
     if (!ok || (o->predictions && !write_predictions(o->predictions, set, &v, err))) return false;

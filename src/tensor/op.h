@@ -37,6 +37,8 @@ bool fab_axis(const fab_tensor *t, int axis, int *out);
 void fab_around(const fab_tensor *t, int axis, int64_t *outer,
                 int64_t *inner); /* products of the sizes on both sides */
 /* da += s ds b, db += s ds' a for inputs a, b [B,D] and ds [B,B] (the contrastive losses) */
+bool fab_pairs_forward(fab_ctx *c, const fab_tensor *y,
+                       float *products); /* [B,B] = a b' of in[0], in[1] */
 bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float s);
 
 #endif

@@ -59,26 +59,11 @@ static double direction(const float *z, float *dz, const int32_t *same, int64_t 
 
 static bool forward(fab_ctx *c, fab_tensor *y)
 {
-    const fab_tensor *a = y->in[0], *b = y->in[1];
-    int64_t B = a->shape[0], D = a->shape[1];
+    int64_t B = y->in[0]->shape[0];
     const int32_t *same = y->in[3] ? fab_i32(y->in[3]) : NULL;
     float *z = fab_take_f32(c, B * B), *kept = fab_zero_f32(c, B * B + 1);
     if (!z || !kept) return false;
-    if (!c->k->gemm(c->pool,
-                    &(fab_gemm){ .m = B,
-                                 .n = B,
-                                 .k = D,
-                                 .a = fab_f32(a),
-                                 .a_row = D,
-                                 .a_col = 1,
-                                 .b = b->data,
-                                 .b_dtype = FAB_F32,
-                                 .b_row = 1,
-                                 .b_col = D,
-                                 .c = z,
-                                 .c_row = B },
-                    &c->err))
-        return false;
+    if (!fab_pairs_forward(c, y, z)) return false;
     c->k->scale(c->pool, expf(fab_f32(y->in[2])[0]), z, z, B * B);
     double loss = direction(z, kept, same, B, false) + direction(z, kept, same, B, true);
     kept[B * B] = (float)c->k->dot(c->pool, kept, z, B * B);

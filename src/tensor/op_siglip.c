@@ -29,26 +29,11 @@ static bool shape(fab_ctx *c, fab_tensor *y)
 
 static bool forward(fab_ctx *c, fab_tensor *y)
 {
-    const fab_tensor *a = y->in[0], *b = y->in[1];
-    int64_t B = a->shape[0], D = a->shape[1];
+    int64_t B = y->in[0]->shape[0];
     const int32_t *same = y->in[4] ? fab_i32(y->in[4]) : NULL;
     float *kept = fab_take_f32(c, B * B + 2); /* a.b, then dl in its place */
     if (!kept) return false;
-    if (!c->k->gemm(c->pool,
-                    &(fab_gemm){ .m = B,
-                                 .n = B,
-                                 .k = D,
-                                 .a = fab_f32(a),
-                                 .a_row = D,
-                                 .a_col = 1,
-                                 .b = b->data,
-                                 .b_dtype = FAB_F32,
-                                 .b_row = 1,
-                                 .b_col = D,
-                                 .c = kept,
-                                 .c_row = B },
-                    &c->err))
-        return false;
+    if (!fab_pairs_forward(c, y, kept)) return false;
     double s = exp((double)fab_f32(y->in[2])[0]), bias = (double)fab_f32(y->in[3])[0];
     double loss = 0, dscale = 0, dbias = 0;
     for (int64_t i = 0; i < B; i++)

@@ -1,6 +1,25 @@
-/* pairs: what the two contrastive losses share: from the gradient of the pair scores to that of the
- * rows. */
+/* pairs: what the two contrastive losses share: the products of all pairs of rows, and the way back from the gradient
+ * of the pair scores to that of the rows. */
 #include "tensor/op.h"
+
+bool fab_pairs_forward(fab_ctx *c, const fab_tensor *y, float *products)
+{
+    const fab_tensor *a = y->in[0], *b = y->in[1];
+    int64_t B = a->shape[0], D = a->shape[1];
+    const fab_gemm g = { .m = B,
+                         .n = B,
+                         .k = D,
+                         .a = fab_f32(a),
+                         .a_row = D,
+                         .a_col = 1,
+                         .b = b->data,
+                         .b_dtype = FAB_F32,
+                         .b_row = 1,
+                         .b_col = D,
+                         .c = products,
+                         .c_row = B };
+    return c->k->gemm(c->pool, &g, &c->err);
+}
 
 bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float s)
 {
