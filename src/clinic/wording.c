@@ -350,6 +350,10 @@ static bool word_limits(fab_report *r, fab_err *err)
                         "The input gate refused this image and was overridden by the user: the "
                         "findings are not to be relied on.",
                         "输入检查拒绝了此图像，由用户强制生成报告：以下所见不可采信。", err);
+    if (ok && r->image->missing_bytes)
+        ok = word_plain(r, "limits",
+                        "The file is cut short: the end of its pixels is missing and shown black.",
+                        "文件不完整：末尾像素缺失，显示为黑色。", err);
     if (ok && r->opts.history)
         ok = word_plain(r, "limits",
                         "The history is shown for the reader; the model did not use it.",
