@@ -1,4 +1,5 @@
-/* json: jansson, made strict: duplicate keys rejected, UTF-8 checked, no NaN, bounded depth and size. */
+/* json: jansson, made strict: duplicate keys rejected, UTF-8 checked, no NaN, bounded depth and size. Text from json_dumps
+ * is freed by fab_free: jansson takes from the same heap. */
 #ifndef FAB_BASE_JSON_H
 #define FAB_BASE_JSON_H
 

@@ -39,12 +39,7 @@ static json_t *describe_weights(const char *path, const opts *o, fab_err *err)
 static char *line_of(const json_t *v)
 {
     if (json_is_string(v)) return fab_strdup(json_string_value(v), NULL);
-    char *json = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)),
-         *own = json ? fab_strdup(json, NULL) : NULL;
-    json_free_t free_json;
-    json_get_alloc_funcs(NULL, &free_json);
-    free_json(json);
-    return own;
+    return json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
 }
 
 static void print_lines(fab_run *r, const json_t *v)

@@ -39,9 +39,7 @@ static bool put_all(folder *f, const fab_report *r, fab_err *err)
     if (!json) return fab_fail(err, FAB_ENOMEM, "out of memory while writing the report");
     ok = put(f, "report.json", json, strlen(json), err) &&
          fab_out_write(&f->outs[f->n - 1], "\n", 1, err);
-    json_free_t release;
-    json_get_alloc_funcs(NULL, &release);
-    release(json);
+    fab_free(json);
     return ok;
 }
 

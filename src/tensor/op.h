@@ -36,9 +36,10 @@ float *fab_zero_f32(fab_ctx *c, int64_t n);
 bool fab_axis(const fab_tensor *t, int axis, int *out);
 void fab_around(const fab_tensor *t, int axis, int64_t *outer,
                 int64_t *inner); /* products of the sizes on both sides */
-/* da += s ds b, db += s ds' a for inputs a, b [B,D] and ds [B,B] (the contrastive losses) */
-bool fab_pairs_forward(fab_ctx *c, const fab_tensor *y,
-                       float *products); /* [B,B] = a b' of in[0], in[1] */
-bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float s);
+/* What the contrastive losses share; inputs a, b [B,D] and the log-scale t [1]. */
+bool fab_pairs_forward(fab_ctx *c, const fab_tensor *y, float *products); /* [B,B] = a b' */
+/* kept: ds [B,B], the gradient of the scaled products e^t a b', then that of t. With g = dy:
+ * da += g e^t ds b, db += g e^t ds' a, dt += g kept[B*B] */
+bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *kept);
 
 #endif

@@ -58,9 +58,8 @@ static bool backward(fab_ctx *c, const fab_tensor *y)
 {
     const float *kept = y->saved;
     int64_t B = y->in[0]->shape[0];
-    if (fab_grad_of(y, 2)) fab_grad_of(y, 2)[0] += y->grad[0] * kept[B * B];
     if (fab_grad_of(y, 3)) fab_grad_of(y, 3)[0] += y->grad[0] * kept[B * B + 1];
-    return fab_pairs_backward(c, y, kept, y->grad[0] * expf(fab_f32(y->in[2])[0]));
+    return fab_pairs_backward(c, y, kept);
 }
 
 /* clang-format off */

@@ -1,5 +1,6 @@
 /* pairs: what the two contrastive losses share: the products of all pairs of rows, and the way back from the gradient
  * of the pair scores to that of the rows. */
+#include <math.h>
 #include "tensor/op.h"
 
 bool fab_pairs_forward(fab_ctx *c, const fab_tensor *y, float *products)
@@ -21,15 +22,16 @@ bool fab_pairs_forward(fab_ctx *c, const fab_tensor *y, float *products)
     return c->k->gemm(c->pool, &g, &c->err);
 }
 
-bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *ds, float s)
+bool fab_pairs_backward(fab_ctx *c, const fab_tensor *y, const float *kept)
 {
     const fab_tensor *a = y->in[0], *b = y->in[1];
     float *da = fab_grad_of(y, 0), *db = fab_grad_of(y, 1);
     int64_t B = a->shape[0], D = a->shape[1];
+    if (fab_grad_of(y, 2)) fab_grad_of(y, 2)[0] += y->grad[0] * kept[B * B];
     fab_arena_mark mark = fab_arena_save(c->arena);
     float *scaled = fab_take_f32(c, B * B);
     if (!scaled) return false;
-    c->k->scale(c->pool, s, ds, scaled, B * B);
+    c->k->scale(c->pool, y->grad[0] * expf(fab_f32(y->in[2])[0]), kept, scaled, B * B);
     fab_gemm g = { .m = B,
                    .n = D,
                    .k = B,
