@@ -81,12 +81,18 @@ typedef struct {
     fab_arena *scratch;
 } maker;
 
+/* The question a picture of skin or lung was taken for, one among thirty. */
+static bool names_disease(fab_fact_kind kind)
+{
+    return kind == FAB_FACT_DIAGNOSIS || kind == FAB_FACT_CAUSE;
+}
+
 static bool emit(maker *m, const fab_fact *f, const fab_template *t, fab_err *err)
 {
     fab_qa q = { .id = m->x->id,
                  .image = m->x->image,
                  .lang = t->lang,
-                 .weight = m->o->weight,
+                 .weight = m->o->weight * (names_disease(f->kind) ? 4 : 1),
                  .source = made_source[m->x->set],
                  .content_type = content_types[f->kind] ? content_types[f->kind] : "Organ" };
     if (!fab_fact_word(f, t, m->scratch, &q.question, &q.answer, err)) return false;

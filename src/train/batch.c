@@ -179,11 +179,38 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, d
     return x;
 }
 
+/* One of q [n], each as often as its weight says; NULL when all weigh nothing. */
+static const fab_qa *draw_weighted(fab_rng *rng, const fab_qa *const *q, int n)
+{
+    double sum = 0;
+    const fab_qa *last = NULL;
+    for (int i = 0; i < n; i++) sum += q[i]->weight;
+    double x = fab_rng_uniform(rng) * sum;
+    for (int i = 0; i < n && x >= 0; i++) {
+        if (q[i]->weight <= 0) continue;
+        last = q[i];
+        x -= q[i]->weight;
+    }
+    return last;
+}
+
 static const fab_qa *draw_question(fab_session *s, const fab_stage *g, const fab_picture_qa *p)
 {
     bool real = p->n_real && (!p->n_made || fab_rng_uniform(&s->rng) < g->real_share);
-    if (real) return p->real[fab_rng_below(&s->rng, (uint32_t)p->n_real)];
-    return p->n_made ? p->made[fab_rng_below(&s->rng, (uint32_t)p->n_made)] : NULL;
+    return real ? draw_weighted(&s->rng, p->real, p->n_real)
+                : draw_weighted(&s->rng, p->made, p->n_made);
+}
+
+/* Takes each word piece of the newest row's question away with probability `rate`. */
+static void drop_words(rows *r, fab_rng *rng, double rate)
+{
+    int32_t *ids = r->ids + (int64_t)(r->n - 1) * MAX_LEN, *size = &r->size[r->n - 1];
+    int at = r->at[r->n - 1], kept = 1;
+    for (int j = 1; j < at; j++)
+        if (fab_rng_uniform(rng) >= rate) ids[kept++] = ids[j];
+    memmove(ids + kept, ids + at, (size_t)(*size - at) * sizeof *ids);
+    *size -= at - kept;
+    r->at[r->n - 1] = kept;
 }
 
 static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
@@ -199,7 +226,10 @@ static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const
             if (fab_rng_uniform(&s->rng) < 0.2f)
                 words =
                     fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
+            int n = r.n;
             rows_add(&r, c, s->bpe, words, q->answer, q->lang, i, QA_LEN);
+            double rate = g->word_drop[d[i].set];
+            if (rate > 0 && r.n > n) drop_words(&r, &s->rng, rate);
         }
     *items = r.n;
     if (c->err.code || !r.n) return NULL;

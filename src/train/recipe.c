@@ -217,6 +217,7 @@ static void read_sets(const section *s, fab_stage *g)
     double sum =
         read_per_set(json_object_get(s->o, "sets"), g, "sets", 1, 1e6, g->set_weight, s->err);
     read_per_set(json_object_get(s->o, "blank"), g, "blank", 0, 1, g->blank, s->err);
+    read_per_set(json_object_get(s->o, "word_drop"), g, "word_drop", 0, 0.9, g->word_drop, s->err);
     if (g->pictures && !(sum > 0))
         fab_fail(s->err, FAB_EUSAGE,
                  "recipe: sets of stage %.40s: all are 0, there is no picture to draw", g->name);
@@ -238,9 +239,9 @@ static void read_schedule(const section *s, fab_stage *g)
 static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
 {
     static const char *const keys[] = {
-        "name",      "task",     "steps",          "batch",    "length", "questions", "real_share",
-        "smoothing", "losses",   "sets",           "blank",    "drop",   "lr",        "floor",
-        "warmup",    "schedule", "validate_every", "patience", NULL
+        "name",      "task",   "steps",    "batch",          "length",    "questions", "real_share",
+        "smoothing", "losses", "sets",     "blank",          "word_drop", "drop",      "lr",
+        "floor",     "warmup", "schedule", "validate_every", "patience",  NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");

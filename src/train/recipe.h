@@ -29,7 +29,8 @@ typedef struct {
     double real_share; /* of questions drawn from real records where a picture has both */
     fab_loss_weights loss;
     double set_weight[FAB_SETS];
-    double blank[FAB_SETS]; /* share of a set's pictures shown as blank ones */
+    double blank[FAB_SETS];     /* share of a set's pictures shown as blank ones */
+    double word_drop[FAB_SETS]; /* share of the pieces of a set's questions left out */
     float drop;
     fab_schedule schedule;
     int64_t validate_every, patience;
