@@ -460,6 +460,10 @@ TEST(attention_masks)
                "1110111011101111");                     /* an image of three tokens, then text */
     check_seen(&causal, 3, 3, I(3), I(2), "110110110"); /* the third key is padding */
     check_seen(&all, 2, 3, NULL, I(0), "000000");       /* nothing to see: zeros, no NaN */
+    fab_attention_opts two = { 1, 1, true, 0, .window = 2 };
+    check_seen(&two, 4, 4, NULL, NULL, "1000110001100011");
+    check_seen(&two, 2, 4, NULL, NULL, "01100011");         /* the last two positions */
+    check_seen(&two, 4, 4, I(3), NULL, "1110111001100011"); /* a prefix opens what lies ahead only */
 }
 
 TEST(attention_row_without_keys_has_no_gradient)

@@ -1,7 +1,8 @@
 /* attention: softmax(q k' scale + mask) v and its gradient, in blocks of BQ queries by BK keys (Dao et al. 2022).
  *
- * Query i sees the keys j < limit(i): a causal limit i + Tk - Tq + 1, raised to the prefix, cut at kv_len. So a row's mask
- * is one number, and whole blocks beyond it are never formed. Per row the running maximum m and sum l:
+ * Query i sees the keys from first(i) to before limit(i): a causal limit i + Tk - Tq + 1, raised to the prefix, cut at
+ * kv_len; with a window the last `window` up to itself. So a row's mask is two numbers, and whole blocks outside them are
+ * never formed. Per row the running maximum m and sum l:
  *
  *   P = exp(S scale - m),  O = sum P v / l,  lse = m + log l
  *   backward, P = exp(S scale - lse), D = dO . O:   dv += P' dO    dS = P (dO v' - D) scale    dq += dS k    dk += dS' q
@@ -41,6 +42,12 @@ INLINE int64_t limit(const fab_attn *s, int64_t b, int64_t i)
     if (s->causal) n = min64(n, max64(i + s->tk - s->tq + 1, s->prefix ? s->prefix[b] : 0));
     if (s->kv_len) n = min64(n, s->kv_len[b]);
     return max64(n, 0);
+}
+
+/* The first key that query i may see. */
+INLINE int64_t first(const fab_attn *s, int64_t i)
+{
+    return s->window > 0 ? max64(0, i + s->tk - s->tq + 1 - s->window) : 0;
 }
 
 /* C[m,n] (+)= A B, strided, on this thread. */
@@ -92,11 +99,13 @@ static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_
     }
 }
 
-/* Row of scores to exp(s scale - m), n visible of bk; updates m, l and scales what o holds already. */
-static void softmax_step(float *s, int64_t n, int64_t bk, float scale, float *m, float *l, float *o,
-                         int64_t width)
+/* Row of scores to exp(s scale - m), those from lo to before hi visible of bk; updates m, l and scales what o holds
+ * already. */
+static void softmax_step(float *row, int64_t lo, int64_t hi, int64_t bk, float scale, float *m,
+                         float *l, float *o, int64_t width)
 {
-    float top = *m, sum = 0;
+    float top = *m, sum = 0, *s = row + lo;
+    int64_t n = max64(0, hi - lo);
 
     SIMD_MAX(top) for (int64_t i = 0; i < n; i++) top = s[i] * scale > top ? s[i] * scale : top;
     float shift = n > 0 ? top : 0.0f; /* nothing seen: top may be -inf */
@@ -106,7 +115,8 @@ static void softmax_step(float *s, int64_t n, int64_t bk, float scale, float *m,
         s[i] = e;
         sum += e;
     }
-    for (int64_t i = n; i < bk; i++) s[i] = 0;
+    for (int64_t i = 0; i < lo; i++) row[i] = 0;
+    for (int64_t i = lo + n; i < bk; i++) row[i] = 0;
     if (n > 0 && top > *m) {
         float old = fast_exp(*m - top);
         *l *= old;
@@ -122,7 +132,8 @@ static void forward_block(void *arg, int task, int worker)
     const fab_attn *s = &j->s;
     int64_t b = task / j->q_blocks / s->heads, h = task / j->q_blocks % s->heads,
             q0 = task % j->q_blocks * BQ;
-    int64_t bq = min64(BQ, s->tq - q0), w = s->width, row = (int64_t)s->heads * w, seen = 0;
+    int64_t bq = min64(BQ, s->tq - q0), w = s->width, row = (int64_t)s->heads * w, seen = 0,
+            from = first(s, q0);
     const float *q = j->q + b * s->q_batch + q0 * s->q_row + h * w;
     int64_t kv = b * s->kv_batch + h / (s->heads / s->kv_heads) * w;
     float *o = j->o + (b * s->tq + q0) * row + h * w, m[BQ], l[BQ];
@@ -135,13 +146,14 @@ static void forward_block(void *arg, int task, int worker)
         seen = max64(seen, limit(s, b, q0 + i));
         memset(o + i * row, 0, (size_t)w * sizeof *o);
     }
-    for (int64_t k0 = 0; k0 < seen; k0 += BK) {
+    for (int64_t k0 = from; k0 < seen; k0 += BK) {
         int64_t bk = min64(BK, seen - k0);
         scores(j, q, bq, j->k + kv + k0 * s->kv_row, bk, p);
         for (int64_t i = 0; i < bq; i++)
-            softmax_step(p + i * BK, max64(0, min64(bk, limit(s, b, q0 + i) - k0)), bk, s->scale,
-                         m + i, l + i, o + i * row, k0 ? w : 0);
-        mix(j, p, bq, j->v + kv + k0 * s->kv_row, bk, o, k0 > 0);
+            softmax_step(p + i * BK, max64(0, min64(bk, first(s, q0 + i) - k0)),
+                         min64(bk, limit(s, b, q0 + i) - k0), bk, s->scale, m + i, l + i,
+                         o + i * row, k0 > from ? w : 0);
+        mix(j, p, bq, j->v + kv + k0 * s->kv_row, bk, o, k0 > from);
     }
     for (int64_t i = 0; i < bq; i++) {
         float inv = l[i] > 0 || l[i] != l[i] ? 1.0f / l[i] : 0.0f; /* NaN stays NaN */
@@ -173,8 +185,10 @@ static void probabilities(const job *j, const block *t, float *p)
 {
     for (int64_t i = 0; i < t->bq; i++) {
         int64_t n = max64(0, min64(t->bk, limit(&j->s, t->b, t->q0 + i) - t->k0));
+        int64_t lo = max64(0, min64(n, first(&j->s, t->q0 + i) - t->k0));
         float *r = p + i * BK, lse = t->lse[i], scale = j->s.scale;
-        SIMD for (int64_t x = 0; x < n; x++) r[x] = fast_exp(r[x] * scale - lse);
+        for (int64_t x = 0; x < lo; x++) r[x] = 0;
+        SIMD for (int64_t x = lo; x < n; x++) r[x] = fast_exp(r[x] * scale - lse);
         for (int64_t x = n; x < t->bk; x++) r[x] = 0;
     }
 }
@@ -216,7 +230,7 @@ static void backward_rows(const job *j, int64_t b, int64_t h,
         d[i] = sum;
         seen = max64(seen, limit(s, b, q0 + i));
     }
-    for (int64_t k0 = 0; k0 < seen; k0 += BK) {
+    for (int64_t k0 = first(s, q0); k0 < seen; k0 += BK) {
         int64_t k = kv + k0 * s->kv_row;
         backward_block(j, &(block){ .q = j->q + qat,
                                     .k = j->k + k,

@@ -28,8 +28,8 @@ typedef struct {
 } fab_packed;
 
 /* C[M,N] = A[M,K] B[K,N] (+ C if add) (+ bias[N]).  A(i,k) = a[i*a_row + k*a_col], B(k,j) = b[k*b_row + j*b_col]:
- * transposes are strides. Either b or packed (then b is ignored). b_dtype f32, bf16, f16 or q8_0 (q8_0: b_row = 1 and
- * b_col = K, that is a weight [N,K] in 32-blocks along K). bf16: operands may be rounded to
+ * transposes are strides. Either b or packed (then b is ignored). b_dtype f32, bf16, f16 or a quantised type (then b_row = 1
+ * and b_col = K: a weight [N,K] in blocks along K). bf16: operands may be rounded to
  * bf16 or (avx512fp16) to scaled f16; sums are f32, on avx512fp16 of f16 sums of 64 products. */
 typedef struct {
     int64_t m, n, k;
@@ -53,6 +53,7 @@ typedef struct {
     bool causal;
     float scale;                    /* > 0 */
     const int32_t *prefix, *kv_len; /* [batch] or NULL */
+    int64_t window; /* > 0: query i sees no key before i + Tk - Tq + 1 - window; 0: all */
 } fab_attn;
 
 typedef struct {
@@ -118,9 +119,9 @@ struct fab_kernels {
     void (*adamw)(fab_pool *p, float *w, const float *g, float *m, float *v, int64_t n, float lr,
                   float b1, float b2, float eps, float decay, float gscale, int64_t step);
     void (*to_f32)(fab_pool *p, fab_dtype from, const void *x, float *y,
-                   int64_t n); /* bf16, f16, q8_0, f32 */
+                   int64_t n); /* f32, bf16, f16, or whole blocks of a quantised type */
     bool (*from_f32)(fab_pool *p, fab_dtype to, const float *x, void *y,
-                     int64_t n); /* q8_0: n % 32 == 0 */
+                     int64_t n); /* f32, bf16, f16, or what fab_quantise writes; false: not these, or a part of a block */
 };
 
 const fab_kernels *fab_kernels_best(void); /* chosen once, honours FABRICA_ISA */

@@ -10,7 +10,12 @@
 #include "nn/layers.h"
 
 static int groups(const fab_attn_config *g) { return g->kv_heads ? g->kv_heads : g->heads; }
-static int64_t kv_width(const fab_attn_config *g) { return g->dim / g->heads * groups(g); }
+static int64_t head_dim(const fab_attn_config *g)
+{
+    return g->head_dim ? g->head_dim : g->dim / g->heads;
+}
+static int64_t q_width(const fab_attn_config *g) { return head_dim(g) * g->heads; }
+static int64_t kv_width(const fab_attn_config *g) { return head_dim(g) * groups(g); }
 static const char * or (const char *name, const char *usual) { return name ? name : usual; }
 
 void fab_attn_params(fab_params *p, fab_attn_layer *a, const fab_attn_config *cfg)
@@ -18,25 +23,36 @@ void fab_attn_params(fab_params *p, fab_attn_layer *a, const fab_attn_config *cf
     *a = (fab_attn_layer){ .cfg = *cfg };
     const fab_attn_names *n = &cfg->names;
     float std = cfg->init_std > 0 ? cfg->init_std : 0.02f;
-    int64_t D = cfg->dim, W = kv_width(cfg);
+    int64_t D = cfg->dim, Q = q_width(cfg), W = kv_width(cfg);
     if (n->qkv)
-        fab_dense_params(p, &a->qkv, n->qkv, D, D + 2 * W, cfg->qkv_bias, FAB_INIT_NORMAL(std));
+        fab_dense_params(p, &a->qkv, n->qkv, D, Q + 2 * W, cfg->qkv_bias, FAB_INIT_NORMAL(std));
     else {
-        fab_dense_params(p, &a->q, or (n->q, "q_proj"), D, D, cfg->qkv_bias, FAB_INIT_NORMAL(std));
+        fab_dense_params(p, &a->q, or (n->q, "q_proj"), D, Q, cfg->qkv_bias, FAB_INIT_NORMAL(std));
         fab_dense_params(p, &a->k, or (n->k, "k_proj"), D, W, cfg->qkv_bias, FAB_INIT_NORMAL(std));
         fab_dense_params(p, &a->v, or (n->v, "v_proj"), D, W, cfg->qkv_bias, FAB_INIT_NORMAL(std));
     }
-    fab_dense_params(p, &a->o, or (n->o, "o_proj"), D, D, cfg->out_bias,
+    fab_dense_params(p, &a->o, or (n->o, "o_proj"), Q, D, cfg->out_bias,
                      FAB_INIT_NORMAL(cfg->out_std > 0 ? cfg->out_std : std));
+    if (!(cfg->qk_eps > 0)) return;
+    fab_rms_params(p, &a->q_norm, "q_norm", head_dim(cfg), cfg->qk_eps);
+    fab_rms_params(p, &a->k_norm, "k_norm", head_dim(cfg), cfg->qk_eps);
 }
 
-/* Positions of the new tokens of a cached step: len[b] + t, i32 [B,T] */
-static fab_tensor *positions(fab_ctx *c, const fab_kv *kv, int64_t T)
+fab_tensor *fab_attn_rope(fab_ctx *c, const fab_attn_config *g, const fab_kv *kv, int64_t B,
+                          int64_t T)
 {
-    fab_tensor *pos = fab_tensor_new(c, FAB_I32, FAB_SHAPE(kv->batch, T));
-    for (int64_t i = 0; pos && i < kv->batch * T; i++)
-        fab_i32(pos)[i] = (int32_t)(kv->len[i / T] + i % T);
-    return pos;
+    int64_t n = kv ? B : 1; /* without a cache all samples begin at 0 */
+    fab_tensor *pos = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n, T));
+    for (int64_t i = 0; pos && i < n * T; i++)
+        fab_i32(pos)[i] = (int32_t)((kv ? kv->len[i / T] : 0) + i % T);
+    return fab_rope_table(
+        c, pos, head_dim(g),
+        (fab_rope_opts){ .theta = g->rope_theta, .factors = g->rope_factors });
+}
+
+static float score_scale(const fab_attn_config *g)
+{
+    return g->scale > 0 ? g->scale : 1.0f / sqrtf((float)head_dim(g));
 }
 
 static bool cache_fits(fab_ctx *c, const fab_attn_layer *a, const fab_tensor *x,
@@ -72,30 +88,31 @@ static void append(const fab_attn_state *s, const fab_tensor *k, const fab_tenso
     }
 }
 
-/* Attention of the new queries over the cache; q [B,T,D] -> [B,T,D]. One new token per sample runs
- * as one batch (it may see all that its sample holds); more run sample by sample, each with its own
- * length. */
+/* Attention of the new queries over the cache; q [B,T,Q] -> [B,T,Q]. One new token per sample runs
+ * as one batch (it may see all that its sample holds, unless a window hides some of it); more run
+ * sample by sample, each with its own length. */
 static fab_tensor *attend_cache(fab_ctx *c, const fab_attn_layer *a, const fab_tensor *q,
                                 const fab_attn_state *s)
 {
     const fab_kv *kv = s->kv;
-    int64_t B = q->shape[0], T = q->shape[1], D = q->shape[2], width = D / a->cfg.heads;
-    fab_tensor *y = fab_tensor_zeros(c, FAB_SHAPE(B, T, D));
+    int64_t B = q->shape[0], T = q->shape[1], Q = q->shape[2], longest = 0;
+    fab_tensor *y = fab_tensor_zeros(c, FAB_SHAPE(B, T, Q));
     int32_t *seen = fab_arena_take(c->arena, (size_t)B * sizeof *seen, &c->err);
     if (!y || !seen) return NULL;
+    for (int64_t b = 0; b < B; b++) {
+        seen[b] = kv->len[b] + (int32_t)(s->kv_len ? fab_i32(s->kv_len)[b] : T);
+        longest = seen[b] > longest ? seen[b] : longest;
+    }
     fab_attn spec = { .batch = B,
                       .tq = T,
-                      .tk = kv->cap,
+                      .tk = longest,
                       .heads = a->cfg.heads,
                       .kv_heads = groups(&a->cfg),
-                      .width = (int)width,
+                      .width = (int)head_dim(&a->cfg),
                       .kv_batch = kv->cap * kv->width,
-                      .scale = 1.0f / sqrtf((float)width),
+                      .scale = score_scale(&a->cfg),
                       .kv_len = seen };
-    for (int64_t b = 0; b < B; b++)
-        seen[b] = kv->len[b] + (int32_t)(s->kv_len ? fab_i32(s->kv_len)[b] : T);
-    if (T == 1) {
-        for (int64_t b = 0; b < B; b++) spec.tk = b == 0 || seen[b] > spec.tk ? seen[b] : spec.tk;
+    if (T == 1 && (a->cfg.window == 0 || longest <= a->cfg.window)) {
         c->k->attn_forward(c->pool, &spec, fab_f32(q), kv->k[s->layer], kv->v[s->layer], fab_f32(y),
                            NULL);
         return y;
@@ -103,16 +120,26 @@ static fab_tensor *attend_cache(fab_ctx *c, const fab_attn_layer *a, const fab_t
     spec.batch = 1;
     spec.kv_len = NULL;
     spec.causal = a->cfg.causal;
+    spec.window = a->cfg.window;
     for (int64_t b = 0; b < B; b++) {
         int64_t real = seen[b] - kv->len[b], from = b * kv->cap * kv->width;
         if (real == 0) continue;
         spec.tq = real;
         spec.tk = seen[b];
         spec.prefix = s->prefix ? fab_i32(s->prefix) + b : NULL;
-        c->k->attn_forward(c->pool, &spec, fab_f32(q) + b * T * D, kv->k[s->layer] + from,
-                           kv->v[s->layer] + from, fab_f32(y) + b * T * D, NULL);
+        c->k->attn_forward(c->pool, &spec, fab_f32(q) + b * T * Q, kv->k[s->layer] + from,
+                           kv->v[s->layer] + from, fab_f32(y) + b * T * Q, NULL);
     }
     return y;
+}
+
+/* x [B,T,n*K] with each head normed */
+static fab_tensor *norm_heads(fab_ctx *c, const fab_norm *n, fab_tensor *x, int64_t K)
+{
+    if (!x) return NULL;
+    int64_t B = x->shape[0], T = x->shape[1], W = x->shape[2];
+    x = fab_norm_forward(c, n, fab_reshape(c, x, FAB_SHAPE(B, T, W / K, K)));
+    return fab_reshape(c, x, FAB_SHAPE(B, T, W));
 }
 
 fab_tensor *fab_attn_layer_forward(fab_ctx *c, const fab_attn_layer *a, fab_tensor *x,
@@ -123,25 +150,28 @@ fab_tensor *fab_attn_layer_forward(fab_ctx *c, const fab_attn_layer *a, fab_tens
     if (!s) s = &none;
     if (!x || (s->kv && !cache_fits(c, a, x, s))) return NULL;
     fab_tensor *q, *k, *v;
-    int64_t D = g->dim, W = kv_width(g);
+    int64_t Q = q_width(g), W = kv_width(g);
     if (g->names.qkv) {
         fab_tensor *all = fab_dense_forward(c, &a->qkv, x);
-        q = fab_slice(c, all, -1, 0, D);
-        k = fab_slice(c, all, -1, D, D + W);
-        v = fab_slice(c, all, -1, D + W, D + 2 * W);
+        q = fab_slice(c, all, -1, 0, Q);
+        k = fab_slice(c, all, -1, Q, Q + W);
+        v = fab_slice(c, all, -1, Q + W, Q + 2 * W);
     } else {
         q = fab_dense_forward(c, &a->q, x);
         k = fab_dense_forward(c, &a->k, x);
         v = fab_dense_forward(c, &a->v, x);
     }
+    if (g->qk_eps > 0) {
+        q = norm_heads(c, &a->q_norm, q, head_dim(g));
+        k = norm_heads(c, &a->k_norm, k, head_dim(g));
+    }
     if (g->rope_theta > 0) {
-        fab_tensor *pos = s->kv ? positions(c, s->kv, x->shape[1]) : NULL;
-        fab_rope_opts o = { .heads = g->heads,
-                            .theta = g->rope_theta,
-                            .interleaved = g->rope_interleaved };
-        q = fab_rope(c, q, pos, o);
+        fab_tensor *at = s->rope ? s->rope : fab_attn_rope(c, g, s->kv, x->shape[0], x->shape[1]);
+        if (!at) return NULL;
+        fab_rope_opts o = { .heads = g->heads, .interleaved = g->rope_interleaved };
+        q = fab_rope(c, q, at, o);
         o.heads = groups(g);
-        k = fab_rope(c, k, pos, o);
+        k = fab_rope(c, k, at, o);
     }
     if (c->err.code) return NULL;
     fab_tensor *y;
@@ -150,8 +180,11 @@ fab_tensor *fab_attn_layer_forward(fab_ctx *c, const fab_attn_layer *a, fab_tens
         y = attend_cache(c, a, q, s);
     } else {
         y = fab_attention(c, q, k, v, s->prefix, s->kv_len,
-                          (fab_attention_opts){
-                              .heads = g->heads, .kv_heads = groups(g), .causal = g->causal });
+                          (fab_attention_opts){ .heads = g->heads,
+                                                .kv_heads = groups(g),
+                                                .causal = g->causal,
+                                                .scale = score_scale(g),
+                                                .window = g->window });
     }
     return fab_dense_forward(c, &a->o, y);
 }

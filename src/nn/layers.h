@@ -40,6 +40,7 @@ fab_tensor *fab_mlp_forward(fab_ctx *c, const fab_mlp *m, fab_tensor *x);
 
 typedef struct {
     fab_dense gate, up, down;
+    bool gelu; /* gelu(gate) in its tanh form instead of silu (GeGLU, Gemma) */
 } fab_glu; /* gate_proj, up_proj, down_proj */
 void fab_glu_params(fab_params *p, fab_glu *m, int64_t dim, int64_t ffn, float init_std,
                     float out_std);
@@ -70,15 +71,21 @@ typedef struct {
 typedef struct {
     int64_t dim;
     int heads, kv_heads; /* kv_heads 0: heads */
+    int head_dim;        /* 0: dim / heads */
     bool qkv_bias, out_bias, causal;
     float rope_theta; /* 0: no rotary positions */
     bool rope_interleaved;
-    float init_std, out_std; /* 0: 0.02; 0: init_std */
+    const float *rope_factors; /* [K/2] divide the frequencies, borrowed; NULL: none */
+    int window;                /* > 0: each token sees the last `window`, itself among them */
+    float scale;               /* of the scores; 0: 1/sqrt(K) */
+    float qk_eps;              /* > 0: q_norm, k_norm [K], RMS norms of each head before turning */
+    float init_std, out_std;   /* 0: 0.02; 0: init_std */
     fab_attn_names names;
 } fab_attn_config;
 typedef struct {
     fab_attn_config cfg;
     fab_dense q, k, v, qkv, o;
+    fab_norm q_norm, k_norm;
 } fab_attn_layer;
 void fab_attn_params(fab_params *p, fab_attn_layer *a, const fab_attn_config *cfg);
 /* x [B,T,D] -> [B,T,D]. prefix, kv_len: i32 [B] or NULL, as in fab_attention. With kv (inference
@@ -89,7 +96,12 @@ typedef struct {
     fab_tensor *prefix, *kv_len;
     fab_kv *kv;
     int layer;
+    fab_tensor *rope; /* fab_attn_rope's table for these tokens; NULL: made here */
 } fab_attn_state;
+/* The rotary table that B samples of T tokens need, after what kv holds (NULL: from 0): made once
+ * for all layers of one theta. */
+fab_tensor *fab_attn_rope(fab_ctx *c, const fab_attn_config *g, const fab_kv *kv, int64_t B,
+                          int64_t T);
 fab_tensor *fab_attn_layer_forward(fab_ctx *c, const fab_attn_layer *a, fab_tensor *x,
                                    const fab_attn_state *s);
 

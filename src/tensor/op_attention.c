@@ -4,6 +4,7 @@
  *   P = softmax over the keys that are seen, s = 1/sqrt(K) unless given;  out = P v
  *   key j of sample b is seen by query i when
  *   j < kv_len[b] and (not causal, or j <= i + Tk - Tq, or j < prefix[b])
+ *   and (no window, or j > i + Tk - Tq - window)
  *
  *   dv = P' dout     dP = dout v'     dS = P (dP - rowsum(dP P))     dq = s dS k     dk = s dS' q
  *
@@ -44,6 +45,8 @@ static bool shape(fab_ctx *c, fab_tensor *y)
     if (o->causal && q->shape[1] > k->shape[1])
         return fab_fail(&c->err, FAB_EINTERNAL, "attention: %lld causal queries, only %lld keys",
                         (long long)q->shape[1], (long long)k->shape[1]);
+    if (o->window < 0)
+        return fab_fail(&c->err, FAB_EINTERNAL, "attention: a window of %d keys", o->window);
     if (!lengths_fit(c, y, 3, "prefix") || !lengths_fit(c, y, 4, "kv_len")) return false;
     fab_shape_copy(y, q);
     return true;
@@ -62,6 +65,7 @@ static fab_attn describe(const fab_tensor *y)
                        .width = width,
                        .causal = o->causal,
                        .scale = o->scale > 0 ? o->scale : 1.0f / sqrtf((float)width),
+                       .window = o->window,
                        .prefix = y->in[3] ? fab_i32(y->in[3]) : NULL,
                        .kv_len = y->in[4] ? fab_i32(y->in[4]) : NULL };
 }
@@ -103,6 +107,11 @@ const fab_op fab_op_attention = {
           .attr = &(const fab_attention_opts){ 2, 1, true, 0 } },
         { .in = { {{1,37,16}}, {{1,70,16}}, {{1,70,16}} },
           .attr = &(const fab_attention_opts){ 1, 1, false, 0 } },
+        { .in = { {{2,9,12}}, {{2,9,6}}, {{2,9,6}} },
+          .attr = &(const fab_attention_opts){ 4, 2, true, 0, .window = 3 } },
+        { .in = { {{1,130,8}}, {{1,300,8}}, {{1,300,8}}, {{1}, FAB_SAMPLE_IDS, 6},
+                  {{1}, FAB_SAMPLE_IDS, 301} },
+          .attr = &(const fab_attention_opts){ 1, 1, true, 0, .window = 70 } },
         { .in = { {{1,577,1024}}, {{1,577,1024}}, {{1,577,1024}} },
           .attr = &(const fab_attention_opts){ 16, 16, false, 0 },
           .bench = true, .flops = 4.0 * 577 * 577 * 1024 },

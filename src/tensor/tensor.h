@@ -1,4 +1,4 @@
-/* tensor: shaped f32 arrays (weights also bf16, f16, q8_0), eager coarse operations, and the tape
+/* tensor: shaped f32 arrays (weights also bf16, f16, quantised), eager coarse operations, and the tape
  * that runs them back.
  *
  *   ctx      one request or one training step: arena, kernels, pool, error, randomness, tape
@@ -161,23 +161,29 @@ fab_tensor *fab_mean(fab_ctx *c, fab_tensor *x, int axis); /* drops the axis */
 /* Last dimension to unit length: x / max(|x|, eps). */
 fab_tensor *fab_l2norm(fab_ctx *c, fab_tensor *x, float eps);
 
-/* Rotary positions on x [B,T,H*K] (H heads of K). pos: i32 [B,T] or NULL for 0..T-1 (+start). */
+/* Rotary positions on x [B,T,H*K] (H heads of K). pos: i32 [B,T] or NULL for 0..T-1 (+start); or a
+ * table f32 [T or B*T,K/2,2] of fab_rope_table, which then stands for theta, start and factors. */
 typedef struct {
     int heads;
     float theta;
-    bool interleaved;
+    bool interleaved; /* pairs (2i,2i+1) */
     int start;
-} fab_rope_opts; /* interleaved: pairs (2i,2i+1) */
+    const float *factors; /* [K/2] divide the frequencies, borrowed; NULL: none */
+} fab_rope_opts;
+/* Cosines and sines of positions i32 [B,T] for heads of width K: several layers use one. */
+fab_tensor *fab_rope_table(fab_ctx *c, const fab_tensor *pos, int64_t width, fab_rope_opts o);
 fab_tensor *fab_rope(fab_ctx *c, fab_tensor *x, fab_tensor *pos, fab_rope_opts o);
 
 /* softmax(q k' scale + mask) v, never writing the score matrix. q [B,Tq,H*K], k,v [B,Tk,G*K],
  * H % G == 0. Query i sits at position i + (Tk - Tq). causal: key j is seen when j <= position, or
  * j < prefix[b]. kv_len[b] (i32 [B], NULL: Tk) hides keys from there on. scale 0: 1/sqrt(K).
- * A row that sees no key gives 0. */
+ * window > 0: keys j <= position - window are hidden (sliding window, Mistral). A row that sees no
+ * key gives 0. */
 typedef struct {
     int heads, kv_heads;
     bool causal;
     float scale;
+    int window;
 } fab_attention_opts;
 fab_tensor *fab_attention(fab_ctx *c, fab_tensor *q, fab_tensor *k, fab_tensor *v,
                           fab_tensor *prefix, fab_tensor *kv_len, fab_attention_opts o);
