@@ -56,7 +56,8 @@ typedef struct fab_format {
     bool (*parse)(fab_weights *w, const uint8_t *data, size_t size, const char *dir, fab_err *err);
 } fab_format;
 
-extern const fab_format fab_format_safetensors, fab_format_gguf, fab_format_index;
+extern const fab_format fab_format_safetensors, fab_format_gguf, fab_format_index, fab_format_torch,
+    fab_format_torch_old, fab_format_ctranslate2;
 
 /* Orders two fab_kv by key, for qsort and bsearch. */
 int fab_kv_order(const void *a, const void *b);

@@ -9,7 +9,8 @@
 #include "format/table.h"
 
 static const fab_format *const formats[] = { &fab_format_safetensors, &fab_format_gguf,
-                                             &fab_format_index };
+                                             &fab_format_index,       &fab_format_torch,
+                                             &fab_format_torch_old,   &fab_format_ctranslate2 };
 
 /* --- opening --- */
 
@@ -26,7 +27,9 @@ static const fab_format *detect(const uint8_t *data, size_t size, const fab_form
     if (!size) fab_fail(err, FAB_EFORMAT, "the file is empty");
     else if (!best)
         fab_fail(err, FAB_EFORMAT,
-                 "neither safetensors nor GGUF: %zu bytes that begin like neither", size);
+                 "neither safetensors nor GGUF nor another weight file: %zu bytes that begin like"
+                 " none",
+                 size);
     else if (only && best != only)
         fab_fail(err, FAB_EFORMAT, "%s where %s is wanted", best->name, only->name);
     return only && best != only ? NULL : best;
