@@ -9,8 +9,7 @@
  *
  * Traps: the text's row is the FIRST largest id (the end token has the largest), later equal ids
  * are padding. GELU is the quick form in OpenAI's weights. Hugging Face's projections are
- * [embed,width]; OpenAI's raw ones are transposed. Fresh weights follow the paper's code: N(0,
- * w^-1/2 (2L)^-1/2) where a branch joins, N(0, (2w)^-1/2) for fc1.
+ * [embed,width]; OpenAI's raw ones are transposed.
  */
 #include "zoo/clip.h"
 #include <math.h>
@@ -29,62 +28,27 @@ const fab_clip_config fab_clip_vit_b_32 = {
 };
 
 /* ---- parameters ------------------------------------------------------------------------------ */
-static void block_params(fab_params *p, fab_block *b, const fab_clip_tower_config *t,
-                         const fab_clip_config *g, bool causal)
+static fab_tower_config tower_config(const fab_clip_config *g, const fab_clip_tower_config *t)
 {
-    float std = 1.0f / sqrtf((float)t->width), out = std / sqrtf(2.0f * (float)t->layers);
-    fab_attn_config a = { .dim = t->width,
-                          .heads = t->heads,
-                          .qkv_bias = true,
-                          .out_bias = true,
-                          .causal = causal,
-                          .init_std = std,
-                          .out_std = out,
-                          .names = { .o = "out_proj" } };
-    fab_norm_params(p, &b->norm1, "layer_norm1", t->width, g->eps);
-    size_t mark = fab_params_enter(p, "self_attn.");
-    fab_attn_params(p, &b->attn, &a);
-    fab_params_leave(p, mark);
-    fab_norm_params(p, &b->norm2, "layer_norm2", t->width, g->eps);
-    b->mlp = (fab_mlp){ .gelu = g->gelu };
-    mark = fab_params_enter(p, "mlp.");
-    fab_dense_params(p, &b->mlp.fc1, "fc1", t->width, t->ffn, true,
-                     FAB_INIT_NORMAL(std / sqrtf(2.0f)));
-    fab_dense_params(p, &b->mlp.fc2, "fc2", t->ffn, t->width, true, FAB_INIT_NORMAL(out));
-    fab_params_leave(p, mark);
+    return (fab_tower_config){ .width = t->width,
+                               .ffn = t->ffn,
+                               .layers = t->layers,
+                               .heads = t->heads,
+                               .causal = t == &g->text,
+                               .gelu = g->gelu,
+                               .eps = g->eps };
 }
 
-static void tower_params(fab_params *p, fab_clip_tower *w, const fab_clip_tower_config *t,
-                         const fab_clip_config *g, bool causal)
+void fab_clip_vision_params(fab_params *p, fab_vit *m, const fab_clip_config *cfg)
 {
-    fab_block spare;
-    *w = (fab_clip_tower){ .cfg = *t, .causal = causal };
-    if (p->visit != FAB_VISIT_COUNT && !p->err.code)
-        w->block = fab_arena_zero(p->arena, (size_t)t->layers * sizeof *w->block, &p->err);
-    for (int i = 0; i < t->layers && !p->err.code; i++) {
-        size_t mark = fab_params_enter(p, "encoder.layers.%d.", i);
-        block_params(p, w->block ? &w->block[i] : &spare, t, g, causal);
-        fab_params_leave(p, mark);
-    }
-}
-
-static void vision_params(fab_params *p, fab_clip *m)
-{
-    const fab_clip_config *g = &m->cfg;
-    int64_t W = g->vision.width, side = g->image_size / g->patch;
-    float std = 1.0f / sqrtf((float)W);
     size_t mark = fab_params_enter(p, "vision_model.");
-    fab_param(p, &m->class_embed, "embeddings.class_embedding", FAB_SHAPE(W), FAB_INIT_NORMAL(std));
-    fab_conv_params(p, &m->patch, "embeddings.patch_embedding", 3, W, g->patch,
-                    (fab_conv_opts){ g->patch, 0, 1 }, false);
-    fab_param(p, &m->image_pos, "embeddings.position_embedding.weight",
-              FAB_SHAPE(side * side + 1, W), FAB_INIT_NORMAL(std));
-    fab_norm_params(p, &m->pre, "pre_layrnorm", W, g->eps);
-    tower_params(p, &m->vision, &g->vision, g, false);
-    fab_norm_params(p, &m->post, "post_layernorm", W, g->eps);
+    fab_vit_params(p, m,
+                   &(fab_vit_config){ .tower = tower_config(cfg, &cfg->vision),
+                                      .image_size = cfg->image_size,
+                                      .patch = cfg->patch,
+                                      .class_token = true,
+                                      .pre_norm = true });
     fab_params_leave(p, mark);
-    fab_dense_params(p, &m->image_proj, "visual_projection", W, g->embed, false,
-                     FAB_INIT_NORMAL(std));
 }
 
 static void text_params(fab_params *p, fab_clip *m)
@@ -96,67 +60,44 @@ static void text_params(fab_params *p, fab_clip *m)
                     FAB_INIT_NORMAL(0.02f));
     fab_param(p, &m->text_pos, "embeddings.position_embedding.weight", FAB_SHAPE(g->context, W),
               FAB_INIT_NORMAL(0.01f));
-    tower_params(p, &m->text, &g->text, g, true);
+    fab_tower_config t = tower_config(g, &g->text);
+    fab_tower_params(p, &m->text, &t);
     fab_norm_params(p, &m->final, "final_layer_norm", W, g->eps);
     fab_params_leave(p, mark);
     fab_dense_params(p, &m->text_proj, "text_projection", W, g->embed, false,
                      FAB_INIT_NORMAL(1.0f / sqrtf((float)W)));
 }
 
-static bool tower_fits(const fab_clip_tower_config *t)
-{
-    return t->width > 0 && t->ffn > 0 && t->layers > 0 && t->heads > 0 && t->width % t->heads == 0;
-}
-
 void fab_clip_params(fab_params *p, fab_clip *m, const fab_clip_config *cfg)
 {
     *m = (fab_clip){ .cfg = *cfg };
-    if (!tower_fits(&cfg->vision) || !tower_fits(&cfg->text) || cfg->patch < 1 ||
-        cfg->image_size < cfg->patch || cfg->context < 1 || cfg->vocab < 1 || cfg->embed < 1) {
+    fab_tower_config text = tower_config(cfg, &cfg->text);
+    if (!fab_tower_fits(&text) || cfg->context < 1 || cfg->vocab < 1 || cfg->embed < 1) {
         fab_fail(&p->err, FAB_EFORMAT,
-                 "no clip has widths %lld and %lld, %d and %d heads, patches of %d in %d pixels",
-                 (long long)cfg->vision.width, (long long)cfg->text.width, cfg->vision.heads,
-                 cfg->text.heads, cfg->patch, cfg->image_size);
+                 "no clip has a text width of %lld, %d heads, %lld positions, %lld tokens and an "
+                 "embedding of %lld",
+                 (long long)text.width, text.heads, (long long)cfg->context, (long long)cfg->vocab,
+                 (long long)cfg->embed);
         return;
     }
     fab_params_ignore(p, "position_ids");
-    vision_params(p, m);
+    fab_clip_vision_params(p, &m->vision, cfg);
+    fab_dense_params(p, &m->image_proj, "visual_projection", cfg->vision.width, cfg->embed, false,
+                     FAB_INIT_NORMAL(1.0f / sqrtf((float)cfg->vision.width)));
     text_params(p, m);
     fab_param(p, &m->logit_scale, "logit_scale", FAB_SHAPE(1),
               FAB_INIT_CONST(2.65926004f)); /* ln(1/0.07) */
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
-static fab_tensor *blocks(fab_ctx *c, const fab_clip_tower *w, fab_tensor *x, int layers)
-{
-    for (int i = 0; i < layers; i++) x = fab_block_forward(c, &w->block[i], x, NULL, 0, 0);
-    return x;
-}
-
 fab_tensor *fab_clip_tokens(fab_ctx *c, const fab_clip *m, fab_tensor *images, int layers)
 {
-    const fab_clip_config *g = &m->cfg;
-    if (layers < 0) layers += g->vision.layers + 1;
-    if (!images) return NULL;
-    if (images->ndim != 4 || images->shape[1] != g->image_size ||
-        images->shape[2] != g->image_size || layers < 0 || layers > g->vision.layers) {
-        fab_fail(&c->err, FAB_EINTERNAL, "clip reads images of %d x %d and has %d layers",
-                 g->image_size, g->image_size, g->vision.layers);
-        return NULL;
-    }
-    int64_t B = images->shape[0], W = g->vision.width, side = g->image_size / g->patch;
-    fab_tensor *x = fab_conv_layer_forward(c, &m->patch, images);
-    x = fab_reshape(c, x, FAB_SHAPE(B, side * side, W));
-    fab_tensor *cls = fab_add(c, fab_tensor_zeros(c, FAB_SHAPE(B, 1, W)), m->class_embed);
-    x = fab_add(c, fab_concat(c, cls, x, 1), m->image_pos);
-    return blocks(c, &m->vision, fab_norm_forward(c, &m->pre, x), layers);
+    return fab_vit_tokens(c, &m->vision, images, layers);
 }
 
 fab_tensor *fab_clip_image(fab_ctx *c, const fab_clip *m, fab_tensor *images)
 {
-    fab_tensor *x = fab_slice(c, fab_clip_tokens(c, m, images, -1), 1, 0, 1); /* the class token */
-    if (!x) return NULL;
-    x = fab_norm_forward(c, &m->post, fab_reshape(c, x, FAB_SHAPE(x->shape[0], x->shape[2])));
+    fab_tensor *x = fab_vit_class(c, &m->vision, images);
     return fab_l2norm(c, fab_dense_forward(c, &m->image_proj, x), 1e-12f);
 }
 
@@ -183,8 +124,9 @@ static fab_tensor *end_rows(fab_ctx *c, const fab_clip *m, const fab_tensor *ids
     return rows;
 }
 
-fab_tensor *fab_clip_text(fab_ctx *c, const fab_clip *m, fab_tensor *ids)
+fab_tensor *fab_clip_text_tokens(fab_ctx *c, const fab_clip *m, fab_tensor *ids, int layers)
 {
+    if (layers < 0) layers += m->text.cfg.layers + 1;
     if (!ids) return NULL;
     if (ids->ndim != 2 || ids->shape[1] > m->cfg.context) {
         fab_fail(&c->err, FAB_EINTERNAL, "clip reads texts of at most %lld tokens",
@@ -193,8 +135,13 @@ fab_tensor *fab_clip_text(fab_ctx *c, const fab_clip *m, fab_tensor *ids)
     }
     fab_tensor *x = fab_embedding(c, ids, m->token_embed),
                *pos = fab_slice(c, m->text_pos, 0, 0, ids->shape[1]);
-    x = blocks(c, &m->text, fab_add(c, x, pos), m->text.cfg.layers);
-    x = fab_gather(c, fab_norm_forward(c, &m->final, x), x ? end_rows(c, m, ids) : NULL);
+    return fab_tower_forward(c, &m->text, fab_add(c, x, pos), layers, NULL);
+}
+
+fab_tensor *fab_clip_text(fab_ctx *c, const fab_clip *m, fab_tensor *ids)
+{
+    fab_tensor *x = fab_norm_forward(c, &m->final, fab_clip_text_tokens(c, m, ids, -1));
+    x = fab_gather(c, x, x ? end_rows(c, m, ids) : NULL);
     return fab_l2norm(c, fab_dense_forward(c, &m->text_proj, x), 1e-12f);
 }
 

@@ -11,7 +11,7 @@
 #ifndef FAB_ZOO_CLIP_H
 #define FAB_ZOO_CLIP_H
 
-#include "nn/layers.h"
+#include "zoo/vit.h"
 
 typedef struct {
     int64_t width, ffn;
@@ -29,21 +29,18 @@ typedef struct {
 extern const fab_clip_config fab_clip_vit_b_32; /* openai/clip-vit-base-patch32 */
 
 typedef struct {
-    fab_clip_tower_config cfg;
-    bool causal;
-    fab_block *block; /* [layers], in the model's arena */
-} fab_clip_tower;
-
-typedef struct {
     fab_clip_config cfg;
-    fab_clip_tower vision, text;
-    fab_conv_layer patch;
-    fab_tensor *class_embed, *image_pos, *token_embed, *text_pos, *logit_scale;
-    fab_norm pre, post, final;
+    fab_vit vision;
+    fab_tower text;
+    fab_tensor *token_embed, *text_pos, *logit_scale;
+    fab_norm final;
     fab_dense image_proj, text_proj;
 } fab_clip;
 
 void fab_clip_params(fab_params *p, fab_clip *m, const fab_clip_config *cfg);
+/* The vision tower alone, names vision_model.*: what LLaVA-like models hold; read it with
+ * fab_vit_tokens. Of cfg, the vision half and gelu, eps are used. */
+void fab_clip_vision_params(fab_params *p, fab_vit *m, const fab_clip_config *cfg);
 
 /* Images [B,S,S,3] after CLIP's mean and deviation -> all tokens after `layers` blocks (< 0: from
  * the end, -1 = all), before the last norm: [B,1+g*g,W], the class token first. What LLaVA-like
@@ -53,6 +50,8 @@ fab_tensor *fab_clip_tokens(fab_ctx *c, const fab_clip *m, fab_tensor *images, i
  * not matter. */
 fab_tensor *fab_clip_image(fab_ctx *c, const fab_clip *m, fab_tensor *images); /* -> [B,E] */
 fab_tensor *fab_clip_text(fab_ctx *c, const fab_clip *m, fab_tensor *ids);     /* -> [B,E] */
+/* All text tokens after `layers` blocks (-1: all), before the last norm: [B,T,W]. */
+fab_tensor *fab_clip_text_tokens(fab_ctx *c, const fab_clip *m, fab_tensor *ids, int layers);
 /* Logits per image: exp(logit_scale) images texts', [B,E] x [N,E] -> [B,N]. For reading, not for
  * training (there fab_infonce takes the rows and m->logit_scale). */
 fab_tensor *fab_clip_scores(fab_ctx *c, const fab_clip *m, fab_tensor *images, fab_tensor *texts);
