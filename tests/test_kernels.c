@@ -162,12 +162,15 @@ TEST(gemm_shapes)
 
 TEST(gemm_dtypes_and_packed)
 {
-    static const fab_dtype types[] = { FAB_F32, FAB_BF16, FAB_F16, FAB_Q8_0 };
+    static const fab_dtype types[] = { FAB_F32,  FAB_BF16, FAB_F16,  FAB_Q8_0, FAB_Q4_0,
+                                       FAB_Q4_1, FAB_Q4_K, FAB_Q6_K, FAB_Q5_K, FAB_Q5_1 };
+    enum { TYPES = sizeof types / sizeof *types };
     begin();
-    for (int i = 0; i < 96; i++) {
-        fab_dtype type = types[i % 4];
+    for (int i = 0; i < 120; i++) {
+        fab_dtype type = types[i / 2 % TYPES];
         int m = 1 + below(i % 2 ? 6 : 70), n = 1 + below(90),
-            k = type == FAB_Q8_0 ? 32 * (1 + below(20)) : 1 + below(600);
+            unit = fab_dtype_block(type),
+            k = unit > 1 ? unit * (1 + below(640 / unit)) : 1 + below(600);
         check_gemm(&(gemm_case){ m, n, k, below(4) == 0, true, below(2), below(2), below(2),
                                  below(2), type });
     }

@@ -1,12 +1,9 @@
-/* convert: rows of bf16, f16 and q8_0 to and from f32, inlined into the loops that widen weights on the fly.
- *
- * q8_0, GGUF's block of 32 (34 bytes):  [ f16 scale d | 32 x int8 q ]   x = d q,  d = max|x| / 127,  q rounds half away
- */
+/* convert: rows of bf16, f16 and the quantised types to f32, inlined into the loops that widen weights on the fly. */
 #ifndef FAB_KERNELS_CONVERT_H
 #define FAB_KERNELS_CONVERT_H
 
 #include "base/bytes.h"
-#include "kernels/isa.h"
+#include "kernels/blocks.h"
 #if defined(__F16C__)
 #include <immintrin.h>
 #endif
@@ -37,12 +34,14 @@ INLINE void q8_row(const uint8_t *x, float *y, int64_t n) /* n % 32 == 0 */
     }
 }
 
-/* n elements from element `at` of x on; q8_0: at and n are multiples of 32. */
+/* n elements from element `at` of x on. */
 INLINE void widen_row(fab_dtype type, const void *x, int64_t at, float *y, int64_t n)
 {
     if (type == FAB_BF16) bf16_row((const uint16_t *)x + at, y, n);
     else if (type == FAB_F16) f16_row((const uint16_t *)x + at, y, n);
-    else if (type == FAB_Q8_0) q8_row((const uint8_t *)x + at / Q8 * Q8_BYTES, y, n);
+    else if (type == FAB_Q8_0 && at % Q8 == 0 && n % Q8 == 0)
+        q8_row((const uint8_t *)x + at / Q8 * Q8_BYTES, y, n);
+    else if (type >= FAB_Q4_0 && type <= FAB_Q6_K) block_widen(type, x, at, y, n);
     else memcpy(y, (const float *)x + at, (size_t)n * sizeof *y);
 }
 

@@ -75,13 +75,13 @@ bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dt
     pack_job job = { out, w, type };
     size_t bytes = (size_t)(ceil_div(n, NR) * (half ? half_count(k) * 2 : k * NR * 4));
 
-    if (type != FAB_F32 && type != FAB_BF16 && type != FAB_F16 && type != FAB_Q8_0)
+    if (type != FAB_F32 && type != FAB_BF16 && type != FAB_F16 && !fab_dtype_is_quantised(type))
         return fab_fail(err, FAB_EUNSUPPORTED, "weights of type %s cannot be packed",
                         fab_dtype_name(type));
-    if (type == FAB_Q8_0 && k % Q8)
+    if (k % fab_dtype_block(type))
         return fab_fail(err, FAB_EFORMAT,
-                        "a Q8_0 weight needs rows of a multiple of 32, this has %lld",
-                        (long long)k);
+                        "a %s weight needs rows of a multiple of %d, this has %lld",
+                        fab_dtype_name(type), fab_dtype_block(type), (long long)k);
     *out = (fab_packed){ .by = &FAB_NAME(fab_table),
                          .n = n,
                          .k = k,
@@ -255,11 +255,13 @@ static bool check(const fab_gemm *g, fab_err *err)
                         (long long)g->packed->n, (long long)g->packed->k, (long long)g->n,
                         (long long)g->k);
     if (g->packed) return true;
-    if (t != FAB_F32 && t != FAB_BF16 && t != FAB_F16 && t != FAB_Q8_0)
+    if (t != FAB_F32 && t != FAB_BF16 && t != FAB_F16 && !fab_dtype_is_quantised(t))
         return fab_fail(err, FAB_EUNSUPPORTED, "gemm: weights of type %s", fab_dtype_name(t));
-    if (t == FAB_Q8_0 && (g->b_row != 1 || g->b_col % Q8 || g->k % Q8))
+    if (fab_dtype_is_quantised(t) &&
+        (g->b_row != 1 || g->b_col % fab_dtype_block(t) || g->k % fab_dtype_block(t)))
         return fab_fail(err, FAB_EINTERNAL,
-                        "gemm: Q8_0 needs whole blocks of 32 along K, K is %lld", (long long)g->k);
+                        "gemm: %s needs whole blocks of %d along K, K is %lld", fab_dtype_name(t),
+                        fab_dtype_block(t), (long long)g->k);
     return true;
 }
 

@@ -10,6 +10,7 @@
  *   adamw  Loshchilov & Hutter 2019 in PyTorch's order: w *= 1 - lr decay, then the Adam step with bias correction
  */
 #include "kernels/convert.h"
+#include "kernels/quantise.h"
 #include "kernels/table.h"
 #include "kernels/vmath.h"
 
@@ -324,19 +325,6 @@ static void widen_piece(void *arg, int task, int worker)
     widen_row(j->type, j->x, from, (float *)j->y + from, min64(PIECE, j->n - from));
 }
 
-static void narrow_q8(const float *x, uint8_t *y, int64_t n)
-{
-    for (int64_t b = 0; b < n / Q8; b++, x += Q8, y += Q8_BYTES) {
-        float top = 0;
-        SIMD_MAX(top) for (int i = 0; i < Q8; i++) top = fabsf(x[i]) > top ? fabsf(x[i]) : top;
-        float d = top / 127.0f, inv = d > 0 ? 1.0f / d : 0.0f;
-        uint16_t h = fab_f32_f16(d);
-        y[0] = (uint8_t)h, y[1] = (uint8_t)(h >> 8);
-        for (int i = 0; i < Q8; i++)
-            y[2 + i] = (uint8_t)(int8_t)(x[i] * inv + copysignf(0.5f, x[i]));
-    }
-}
-
 static void narrow_piece(void *arg, int task, int worker)
 {
     const cast_job *j = arg;
@@ -349,7 +337,10 @@ static void narrow_piece(void *arg, int task, int worker)
         for (int64_t i = 0; i < n; i++) ((uint16_t *)j->y)[from + i] = fab_f32_bf16(x[i]);
     else if (j->type == FAB_F16)
         for (int64_t i = 0; i < n; i++) ((uint16_t *)j->y)[from + i] = fab_f32_f16(x[i]);
-    else narrow_q8(x, (uint8_t *)j->y + from / Q8 * Q8_BYTES, n);
+    else
+        fab_quantise(j->type, x,
+                     (uint8_t *)j->y + from / fab_dtype_block(j->type) * fab_dtype_bytes(j->type),
+                     n);
 }
 
 void FAB_NAME(fab_to_f32)(fab_pool *p, fab_dtype from, const void *x, float *y, int64_t n)
@@ -363,8 +354,8 @@ bool FAB_NAME(fab_from_f32)(fab_pool *p, fab_dtype to, const float *x, void *y, 
 {
     cast_job j = { to, x, y, n };
 
-    if ((to != FAB_F32 && to != FAB_BF16 && to != FAB_F16 && to != FAB_Q8_0) ||
-        (to == FAB_Q8_0 && n % Q8))
+    if (to != FAB_F32 && to != FAB_BF16 && to != FAB_F16 &&
+        (!fab_quantise(to, x, y, 0) || n % fab_dtype_block(to)))
         return false;
     fab_pool_run(p, (int)ceil_div(n, PIECE), narrow_piece, &j);
     return true;

@@ -150,7 +150,7 @@ static bool shapes_agree(const fab_tensor *t, int ndim, const int64_t *shape)
 
 static bool usable(fab_dtype d)
 {
-    return d == FAB_F32 || d == FAB_F16 || d == FAB_BF16 || d == FAB_Q8_0;
+    return d == FAB_F32 || d == FAB_F16 || d == FAB_BF16 || fab_dtype_is_quantised(d);
 }
 
 /* Looks for a value that is not finite, a piece at a time. */
@@ -314,7 +314,7 @@ void fab_param_matrix(fab_params *p, fab_tensor **slot, const char *name, const 
     visit(p, slot, name, shape, init, true);
     fab_tensor *t = *slot;
     if (!t || p->train || p->visit != FAB_VISIT_LOAD || t->ndim != 2) return;
-    if (t->dtype == FAB_Q8_0 && !p->bf16) return; /* stays small; the products read its blocks */
+    if (fab_dtype_is_quantised(t->dtype)) return; /* stays small; the products read its blocks */
     t->packed = fab_arena_zero(p->arena, sizeof *t->packed, &p->err);
     if (t->packed && !p->k->pack(t->packed, p->arena, t->data, t->dtype, t->shape[0], t->shape[1],
                                  p->bf16, &p->err))

@@ -4,7 +4,7 @@
  *
  *   dx = dy w          dw = dy' x          db = sum_r dy
  *
- * w may be f32, bf16, f16 or q8_0; only an f32 weight can be trained. A weight packed by the
+ * w may be f32, bf16, f16 or a quantised type; only an f32 weight can be trained. A weight packed by the
  * running instruction set is used as packed. With ctx->bf16 the operands of all three products may
  * be rounded to bf16; sums are f32.
  */
@@ -22,7 +22,8 @@ static bool shape(fab_ctx *c, fab_tensor *y)
                         "linear: x %s, w %s: inner sizes %lld and %lld differ",
                         fab_shape_str(x).text, fab_shape_str(w).text, (long long)fab_last(x),
                         (long long)w->shape[1]);
-    if (w->dtype != FAB_F32 && w->dtype != FAB_BF16 && w->dtype != FAB_F16 && w->dtype != FAB_Q8_0)
+    if (w->dtype != FAB_F32 && w->dtype != FAB_BF16 && w->dtype != FAB_F16 &&
+        !fab_dtype_is_quantised(w->dtype))
         return fab_fail(&c->err, FAB_EUNSUPPORTED, "linear: no product with a weight of %s",
                         fab_dtype_name(w->dtype));
     if (w->needs_grad && w->dtype != FAB_F32)
