@@ -11,6 +11,7 @@
 #include "format/weights.h"
 #include "media/describe.h"
 #include "media/image.h"
+#include "zoo/skills.h"
 
 typedef struct {
     const char *file;
@@ -27,10 +28,24 @@ static json_t *describe_image(const fab_file *f, const opts *o, fab_err *err)
     return v;
 }
 
-static json_t *describe_weights(const char *path, const opts *o, fab_err *err)
+/* A model of ours tells what each row of the report's protocol is worth. */
+static bool add_skills(json_t *v, const fab_weights *w, fab_arena *a, fab_err *err)
 {
-    fab_weights *w = fab_weights_open(path, err);
+    fab_skills s;
+    if (!fab_skills_read(w, a, &s, err)) return false;
+    return !s.n || json_object_set_new(v, "skills", fab_skills_json(&s)) == 0 ||
+           fab_fail(err, FAB_ENOMEM, "no memory for the list of skills");
+}
+
+static json_t *describe_weights(fab_run *r, const opts *o, fab_err *err)
+{
+    fab_weights *w = fab_weights_open(o->file, err);
     json_t *v = w ? fab_weights_describe(w, o->tensors, err) : NULL;
+    if (v && !add_skills(v, w, r->arena, err)) {
+        fab_while(err, "%s", o->file);
+        json_decref(v);
+        v = NULL;
+    }
     fab_weights_close(w);
     return v;
 }
@@ -75,7 +90,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     json_t *v = image ? describe_image(&f, o, err) : NULL;
     if (image && !v) fab_while(err, "%s", o->file);
     fab_file_unmap(&f);
-    if (!image) v = describe_weights(o->file, o, err);
+    if (!image) v = describe_weights(r, o, err);
     if (!v) return false;
     if (r->json) return fab_run_json(r, v, err);
     print_lines(r, v);
@@ -86,7 +101,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 const fab_verb fab_verb_inspect = {
     .name = "inspect",
     .summary = "say what a file of weights or an image is",
-    .about = "Safetensors and GGUF: tensors and metadata. PNG, JPEG and DICOM: size, samples, "
+    .about = "Safetensors and GGUF: tensors and metadata; for a model of ours what each question of a "
+             "report is worth on held-out pictures. PNG, JPEG and DICOM: size, samples, "
              "checksum of the decoded "
              "pixels, geometry and windows. The kind is found by the first bytes, not by the name.",
     .example = "fabrica inspect slice.dcm --json",

@@ -1,12 +1,13 @@
 /* weights: one view over every weight file: named tensors in a mapped file, and typed metadata.
  *
- *   path --map--> bytes --bid--> safetensors | gguf | index of shards --parse, check--> fab_weights
+ *   path --map--> bytes --bid--> safetensors | gguf | index of shards | torch | ctranslate2
+ *        --parse, check--> fab_weights
  *
  * A parse either accepts the whole file or refuses it with a sentence that names the tensor or key
  * and the numbers that disagree; entries that come out are safe to read in full. Shapes are in
  * PyTorch's order, outermost first, for both formats (GGUF stores them reversed). Data pointers lie
  * in the mapped file: they live until close, and are aligned only as the file aligns them (GGUF: 32
- * bytes; safetensors: usually the element size, never guaranteed), so read elements by memcpy or
+ * bytes; others: usually the element size, never guaranteed), so read elements by memcpy or
  * check fab_weight_aligned first. Nothing here holds state between calls; a fab_weights may be
  * shared by threads. */
 #ifndef FAB_FORMAT_WEIGHTS_H
@@ -34,7 +35,7 @@ fab_weights *fab_weights_open(const char *path, fab_err *err);
 fab_weights *fab_weights_parse(const void *data, size_t size, fab_err *err);
 void fab_weights_close(fab_weights *w); /* NULL is fine */
 
-const char *fab_weights_format(const fab_weights *w); /* "safetensors" or "gguf" */
+const char *fab_weights_format(const fab_weights *w); /* "safetensors", "gguf", "torch", ... */
 int64_t fab_weights_count(const fab_weights *w);
 const fab_weight *fab_weights_at(const fab_weights *w, int64_t i); /* in the file's order */
 
