@@ -498,6 +498,65 @@ TEST(a_report_is_whole_and_every_sentence_has_its_evidence)
     fab_image_free(im);
 }
 
+/* A report by the tiny model whose file says the same of every row; its JSON, and its text. */
+static json_t *report_of_skill(float auc, int n, const char **text)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_skill items[256];
+    int k = 0;
+    for (int i = 0; i < fab_protocol_rows; i++)
+        items[k++] = (fab_skill){ fab_protocol[i].code, "", auc, n, n };
+    const fab_mini_save_opts o = { .temperature = 1, .skills = { items, k } };
+    CHECK_MSG(tiny_save(in_folder("skilled.gguf"), 7, &o, &err), "%s", err.text);
+    fab_engine *e = fab_engine_open(in_folder("skilled.gguf"), NULL, &err);
+    fab_image *im = disc_image();
+    fab_report_opts how = FAB_REPORT_DEFAULTS;
+    how.overlays = -1;
+    how.threshold = 0.01;
+    how.force = true;
+    fab_report *r = e ? fab_report_make(e, im, "x", 1, &how, &err) : NULL;
+    json_t *j = r ? fab_report_json(r, &err) : NULL;
+    *text = r ? fab_report_text(r, arena, &err) : NULL;
+    CHECK_MSG(j && *text, "%s", err.text);
+    fab_report_free(r);
+    fab_image_free(im);
+    fab_engine_close(e);
+    return j;
+}
+
+TEST(rows_not_above_chance_are_not_stated)
+{
+    const char *text;
+    setup();
+    json_t *taught = report_of_skill(0.95f, 100, &text);
+    size_t n = json_array_size(json_object_get(taught, "findings"));
+    CHECK(n > 5 && json_array_size(json_object_get(taught, "not_assessed")) == 0);
+    CHECK(!strstr(text, "Not assessed") && !strstr(text, "not validated"));
+    json_decref(taught);
+
+    json_t *untaught = report_of_skill(0.52f, 30, &text), *list, *one;
+    size_t i;
+    list = json_object_get(untaught, "findings");
+    json_array_foreach(list, i, one)
+    {
+        const char *code = json_string_value(json_object_get(one, "code"));
+        bool closed = fab_protocol_find(code)->kind <= FAB_ASK_PRESENT;
+        CHECK_MSG(!closed || !strcmp(code, "modality") || !strcmp(code, "region"), "%s", code);
+    }
+    CHECK(json_array_size(json_object_get(untaught, "not_assessed")) > 3);
+    CHECK(strstr(text, "Not assessed: ") && strstr(text, "(held-out AUC 0.52)"));
+    CHECK(strstr(text, "未评估："));
+    json_decref(untaught);
+
+    json_t *unmeasured = report_of_skill(0.95f, 7, &text);
+    CHECK(json_array_size(json_object_get(unmeasured, "findings")) == n);
+    one = json_object_get(json_array_get(json_object_get(unmeasured, "findings"), 0), "held_out");
+    CHECK_STR(json_string_value(json_object_get(one, "verdict")), "unmeasured");
+    CHECK(strstr(text, "not validated") && strstr(text, "未经验证"));
+    json_decref(unmeasured);
+    unlink(in_folder("skilled.gguf"));
+}
+
 TEST(a_report_that_cannot_be_written_leaves_nothing)
 {
     setup();

@@ -1,7 +1,9 @@
 /* ask: the protocol's questions put to the model, and their answers as findings.
  *
  * Modality, region and plane first; then the rows that apply to them, in the table's order, so that
- * a row that depends on another (where is it, which kind) finds it decided.
+ * a row that depends on another (where is it, which kind) finds it decided. A row that was not above
+ * chance on held-out pictures is not asked, and the report names it; but modality and region always
+ * are, since they choose the other questions.
  */
 #include <string.h>
 #include "clinic/report_impl.h"
@@ -60,14 +62,29 @@ static fab_finding *add(fab_report *r, const fab_protocol_row *row)
 {
     fab_finding *f = &r->findings[r->n_findings];
     *f = (fab_finding){ .row = row, .id = ++r->n_findings, .part_head = -1 };
+    f->skill = fab_report_skill(r, row, &f->verdict);
     return f;
+}
+
+static bool is_row(const fab_protocol_row *row, const char *code)
+{
+    return !strcmp(row->code, code);
+}
+
+/* Takes note of a row that is not to be asked. */
+static bool left_out(fab_report *r, const fab_protocol_row *row)
+{
+    fab_skill_verdict v;
+    fab_report_skill(r, row, &v);
+    if (v != FAB_SKILL_UNTAUGHT || is_row(row, "modality") || is_row(row, "region")) return false;
+    r->untaught[r->n_untaught++] = row;
+    return true;
 }
 
 static bool is_study_row(const fab_protocol_row *row)
 {
     return row->kind == FAB_ASK_CHOICE &&
-           (!strcmp(row->code, "modality") || !strcmp(row->code, "region") ||
-            !strcmp(row->code, "plane"));
+           (is_row(row, "modality") || is_row(row, "region") || is_row(row, "plane"));
 }
 
 /* Bits of a study row: its chosen code, and every other choice that is still likely enough to be
@@ -108,7 +125,7 @@ static bool ask_study(fab_report *r, fab_engine *e, const fab_look *look, fab_er
     uint8_t modalities = FAB_MOD_ANY, regions = 0xff;
     for (int i = 0; i < 3; i++) {
         const fab_protocol_row *row = fab_protocol_find(order[i]);
-        if (!row || !applies(row, modalities, regions)) continue;
+        if (!row || !applies(row, modalities, regions) || left_out(r, row)) continue;
         if (!score_row(r, e, look, add(r, row), err)) return false;
         modalities = modalities_of(r);
         regions = regions_of(r);
@@ -158,6 +175,7 @@ static bool ask_rest(fab_report *r, fab_engine *e, const fab_look *look, uint8_t
         fab_report_step(r, i, fab_protocol_rows, "asking");
         if (is_study_row(row) || !applies(row, modalities, regions)) continue;
         if (row->after && !(parent && parent->state == FAB_STATE_CLAIMED)) continue;
+        if (left_out(r, row)) continue;
         bool closed = row->kind == FAB_ASK_CHOICE || row->kind == FAB_ASK_PRESENT;
         if (closed ? !score_row(r, e, look, add(r, row), err)
                    : !ask_free(r, e, look, row, parent, err))
@@ -170,7 +188,8 @@ bool fab_report_ask(fab_report *r, fab_engine *e, const fab_look *look, fab_err 
 {
     r->cap_findings = fab_protocol_rows + 4;
     r->findings = fab_arena_zero(r->arena, (size_t)r->cap_findings * sizeof *r->findings, err);
-    if (!r->findings || !ask_study(r, e, look, err)) return false;
+    r->untaught = fab_arena_take(r->arena, (size_t)fab_protocol_rows * sizeof *r->untaught, err);
+    if (!r->findings || !r->untaught || !ask_study(r, e, look, err)) return false;
     return ask_rest(r, e, look, modalities_of(r), regions_of(r), err);
 }
 

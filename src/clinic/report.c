@@ -30,6 +30,26 @@ bool fab_finding_abnormal(const fab_finding *f)
            (k == FAB_KIND_ABNORMALITY || k == FAB_KIND_DIAGNOSIS);
 }
 
+bool fab_row_abnormal(const fab_protocol_row *row)
+{
+    bool known, any = fab_finding_abnormal(&(fab_finding){ .row = row });
+    for (int i = 0; i < FAB_ASK_CHOICES && row->codes[i]; i++) {
+        const fab_protocol_row choice = { .label = row->codes[i], .kind = FAB_ASK_PRESENT };
+        fab_label_kind k = fab_finding_kind(&(fab_finding){ .row = &choice }, &known);
+        any = any || (known && (k == FAB_KIND_ABNORMALITY || k == FAB_KIND_DIAGNOSIS));
+    }
+    return any;
+}
+
+const fab_skill *fab_report_skill(const fab_report *r, const fab_protocol_row *row,
+                                  fab_skill_verdict *verdict)
+{
+    bool closed = row->kind == FAB_ASK_CHOICE || row->kind == FAB_ASK_PRESENT;
+    const fab_skill *s = fab_skills_find(&r->model->skills, row->code);
+    *verdict = r->model->skills.n && closed ? fab_skill_judge(s) : FAB_SKILL_UNKNOWN;
+    return s;
+}
+
 const char *fab_finding_value(const fab_finding *f, int lang)
 {
     return f->state == FAB_STATE_ANSWERED ? f->answer[lang] : f->row->choices[lang][f->choice];

@@ -55,6 +55,8 @@ typedef struct {
     const char *answer[FAB_LANGS]; /* ANSWERED: the words; else NULL */
     double sureness;               /* of the answer: mean probability of a token, not calibrated */
     bool agree, place_agree;       /* both languages gave the same answer, the same place */
+    fab_skill_verdict verdict;     /* of the row on held-out pictures; never UNTAUGHT unless the */
+    const fab_skill *skill;        /* rows to come depend on it. skill NULL: the file has none */
     const char *place[FAB_LANGS];  /* location as answered; NULL: not asked */
     double place_sureness;
     const fab_cam *cam; /* NULL: no heat map */
@@ -82,6 +84,8 @@ typedef struct {
     const char *header_plane;    /* "transverse" ... by its orientation; NULL unknown */
     fab_finding *findings;
     int n_findings, cap_findings;
+    const fab_protocol_row **untaught; /* rows that would have been asked, were they above chance */
+    int n_untaught;
     fab_sentence *sentences;
     int n_sentences, cap_sentences;
     double seconds;

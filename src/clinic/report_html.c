@@ -202,6 +202,7 @@ static void put_finding(const fab_report *r, fab_words *w, const fab_finding *f)
     if (f->state == FAB_STATE_ANSWERED) put_both(r, w, "not calibrated", "未校准");
     else if (shown) put_both(r, w, b->en, b->zh);
     else put_both(r, w, "not claimed", "未提示");
+    if (f->verdict == FAB_SKILL_UNMEASURED) put_both(r, w, ", not validated", "，未经验证");
     fab_words_put(w, "</td><td>");
     if (f->cam) fab_words_printf(w, "<a href=\"#fig-F%d\">E%d</a>", f->id, f->id);
     else fab_words_printf(w, "E%d", f->id);

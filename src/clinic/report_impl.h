@@ -41,6 +41,10 @@ bool fab_report_figures(const fab_report *r, fab_arena *a, fab_figures *out, fab
 bool fab_report_html(const fab_report *r, const fab_figures *figures, fab_words *out, fab_err *err);
 extern const char fab_report_css[];
 
+/* Whether the row is about an abnormality: as a presence row, or by its choices' label kinds. */
+bool fab_row_abnormal(const fab_protocol_row *row);
+const fab_skill *fab_report_skill(const fab_report *r, const fab_protocol_row *row,
+                                  fab_skill_verdict *verdict);
 const fab_finding *fab_report_find(const fab_report *r, const char *code);
 fab_label_kind fab_finding_kind(const fab_finding *f, bool *known); /* of its label */
 bool fab_finding_abnormal(

@@ -83,6 +83,14 @@ static const char *kind_code(const fab_finding *f)
     return asked[f->row->kind];
 }
 
+static json_t *skill_json(const fab_skill *s, fab_skill_verdict v)
+{
+    bool measured = s && s->positives && s->negatives;
+    return json_pack("{s:s,s:o,s:i,s:i}", "verdict", fab_skill_word(v), "auc",
+                     measured ? number((double)s->auc) : json_null(), "positives",
+                     s ? s->positives : 0, "negatives", s ? s->negatives : 0);
+}
+
 static json_t *finding_json(const fab_finding *f)
 {
     json_t *o =
@@ -103,7 +111,19 @@ static json_t *finding_json(const fab_finding *f)
         json_object_set_new(place, "agree", json_boolean(f->place_agree));
         json_object_set_new(o, "location", place);
     }
+    if (f->verdict != FAB_SKILL_UNKNOWN)
+        json_object_set_new(o, "held_out", skill_json(f->skill, f->verdict));
     json_object_set_new(o, "evidence", ref('E', f->id));
+    return o;
+}
+
+static json_t *untaught_json(const fab_report *r, const fab_protocol_row *row)
+{
+    fab_skill_verdict v;
+    const fab_skill *s = fab_report_skill(r, row, &v);
+    json_t *o = json_pack("{s:s,s:o,s:o}", "code", row->code, "name",
+                          both(row->name[FAB_EN], row->name[FAB_ZH]), "held_out", skill_json(s, v));
+    if (s && *s->choice) json_object_set_new(o, "weakest_choice", json_string(s->choice));
     return o;
 }
 
@@ -160,13 +180,15 @@ static json_t *sentence_json(const fab_report *r, const fab_sentence *s, int id)
 static void lists(const fab_report *r, json_t *o)
 {
     json_t *findings = json_array(), *evidence = json_array(), *sentences = json_array(),
-           *bands = json_array();
+           *bands = json_array(), *untaught = json_array();
     for (int i = 0; i < r->n_findings; i++) {
         json_array_append_new(findings, finding_json(&r->findings[i]));
         json_array_append_new(evidence, evidence_json(&r->findings[i]));
     }
     for (int i = 0; i < r->n_sentences; i++)
         json_array_append_new(sentences, sentence_json(r, &r->sentences[i], i + 1));
+    for (int i = 0; i < r->n_untaught; i++)
+        json_array_append_new(untaught, untaught_json(r, r->untaught[i]));
     for (int i = 0; i < fab_bands_n; i++)
         json_array_append_new(bands, json_pack("{s:o,s:s,s:s,s:s}", "from",
                                                number(fab_bands[i].from), "code", fab_bands[i].code,
@@ -174,6 +196,7 @@ static void lists(const fab_report *r, json_t *o)
     json_object_set_new(o, "findings", findings);
     json_object_set_new(o, "evidence", evidence);
     json_object_set_new(o, "sentences", sentences);
+    json_object_set_new(o, "not_assessed", untaught);
     json_object_set_new(o, "bands", bands);
 }
 

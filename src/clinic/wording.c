@@ -129,7 +129,33 @@ static bool in_group(const fab_finding *f, fab_label_kind kind)
     return f->state == FAB_STATE_CLAIMED && known && k == kind;
 }
 
-/* "Structures recognised: liver (0.98), spleen (0.91)." */
+static void put_name(const fab_protocol_row *row, bool first, fab_words w[FAB_LANGS])
+{
+    fab_words_put(&w[FAB_EN], first ? "" : ", ");
+    fab_words_put(&w[FAB_ZH], first ? "" : "、");
+    put_lower(&w[FAB_EN], row->name[FAB_EN]);
+    fab_words_put(&w[FAB_ZH], row->name[FAB_ZH]);
+}
+
+/* "liver, spleen; not validated: colon": those whose row was never measured stand apart. */
+static void put_names(const fab_report *r, const int *ids, int n, fab_words w[FAB_LANGS])
+{
+    int said = 0;
+    for (int unmeasured = 0; unmeasured < 2; unmeasured++)
+        for (int i = 0, first = 1; i < n; i++) {
+            const fab_finding *f = &r->findings[ids[i] - 1];
+            if ((f->verdict == FAB_SKILL_UNMEASURED) != unmeasured) continue;
+            if (unmeasured && first) {
+                fab_words_put(&w[FAB_EN], said ? "; not validated: " : "not validated: ");
+                fab_words_put(&w[FAB_ZH], said ? "；未经验证：" : "未经验证：");
+            }
+            put_name(f->row, first, w);
+            first = 0;
+            said++;
+        }
+}
+
+/* "Structures recognised: liver, spleen; not validated: colon." */
 static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const char *zh,
                        fab_err *err)
 {
@@ -137,14 +163,12 @@ static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const
     fab_words w[FAB_LANGS] = { { 0 } };
     for (int i = 0; i < r->n_findings; i++) {
         const fab_finding *f = &r->findings[i];
-        if (!in_group(f, kind)) continue;
-        fab_words_put(&w[FAB_EN], s.n_refs ? ", " : en);
-        fab_words_put(&w[FAB_ZH], s.n_refs ? "、" : zh);
-        put_lower(&w[FAB_EN], f->row->name[FAB_EN]);
-        fab_words_put(&w[FAB_ZH], f->row->name[FAB_ZH]);
-        refer(&s, f);
+        if (in_group(f, kind)) refer(&s, f);
     }
     if (!s.n_refs) return true;
+    fab_words_put(&w[FAB_EN], en);
+    fab_words_put(&w[FAB_ZH], zh);
+    put_names(r, s.refs, s.n_refs, w);
     fab_words_put(&w[FAB_EN], ".");
     fab_words_put(&w[FAB_ZH], "。");
     return finish(r, &s, w, err);
@@ -153,8 +177,11 @@ static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const
 static void put_claim(const fab_finding *f, fab_words w[FAB_LANGS])
 {
     const fab_band *b = fab_band_of(f->p);
-    fab_words_printf(&w[FAB_EN], "%s: %s (p = %.2f)", f->row->name[FAB_EN], b->en, f->p);
-    fab_words_printf(&w[FAB_ZH], "%s：%s（概率 %.2f）", f->row->name[FAB_ZH], b->zh, f->p);
+    bool unmeasured = f->verdict == FAB_SKILL_UNMEASURED;
+    fab_words_printf(&w[FAB_EN], "%s: %s (p = %.2f%s)", f->row->name[FAB_EN], b->en, f->p,
+                     unmeasured ? ", not validated" : "");
+    fab_words_printf(&w[FAB_ZH], "%s：%s（概率 %.2f%s）", f->row->name[FAB_ZH], b->zh, f->p,
+                     unmeasured ? "，未经验证" : "");
 }
 
 static bool word_abnormal(fab_report *r, const fab_finding *f, fab_err *err)
@@ -259,18 +286,14 @@ static const fab_finding *next_claim(const fab_report *r, const fab_sentence *sa
 static void put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS])
 {
     const fab_finding *top = NULL;
-    int n = 0;
     for (int i = 0; i < r->n_findings; i++) {
         const fab_finding *f = &r->findings[i];
         if (!fab_finding_abnormal(f) || f->state != FAB_STATE_UNCLAIMED) continue;
-        fab_words_put(&w[FAB_EN], n ? ", " : "");
-        fab_words_put(&w[FAB_ZH], n++ ? "、" : "");
-        put_lower(&w[FAB_EN], f->row->name[FAB_EN]);
-        fab_words_put(&w[FAB_ZH], f->row->name[FAB_ZH]);
         refer(s, f);
         if (!top || f->p > top->p) top = f;
     }
     if (!top) return;
+    put_names(r, s->refs, s->n_refs, w);
     fab_words_put(&w[FAB_EN], "; highest: ");
     put_lower(&w[FAB_EN], top->row->name[FAB_EN]);
     fab_words_printf(&w[FAB_EN], ", p = %.2f", top->p);
@@ -330,6 +353,34 @@ static bool word_impression(fab_report *r, fab_err *err)
     return finish(r, &s, w, err);
 }
 
+/* Rows that the model was not taught: of abnormalities in the impression, where a doctor who reads
+ * nothing else sees them; the others among the limits. */
+static bool word_untaught(fab_report *r, bool abnormal, fab_err *err)
+{
+    fab_sentence s = { .section = abnormal ? "impression" : "limits" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    bool any = false;
+    for (int i = 0; i < r->n_untaught; i++) {
+        const fab_protocol_row *row = r->untaught[i];
+        fab_skill_verdict v;
+        const fab_skill *k = fab_report_skill(r, row, &v);
+        if (fab_row_abnormal(row) != abnormal) continue;
+        if (!any) {
+            fab_words_put(&w[FAB_EN], "Not assessed: ");
+            fab_words_put(&w[FAB_ZH], "未评估：");
+        }
+        put_name(row, !any, w);
+        fab_words_printf(&w[FAB_EN], " (held-out AUC %.2f)", (double)k->auc);
+        fab_words_printf(&w[FAB_ZH], "（留出图像 AUC %.2f）", (double)k->auc);
+        any = true;
+    }
+    if (!any) return true;
+    fab_words_put(&w[FAB_EN],
+                  ". On held-out images this model is not better than chance at these.");
+    fab_words_put(&w[FAB_ZH], "。在留出图像上，本模型对这些项目的判断不优于随机。");
+    return finish(r, &s, w, err);
+}
+
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 static bool word_plain(fab_report *r, const char *section, const char *en, const char *zh,
@@ -380,5 +431,6 @@ bool fab_report_word(fab_report *r, fab_err *err)
            word_conflict(r, "modality", r->header_modality, err) &&
            word_conflict(r, "region", r->header_region, err) &&
            word_conflict(r, "plane", r->header_plane, err) && word_findings(r, err) &&
-           word_impression(r, err) && word_limits(r, err);
+           word_impression(r, err) && word_untaught(r, true, err) && word_untaught(r, false, err) &&
+           word_limits(r, err);
 }

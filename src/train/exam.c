@@ -1,92 +1,54 @@
 /* exam: what the model answers to records it has not learnt from, greedily, scored by exact match.
  *
- * Questions of one picture share one look at it. Answers are decoded together, 32 questions at a
- * time, by running the whole short sequence again for every token: answers have one to four tokens,
- * so a cache would save little here.
+ * The model of the moment is written as a file and asked through the engine, pictures and all, as
+ * "fabrica eval vqa" does: question for question the same answers. Questions of one picture share
+ * one look at it.
  */
 #include <string.h>
+#include "base/file.h"
 #include "evaluate/vqa.h"
 #include "train/session.h"
 
-enum { GROUP = 32, MAX_Q = 80, MAX_ANSWER = 24 };
+enum { GROUP = 64, MAX_ANSWER = 48 /* as "eval vqa" has it */ };
 
-typedef struct {
-    int32_t ids[MAX_Q + MAX_ANSWER];
-    int size, at;
-    bool done;
-} asked;
-
-/* Image tokens [1,P,T] of a picture, or of a blank one. */
-static fab_tensor *look(fab_session *s, fab_ctx *c, int32_t image, bool blank)
+const fab_look *fab_session_look(fab_session *s, fab_engine *e, int32_t image, fab_err *err)
 {
-    int S = s->model->cfg.image_size;
-    fab_tensor *x = fab_tensor_zeros(c, FAB_SHAPE(1, S, S, 3)); /* blank: mid grey */
-    if (!x) return NULL;
-    if (!blank) {
-        fab_rng none;
-        fab_rng_init(&none, 0);
-        fab_augment(&none, &(fab_augment_opts)FAB_AUGMENT_NONE, fab_store_get(s->store, image),
-                    fab_store_side(s->store), S, fab_f32(x), NULL);
-    }
-    return fab_mini_look(c, s->model, x, 0).tokens;
+    fab_image_opts how = FAB_IMAGE_OPTS_DEFAULTS;
+    const char *path = s->bundle.images.paths[image];
+    how.no_raw = how.trusted = true;
+    fab_image *im = fab_image_open(path, &how, err);
+    const fab_look *l = im ? fab_engine_look(e, im, err) : NULL;
+    if (im && !l) fab_while(err, "%s", path);
+    fab_image_free(im);
+    return l;
 }
 
-/* One more token for every open row. */
-static bool decode_step(fab_session *s, fab_ctx *c, fab_tensor *tokens, asked *a, int n)
+fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_save_opts *o,
+                               fab_err *err)
 {
-    int len = 0;
-    int64_t P = tokens->shape[1], T = tokens->shape[2];
-    for (int i = 0; i < n; i++) len = a[i].size > len ? a[i].size : len;
-    fab_tensor *ids = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n, len)),
-               *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n));
-    fab_tensor *at = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)),
-               *pick = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n));
-    if (!ids || !prefix || !at || !pick) return false;
-    for (int i = 0; i < n; i++) {
-        for (int j = 0; j < len; j++)
-            fab_i32(ids)[i * len + j] = j < a[i].size ? a[i].ids[j] : FAB_MINI_PAD;
-        fab_i32(prefix)[i] = (int32_t)P + a[i].at + 1;
-        fab_i32(at)[i] = (int32_t)(i * (P + len) + P + a[i].size - 1);
-        fab_i32(pick)[i] = 0;
-    }
-    fab_tensor *t = fab_gather(c, fab_reshape(c, tokens, FAB_SHAPE(1, P * T)), pick);
-    t = fab_reshape(c, t, FAB_SHAPE(n, P, T));
-    fab_tensor *y =
-        fab_mini_logits(c, s->model, fab_mini_read(c, s->model, t, ids, prefix, NULL, 0), at);
-    if (!y) return false;
-    for (int i = 0; i < n; i++) {
-        if (a[i].done) continue;
-        int32_t id = fab_sample_token(fab_f32(y) + i * y->shape[1], y->shape[1],
-                                      (fab_sample_opts){ 0 }, NULL);
-        a[i].done = id == FAB_MINI_EOS || a[i].size - a[i].at > MAX_ANSWER - 2;
-        if (!a[i].done) a[i].ids[a[i].size++] = id;
-    }
-    return true;
+    fab_mini_save_opts plain = { .name = s->recipe.name,
+                                 .version = s->recipe.version,
+                                 .dtype = s->recipe.dtype };
+    return fab_mini_save(path, s->model, s->bpe, o ? o : &plain, err)
+               ? fab_engine_open(path, s->pool, err)
+               : NULL;
 }
 
-static bool answer_group(fab_session *s, fab_ctx *c, fab_tensor *tokens, const fab_qa *const *q,
-                         int n, fab_arena *keep, const char **answers, fab_err *err)
+/* Answers to n <= GROUP records about one picture, or about a grey one. */
+static bool answer_group(fab_session *s, fab_engine *e, const fab_qa *const *q, int n, bool blank,
+                         bool *right, fab_err *err)
 {
-    asked a[GROUP];
-    for (int i = 0; i < n; i++) {
-        a[i].size =
-            fab_sequence(s->bpe, q[i]->question, NULL, q[i]->lang, a[i].ids, MAX_Q, &a[i].at, err);
-        a[i].done = false;
-        if (a[i].size < 0) return false;
-    }
-    for (bool open = true; open;) {
-        fab_arena_mark mark = fab_arena_save(c->arena);
-        if (!decode_step(s, c, tokens, a, n)) return fab_fail(err, c->err.code, "%s", c->err.text);
-        fab_arena_release(c->arena, mark);
-        open = false;
-        for (int i = 0; i < n; i++) open |= !a[i].done;
-    }
-    for (int i = 0; i < n; i++) {
-        answers[i] = fab_bpe_decode(s->bpe, keep, a[i].ids + a[i].at + 1, a[i].size - a[i].at - 1,
-                                    true, err);
-        if (!answers[i]) return false;
-    }
-    return true;
+    const fab_ask_opts o = { .max_tokens = MAX_ANSWER };
+    const char *questions[GROUP];
+    fab_answer answers[GROUP];
+    for (int i = 0; i < n; i++) questions[i] = q[i]->question;
+    fab_arena_reset(s->step_arena);
+    const fab_look *look =
+        blank ? fab_engine_look_grey(e, err) : fab_session_look(s, e, q[0]->image, err);
+    bool ok = look && fab_engine_ask_many(e, look, questions, n, &o, s->step_arena, answers, err);
+    fab_look_unref(look);
+    for (int i = 0; ok && i < n; i++) right[i] = fab_vqa_match(answers[i].text, q[i]->answer);
+    return ok;
 }
 
 static bool source_is(const fab_qa *q, const char *name) { return !strcmp(q->source, name); }
@@ -141,9 +103,10 @@ static int64_t choose(const fab_session *s, int64_t limit, const fab_qa **q, boo
     return n;
 }
 
-bool fab_session_exam(fab_session *s, int64_t limit, bool blank, fab_exam *out, fab_err *err)
+bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
+                      fab_err *err)
 {
-    fab_arena *keep = fab_arena_new(1 << 20, err);
+    fab_arena *keep = fab_arena_new(0, err);
     size_t N = (size_t)s->n_val;
     const fab_qa **q = keep ? fab_arena_take(keep, N * sizeof *q, err) : NULL;
     bool *unseen = keep ? fab_arena_take(keep, N, err) : NULL,
@@ -151,15 +114,8 @@ bool fab_session_exam(fab_session *s, int64_t limit, bool blank, fab_exam *out, 
     bool ok = q && unseen && right;
     int64_t n = ok ? choose(s, limit, q, unseen) : 0;
     for (int64_t i = 0, end; ok && i < n; i = end) {
-        fab_ctx c;
-        const char *answers[GROUP];
-        fab_session_ctx(s, &c, false);
         for (end = i; end < n && end - i < GROUP && q[end]->image == q[i]->image;) end++;
-        fab_tensor *tokens = look(s, &c, q[i]->image, blank);
-        if (!tokens) fab_fail(err, c.err.code, "%s", c.err.text);
-        ok = tokens && answer_group(s, &c, tokens, q + i, (int)(end - i), keep, answers, err);
-        for (int64_t j = i; ok && j < end; j++)
-            right[j] = fab_vqa_match(answers[j - i], q[j]->answer);
+        ok = answer_group(s, e, q + i, (int)(end - i), blank, right + i, err);
     }
     if (ok) tell(out, right, q, unseen, n);
     fab_arena_free(keep);

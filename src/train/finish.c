@@ -1,8 +1,8 @@
 /* finish: the last stage's weights become a model file: calibrated, gated, with its card and its
  * baseline inside.
  *
- * The file is first written plain and opened through the engine, so that temperature and gate are
- * fitted on exactly what will run; then it is written again with them.
+ * The file is first written plain and opened through the engine, so that everything is measured
+ * and fitted on exactly what will run; then it is written again with what was found.
  */
 #include <math.h>
 #include <string.h>
@@ -50,8 +50,7 @@ static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration 
         if (!pair) continue;
         fab_score score[2];
         fab_look_unref(look);
-        look = fab_engine_look_rgb(e, fab_store_get(s->store, q->image), fab_store_side(s->store),
-                                   fab_store_side(s->store), err);
+        look = fab_session_look(s, e, q->image, err);
         ok = look && fab_engine_score(e, look, q->question, pair, 2, 1, score, err);
         if (!ok) break;
         truth[n] = !fab_vqa_match(q->answer, pair[0]);
@@ -74,8 +73,7 @@ static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration 
 static bool gate_features(fab_session *s, fab_engine *e, int32_t image, int dim, float *out,
                           fab_err *err)
 {
-    int side = fab_store_side(s->store);
-    const fab_look *l = fab_engine_look_rgb(e, fab_store_get(s->store, image), side, side, err);
+    const fab_look *l = fab_session_look(s, e, image, err);
     if (!l) return false;
     fab_gate_features(l->mean, dim, l->rgb, l->side, out);
     fab_look_unref(l);
@@ -138,12 +136,12 @@ static fab_blind *train_blind(const fab_session *s, fab_err *err)
 }
 
 /* What the file says of itself, from the validation records with their pictures and without. */
-static json_t *measure(fab_session *s, json_t *summary, fab_err *err)
+static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_err *err)
 {
     fab_exam seen, blank;
     fab_log(FAB_LOG_INFO, "measuring on the validation records, then with a blank picture");
-    if (!fab_session_exam(s, FAB_EXAM_MADE, false, &seen, err) ||
-        !fab_session_exam(s, FAB_EXAM_MADE, true, &blank, err))
+    if (!fab_session_exam(s, e, FAB_EXAM_MADE, false, &seen, err) ||
+        !fab_session_exam(s, e, FAB_EXAM_MADE, true, &blank, err))
         return NULL;
     json_t *card = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name",
@@ -166,33 +164,40 @@ static char *pack_blind(fab_session *s, fab_err *err)
     return packed;
 }
 
-/* Adds temperature and gate, fitted on the file at path, to the card and to what is saved. */
-static bool fit_on_file(fab_session *s, const char *path, json_t *card, fab_mini_save_opts *o,
-                        fab_err *err)
+/* Adds what was fitted and measured through the engine to the card. */
+static bool tell(json_t *card, const fab_gate *gate, double refused, double T,
+                 const fab_calibration *before, const fab_calibration *after,
+                 const fab_skills *skills, fab_err *err)
+{
+    json_t *c = json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n",
+                          (json_int_t)after->n, "ece_before", before->ece, "ece", after->ece,
+                          "brier_before", before->brier, "brier", after->brier);
+    json_t *g = json_pack("{s:i, s:f, s:f}", "clusters", gate->n, "limit", (double)gate->limit,
+                          "false_refusal_rate", refused);
+    bool ok = json_object_set_new(card, "calibration", c) == 0;
+    ok = json_object_set_new(card, "gate", g) == 0 && ok;
+    return (json_object_set_new(card, "skills", fab_skills_json(skills)) == 0 && ok) ||
+           fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
+}
+
+/* Temperature, gate and the worth of each row, for the card and for what is saved. */
+static bool fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o, fab_err *err)
 {
     fab_gate gate;
     fab_calibration before, after;
     double T = 1, refused = 0;
     fab_log(FAB_LOG_INFO, "fitting temperature and input gate");
-    fab_engine *e = fab_engine_open(path, s->pool, err);
-    bool ok =
-        e && calibrate(s, e, &T, &before, &after, err) && fit_gate(s, e, &gate, &refused, err);
-    fab_engine_close(e);
-    if (!ok) return false;
+    if (!calibrate(s, e, &T, &before, &after, err) || !fit_gate(s, e, &gate, &refused, err))
+        return false;
+    fab_engine_set_temperature(e, (float)T);
+    if (!fab_session_skills(s, e, &o->skills, err)) return false;
     o->temperature = (float)T;
     o->gate_n = gate.n;
     o->gate_dim = gate.dim;
     o->gate_mean = gate.mean;
     o->gate_ivar = gate.ivar;
     o->gate_limit = gate.limit;
-    json_t *c = json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n",
-                          (json_int_t)after.n, "ece_before", before.ece, "ece", after.ece,
-                          "brier_before", before.brier, "brier", after.brier);
-    json_t *g = json_pack("{s:i, s:f, s:f}", "clusters", gate.n, "limit", (double)gate.limit,
-                          "false_refusal_rate", refused);
-    ok = json_object_set_new(card, "calibration", c) == 0;
-    return (json_object_set_new(card, "gate", g) == 0 && ok) ||
-           fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
+    return tell(card, &gate, refused, T, &before, &after, &o->skills, err);
 }
 
 /* The model file with its card inside, and the card beside it. */
@@ -212,13 +217,14 @@ static bool save_with_card(fab_session *s, const char *path, const json_t *card,
 bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
 {
     char *path = model_path(s, ".gguf", err);
-    json_t *card = path ? measure(s, summary, err) : NULL;
     fab_mini_save_opts o = { .name = s->recipe.name,
                              .version = s->recipe.version,
                              .dtype = s->recipe.dtype };
-    bool ok = card && (o.question_only = pack_blind(s, err)) != NULL &&
-              fab_mini_save(path, s->model, s->bpe, &o, err) &&
-              fit_on_file(s, path, card, &o, err) && save_with_card(s, path, card, &o, err);
+    bool ok = path && (o.question_only = pack_blind(s, err)) != NULL;
+    fab_engine *e = ok ? fab_session_engine(s, path, &o, err) : NULL;
+    json_t *card = e ? measure(s, e, summary, err) : NULL;
+    ok = card && fit(s, e, card, &o, err) && save_with_card(s, path, card, &o, err);
+    fab_engine_close(e);
     if (ok && (json_object_set_new(summary, "model", json_string(path)) != 0 ||
                json_object_set(summary, "card", card) != 0))
         ok = fab_fail(err, FAB_ENOMEM, "no memory for the summary");

@@ -6,6 +6,7 @@
 #include "data/bundle.h"
 #include "data/dense.h"
 #include "data/store.h"
+#include "engine/engine.h"
 #include "train/checkpoint.h"
 #include "train/events.h"
 #include "train/recipe.h"
@@ -60,7 +61,17 @@ typedef struct {
         rad_closed, made, all;
     int64_t n;
 } fab_exam;
-bool fab_session_exam(fab_session *s, int64_t limit, bool blank, fab_exam *out, fab_err *err);
+bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
+                      fab_err *err);
+/* The weights of the moment as the file at path (o NULL: plain), opened. NULL with err set. */
+fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_save_opts *o,
+                               fab_err *err);
+/* What the engine sees of a picture of the data, from its own file: unref it. */
+const fab_look *fab_session_look(fab_session *s, fab_engine *e, int32_t image, fab_err *err);
+
+/* held_out.c: the rows of the protocol on held-out cases, at the engine's temperature. In the
+ * session's arena. */
+bool fab_session_skills(fab_session *s, fab_engine *e, fab_skills *out, fab_err *err);
 
 /* Ids of one sequence: words cut to fit, specials placed. question NULL: a caption in lang.
  * Returns the length, with *answer_at the index of <a> (or <cap>); answer NULL leaves the

@@ -67,9 +67,12 @@ static bool validate(run_state *r, fab_err *err)
     fab_exam e;
     fab_session *s = &r->s;
     double t = fab_now();
+    char *path = fab_path_join(s->arena, s->recipe.out_dir, "validated.gguf", err);
     fab_optim_swap_ema(&s->optim);
-    bool ok = fab_session_exam(s, FAB_EXAM_MADE, false, &e, err);
+    fab_engine *engine = path ? fab_session_engine(s, path, NULL, err) : NULL;
     fab_optim_swap_ema(&s->optim);
+    bool ok = engine && fab_session_exam(s, engine, FAB_EXAM_MADE, false, &e, err);
+    fab_engine_close(engine);
     if (!ok) return false;
     const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en },
                              { "val/slake_zh", e.slake_zh }, { "val/slake_unseen", e.slake_unseen },
@@ -170,18 +173,29 @@ static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
     return ok;
 }
 
-/* After a stage that was validated, its best weights go on, not its last. */
+/* The averaged weights become the weights. */
+static void take_averages(fab_optim *o)
+{
+    fab_optim_swap_ema(o);
+    o->swapped = false;
+}
+
+/* After a stage that was validated, its best weights go on, not its last. The last stage ends on
+ * averaged weights either way: they are what ships. */
 static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
 {
-    if (!g->validate_every || !r->at[AT_BEST]) return true;
+    bool last = r->at[AT_STAGE] + 1 == (uint64_t)r->s.recipe.n_stages;
+    if (!g->validate_every || !r->at[AT_BEST]) {
+        if (last) take_averages(&r->s.optim);
+        return true;
+    }
     uint64_t at[AT_COUNT];
     memcpy(at, r->at, sizeof at);
     fab_rng rng = r->s.rng;
     bool ok = resume(r, r->best_dir, err);
     memcpy(r->at, at, sizeof at);
     r->s.rng = rng;
-    fab_optim_swap_ema(&r->s.optim); /* the averages are what was validated */
-    r->s.optim.swapped = false;
+    take_averages(&r->s.optim); /* they are what was validated */
     return ok;
 }
 

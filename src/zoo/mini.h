@@ -18,6 +18,7 @@
 #include "tensor/tensor.h"
 #include "text/bpe.h"
 #include "zoo/llama.h"
+#include "zoo/skills.h"
 
 /* Ids of the special tokens: the first of every mini vocabulary, in this order. */
 enum {
@@ -111,6 +112,7 @@ typedef struct {
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar; /* [n,dim] */
     float gate_limit;
+    fab_skills skills;           /* n 0: none */
     const char *card;            /* JSON text, "" when absent */
     const char *question_only;   /* evaluate/vqa.h's fab_blind_parse reads it, "" when absent */
     fab_arena *arena;            /* owns all of the above */
@@ -126,6 +128,7 @@ typedef struct {
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar;
     float gate_limit;
+    fab_skills skills;                                 /* n 0: left out */
     const char *name, *version, *card, *question_only; /* NULL: left out */
     fab_dtype dtype; /* of all but vectors: FAB_F16, FAB_BF16, FAB_Q8_0 or FAB_F32 */
 } fab_mini_save_opts;

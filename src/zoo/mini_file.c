@@ -8,6 +8,7 @@
  *   tokenizer.ggml.{model, pre, tokens, merges, token_type}                 byte-level BPE
  *   fabrica.calibration.temperature f32
  *   fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit f32}
+ *   fabrica.skills.{code, choice string[], auc f32[], positives, negatives i32[]}   zoo/skills.h
  *   fabrica.card, fabrica.question_only string (JSON)
  *
  * Matrices and convolutions are stored in the chosen type when their rows fill its blocks, else in
@@ -147,7 +148,7 @@ static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
     p.bf16 = true;
     fab_mini_params(&p, f->model);
     return fab_params_end(&p, err) && read_bpe(w, f, err) && read_temperature(w, f, err) &&
-           read_gate(w, f, err);
+           read_gate(w, f, err) && fab_skills_read(w, f->arena, &f->skills, err);
 }
 
 /* An optional text: it goes into reports, so it is UTF-8; NULL with err set when not. */
@@ -276,7 +277,7 @@ static bool save(fab_gguf *g, const char *path, const fab_mini *m, const fab_bpe
 {
     put_options(g, o);
     put_config(g, &m->cfg);
-    if (!fab_tokenizer_put(g, bpe, a, err)) return false;
+    if (!fab_skills_put(g, &o->skills, a, err) || !fab_tokenizer_put(g, bpe, a, err)) return false;
     for (int64_t i = 0; i < m->list.n; i++)
         if (!put_tensor(g, m->list.items[i], o->dtype, a, err)) return false;
     return fab_gguf_write(g, path, err);

@@ -1,0 +1,127 @@
+/* skills: see skills.h. */
+#include "zoo/skills.h"
+
+#include <math.h>
+#include <string.h>
+
+#define KEY(name) "fabrica.skills." name
+
+double fab_skill_error(const fab_skill *s)
+{
+    double A = (double)s->auc, P = s->positives, N = s->negatives;
+    if (P < 1 || N < 1) return 0;
+    double q1 = A / (2 - A), q2 = 2 * A * A / (1 + A);
+    double v = (A * (1 - A) + (P - 1) * (q1 - A * A) + (N - 1) * (q2 - A * A)) / (P * N);
+    return v > 0 ? sqrt(v) : 0;
+}
+
+fab_skill_verdict fab_skill_judge(const fab_skill *s)
+{
+    if (!s || s->positives < FAB_SKILL_LEAST || s->negatives < FAB_SKILL_LEAST)
+        return FAB_SKILL_UNMEASURED;
+    return (double)s->auc - 1.64 * fab_skill_error(s) <= 0.5 ? FAB_SKILL_UNTAUGHT
+                                                             : FAB_SKILL_TAUGHT;
+}
+
+const char *fab_skill_word(fab_skill_verdict v)
+{
+    static const char *const words[] = { "unknown", "unmeasured", "not above chance",
+                                         "above chance" };
+    return words[v];
+}
+
+const fab_skill *fab_skills_find(const fab_skills *s, const char *code)
+{
+    for (int i = 0; i < s->n; i++)
+        if (!strcmp(s->items[i].code, code)) return &s->items[i];
+    return NULL;
+}
+
+json_t *fab_skills_json(const fab_skills *s)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < s->n; i++) {
+        const fab_skill *x = &s->items[i];
+        fab_skill_verdict v = fab_skill_judge(x);
+        json_t *o =
+            json_pack("{s:s, s:o?, s:i, s:i, s:s}", "code", x->code, "auc",
+                      x->positives && x->negatives ? json_real(round((double)x->auc * 1e4) / 1e4)
+                                                   : NULL,
+                      "positives", x->positives, "negatives", x->negatives, "verdict",
+                      fab_skill_word(v));
+        if (*x->choice) json_object_set_new(o, "weakest_choice", json_string(x->choice));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+/* ---- in the file ----------------------------------------------------------------------------- */
+
+static bool lengths(int64_t n, const int64_t other[4], fab_err *err)
+{
+    static const char *const keys[] = { KEY("choice"), KEY("auc"), KEY("positives"),
+                                        KEY("negatives") };
+    for (int i = 0; i < 4; i++)
+        if (other[i] != n)
+            return fab_fail(err, FAB_EFORMAT, "%s: %lld entries, " KEY("code") " has %lld", keys[i],
+                            (long long)other[i], (long long)n);
+    return true;
+}
+
+static bool check(const fab_skill *s, fab_err *err)
+{
+    if (!(s->auc >= 0 && s->auc <= 1))
+        return fab_fail(err, FAB_EFORMAT, KEY("auc") ": %g of '%.60s' is not in [0,1]",
+                        (double)s->auc, s->code);
+    if (s->positives < 0 || s->negatives < 0)
+        return fab_fail(err, FAB_EFORMAT, "fabrica.skills: '%.60s' counts %d and %d pictures",
+                        s->code, s->positives, s->negatives);
+    return true;
+}
+
+bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_err *err)
+{
+    int64_t n = 0, others[4] = { 0 };
+    *out = (fab_skills){ 0 };
+    if (!fab_weights_has(w, KEY("code"))) return true;
+    const char *const *codes = fab_weights_strs(w, KEY("code"), &n, err),
+                      *const *choices =
+                          codes ? fab_weights_strs(w, KEY("choice"), &others[0], err) : NULL;
+    const float *auc = choices ? fab_weights_f32s(w, KEY("auc"), a, &others[1], err) : NULL;
+    const int32_t *pos = auc ? fab_weights_i32s(w, KEY("positives"), a, &others[2], err) : NULL,
+                  *neg = pos ? fab_weights_i32s(w, KEY("negatives"), a, &others[3], err) : NULL;
+    if (!neg || !lengths(n, others, err)) return false;
+    if (n > 10000)
+        return fab_fail(err, FAB_EFORMAT, KEY("code") ": %lld entries, at most 10000 are read",
+                        (long long)n);
+    fab_skill *items = fab_arena_take(a, (size_t)(n ? n : 1) * sizeof *items, err);
+    if (!items) return false;
+    for (int64_t i = 0; i < n; i++) {
+        items[i] = (fab_skill){ codes[i], choices[i], auc[i], pos[i], neg[i] };
+        if (!check(&items[i], err)) return false;
+    }
+    *out = (fab_skills){ items, (int)n };
+    return true;
+}
+
+bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err)
+{
+    size_t n = (size_t)s->n;
+    if (!n) return true;
+    const char **codes = fab_arena_take(a, n * sizeof *codes, err),
+               **choices = fab_arena_take(a, n * sizeof *choices, err);
+    float *auc = fab_arena_take(a, n * sizeof *auc, err);
+    int32_t *pos = fab_arena_take(a, n * sizeof *pos, err),
+            *neg = fab_arena_take(a, n * sizeof *neg, err);
+    if (!codes || !choices || !auc || !pos || !neg) return false;
+    for (size_t i = 0; i < n; i++) {
+        const fab_skill *x = &s->items[i];
+        codes[i] = x->code, choices[i] = x->choice;
+        auc[i] = x->auc, pos[i] = x->positives, neg[i] = x->negatives;
+    }
+    fab_gguf_strs(g, KEY("code"), codes, s->n);
+    fab_gguf_strs(g, KEY("choice"), choices, s->n);
+    fab_gguf_f32s(g, KEY("auc"), auc, s->n);
+    fab_gguf_i32s(g, KEY("positives"), pos, s->n);
+    return fab_gguf_i32s(g, KEY("negatives"), neg, s->n);
+}

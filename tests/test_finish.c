@@ -1,0 +1,237 @@
+/* Tests of what a run ends with: the exam equals "eval vqa" question for question, and what each
+ * row of the protocol is worth travels in the model file. */
+#include "test.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/input.h"
+#include "evaluate/run.h"
+#include "media/png_write.h"
+#include "tiny.h"
+#include "train/session.h"
+
+static char folder[64];
+static fab_arena *arena;
+
+static void setup(void)
+{
+    fab_err err = FAB_ERR_INIT;
+    if (arena) return;
+    strcpy(folder, "/tmp/fab-finish-XXXXXX");
+    CHECK(mkdtemp(folder) != NULL);
+    arena = fab_arena_new(0, &err);
+    CHECK(arena);
+}
+
+static char *in_folder(const char *name)
+{
+    fab_err err = FAB_ERR_INIT;
+    return fab_path_join(arena, folder, name, &err);
+}
+
+/* A texture that every way of resampling sees otherwise. */
+static void write_picture(const char *name, int width, int height, unsigned seed)
+{
+    fab_err err = FAB_ERR_INIT;
+    size_t n = 3 * (size_t)width * (size_t)height;
+    uint8_t *rgb = fab_arena_take(arena, n, &err);
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        rgb[i] = (uint8_t)(seed >> 24);
+    }
+    CHECK_MSG(fab_png_write(in_folder(name), rgb, width, height, 3, &err), "%s", err.text);
+}
+
+/* ---- the exam -------------------------------------------------------------------------------- */
+
+enum { PICTURES = 4, EACH = 70 }; /* more questions about a picture than are asked together */
+
+static const fab_mini_config small = {
+    .image_size = 64,
+    .widths = { 8, 16, 32 },
+    .depths = { 1, 1, 1 },
+    .vit_layers = 1,
+    .vit_heads = 2,
+    .embed = 16,
+    .text = { .dim = 32,
+              .ffn = 64,
+              .vocab = 600,
+              .layers = 2,
+              .heads = 2,
+              .kv_heads = 1,
+              .tied = true },
+};
+
+static void add_questions(fab_qa_set *set, int32_t picture)
+{
+    fab_err err = FAB_ERR_INIT;
+    for (int i = 0; i < EACH; i++) {
+        const fab_protocol_row *row = &fab_protocol[i % fab_protocol_rows];
+        const fab_qa q = { .id = "q",
+                           .question = row->question[i % 2],
+                           .answer = "",
+                           .lang = i % 2 ? FAB_ZH : FAB_EN,
+                           .source = "SLAKE",
+                           .content_type = "",
+                           .image = picture };
+        CHECK_MSG(fab_qa_add(set, &q, &err), "%s", err.text);
+    }
+}
+
+/* A session of nothing but a model and val records, which are about pictures of other sizes than
+ * the model's. */
+static void open_session(fab_session *s, fab_qa_set *set)
+{
+    fab_err err = FAB_ERR_INIT;
+    memset(s, 0, sizeof *s);
+    s->recipe = (fab_recipe){ .name = "tiny", .version = "0", .dtype = FAB_F16 };
+    s->arena = arena;
+    s->step_arena = fab_arena_new(0, &err);
+    CHECK(fab_paths_init(&s->bundle.images, &err) && fab_qa_init(set, &s->bundle.images, &err));
+    for (int k = 0; k < PICTURES; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.png", k);
+        write_picture(name, 97 + 40 * k, 151 - 20 * k, (unsigned)k);
+        add_questions(set, fab_paths_add(&s->bundle.images, in_folder(name), &err));
+    }
+    s->val = fab_arena_take(arena, (size_t)set->n * sizeof *s->val, &err);
+    s->val_unseen = fab_arena_zero(arena, (size_t)set->n, &err);
+    for (int64_t i = 0; i < set->n; i++) s->val[s->n_val++] = &set->items[i];
+    s->bpe = tiny_bpe(NULL, 600, &err);
+    s->model = tiny_mini(arena, &small, 5, false, &err);
+    CHECK_MSG(s->bpe && s->model, "%s", err.text);
+}
+
+/* The look that the exam takes is that of the picture's own file, as any verb sees it. */
+static bool looks_matter(fab_session *s, fab_engine *e)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_input in;
+    const fab_look *ours = fab_session_look(s, e, 1, &err),
+                   *other = fab_session_look(s, e, 2, &err);
+    CHECK_MSG(ours && other && fab_input_open(&in, s->bundle.images.paths[1], NULL, &err), "%s",
+              err.text);
+    const fab_look *verbs = fab_engine_look(e, in.image, &err);
+    CHECK_STR(verbs->key, ours->key);
+    bool differ = strcmp(ours->key, other->key) != 0;
+    fab_look_unref(ours), fab_look_unref(other), fab_look_unref(verbs);
+    fab_input_close(&in);
+    return differ;
+}
+
+/* "eval vqa" answers first; its answers become the references, but for every fifth, which becomes
+ * a wrong one. */
+TEST(the_exam_is_eval_vqa_question_for_question)
+{
+    setup();
+    fab_session s;
+    fab_qa_set set;
+    fab_eval_vqa v;
+    fab_exam exam;
+    fab_err err = FAB_ERR_INIT;
+    int64_t wrong[FAB_LANGS] = { 0 };
+    open_session(&s, &set);
+    fab_engine *e = fab_session_engine(&s, in_folder("m.gguf"), NULL, &err);
+    CHECK_MSG(e, "%s", err.text);
+    CHECK_MSG(fab_eval_vqa_run(e, &set, &(fab_eval_opts){ 0 }, arena, &v, &err), "%s", err.text);
+    for (int64_t i = 0; i < set.n; i++) {
+        set.items[i].answer = i % 5 ? v.answers[i] : "something else";
+        wrong[set.items[i].lang] += i % 5 == 0;
+    }
+    CHECK(v.failed == 0);
+    CHECK_MSG(looks_matter(&s, e), "two pictures look alike to the model");
+    CHECK_MSG(fab_session_exam(&s, e, 0, false, &exam, &err), "%s", err.text);
+    double each = (double)set.n / 2;
+    CHECK(exam.n == set.n);
+    CHECK_NEAR(exam.slake_en, 1 - (double)wrong[FAB_EN] / each, 1e-12);
+    CHECK_NEAR(exam.slake_zh, 1 - (double)wrong[FAB_ZH] / each, 1e-12);
+    fab_engine_close(e);
+    fab_bpe_free(s.bpe);
+    fab_qa_clear(&set);
+    fab_paths_clear(&s.bundle.images);
+    fab_arena_free(s.step_arena);
+}
+
+/* ---- what rows are worth --------------------------------------------------------------------- */
+
+/* Hanley & McNeil 1982, table: A 0.893, 51 and 58 pictures, SE 0.032. */
+TEST(the_error_of_an_area)
+{
+    const fab_skill s = { "a", "", 0.893f, 51, 58 };
+    CHECK_NEAR(fab_skill_error(&s), 0.032, 0.0006);
+    CHECK(fab_skill_error(&(fab_skill){ "a", "", 1, 9, 9 }) == 0);
+    CHECK(fab_skill_error(&(fab_skill){ "a", "", 0, 0, 9 }) == 0);
+}
+
+TEST(rows_above_chance_at_chance_and_unmeasured)
+{
+    const struct {
+        fab_skill s;
+        fab_skill_verdict v;
+    } cases[] = {
+        { { "a", "", 0.93f, 100, 60 }, FAB_SKILL_TAUGHT },
+        { { "a", "", 0.52f, 38, 172 }, FAB_SKILL_UNTAUGHT },
+        { { "a", "", 0.60f, 10, 10 }, FAB_SKILL_UNTAUGHT }, /* too few to tell from chance */
+        { { "a", "", 0.60f, 400, 400 }, FAB_SKILL_TAUGHT },
+        { { "a", "", 0.30f, 400, 400 }, FAB_SKILL_UNTAUGHT },
+        { { "a", "", 1.00f, 7, 400 }, FAB_SKILL_UNMEASURED },
+        { { "a", "", 1.00f, 8, 8 }, FAB_SKILL_TAUGHT },
+        { { "a", "", 0.00f, 0, 400 }, FAB_SKILL_UNMEASURED },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        CHECK_MSG(fab_skill_judge(&cases[i].s) == cases[i].v, "case %zu: %s", i,
+                  fab_skill_word(fab_skill_judge(&cases[i].s)));
+    CHECK(fab_skill_judge(NULL) == FAB_SKILL_UNMEASURED);
+}
+
+static fab_mini_file *saved_with(const fab_skill *items, int n, fab_err *err)
+{
+    const fab_mini_save_opts o = { .temperature = 1, .skills = { items, n } };
+    char *path = in_folder("s.gguf");
+    CHECK_MSG(tiny_save(path, 7, &o, err), "%s", err->text);
+    return fab_mini_open(path, NULL, err);
+}
+
+TEST(skills_travel_in_the_file)
+{
+    setup();
+    fab_err err = FAB_ERR_INIT;
+    const fab_skill items[] = { { "finding.pneumonia", "", 0.93f, 120, 60 },
+                                { "skin.diagnosis", "melanoma", 0.5f, 30, 100 } };
+    fab_mini_file *f = saved_with(items, 2, &err);
+    CHECK_MSG(f && f->skills.n == 2, "%s", err.text);
+    const fab_skill *s = fab_skills_find(&f->skills, "skin.diagnosis");
+    CHECK(s && s->positives == 30 && s->negatives == 100 && s->auc == 0.5f);
+    CHECK_STR(s->choice, "melanoma");
+    CHECK(!fab_skills_find(&f->skills, "finding.mass"));
+    json_t *j = fab_skills_json(&f->skills);
+    CHECK(json_array_size(j) == 2);
+    CHECK_STR(json_string_value(json_object_get(json_array_get(j, 1), "verdict")),
+              "not above chance");
+    json_decref(j);
+    fab_mini_close(f);
+
+    const fab_skill bad[] = { { "finding.mass", "", 1.5f, 9, 9 },
+                              { "finding.mass", "", NAN, 9, 9 },
+                              { "finding.mass", "", 0.5f, -1, 9 } };
+    const char *const says[] = { "1.5 of 'finding.mass' is not in [0,1]", "is not in [0,1]",
+                                 "'finding.mass' counts -1 and 9 pictures" };
+    for (int i = 0; i < 3; i++) {
+        fab_err no = FAB_ERR_INIT;
+        CHECK(!saved_with(&bad[i], 1, &no));
+        CHECK_MSG(strstr(no.text, says[i]) && strstr(no.text, "s.gguf"), "%s", no.text);
+    }
+}
+
+TEST(the_end)
+{
+    char *names[] = { "m.gguf", "s.gguf", "0.png", "1.png", "2.png", "3.png" };
+    setup();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(in_folder(names[i]));
+    CHECK(rmdir(folder) == 0);
+    fab_arena_free(arena);
+}
+
+TEST_MAIN
