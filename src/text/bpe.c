@@ -10,23 +10,10 @@
 #include "text/bpe_table.h"
 #include "text/utf8.h"
 
-#define SHORT      48
-#define CACHE      4096
-#define CACHE_FROM 2048 /* bytes of text from which clearing the cache pays */
+#define SHORT 48
 
-typedef struct {
-    uint32_t text, len, id, n; /* where the word and its ids are in this call's input and output */
-} seen;
-
-typedef struct {
-    const fab_bpe *b;
-    const char *text;
-    int32_t *ids;
-    int64_t n, max;
-    seen *cache;
-    fab_arena *scratch; /* made when a long word needs it */
-    fab_err *err;
-} run;
+typedef fab_bpe_run run;
+typedef fab_bpe_seen seen;
 
 static void emit(run *r, int32_t id)
 {
@@ -34,38 +21,98 @@ static void emit(run *r, int32_t id)
     r->n++;
 }
 
-static const fab_bpe_slot *rule(const fab_bpe *b, int32_t left, int32_t right)
+/* An id from n_tokens on is a character that is no token: its code point, and bytes or unk in the
+ * end. */
+static void emit_unit(run *r, int32_t id)
+{
+    const fab_bpe *b = r->b;
+    char bytes[4];
+
+    if (id < b->n_tokens) {
+        emit(r, id);
+        return;
+    }
+    int n = fab_utf8_put((uint32_t)(id - b->n_tokens), bytes);
+    for (int i = 0; b->fallback && i < n; i++)
+        if (b->fallback[(uint8_t)bytes[i]] < 0) n = 0;
+    for (int i = 0; b->fallback && i < n; i++) emit(r, b->fallback[(uint8_t)bytes[i]]);
+    if ((b->fallback && n) || b->unk < 0) return;
+    if (b->fuse_unk && r->n && r->n <= r->max && r->ids[r->n - 1] == b->unk) return;
+    emit(r, b->unk);
+}
+
+typedef struct {
+    int32_t rank, id; /* rank NO_RULE: the two are not merged */
+} joined;
+#define NO_RULE INT32_MAX
+
+static joined join_by_score(const fab_bpe *b, int32_t left, int32_t right)
+{
+    const fab_bpe_entry *l = &b->tokens[left], *r = &b->tokens[right];
+    char text[2 * FAB_BPE_MAX_TOKEN];
+
+    if (l->len + (size_t)r->len > b->longest) return (joined){ NO_RULE, -1 };
+    memcpy(text, l->bytes, l->len);
+    memcpy(text + l->len, r->bytes, r->len);
+    int32_t id = fab_bpe_find(b, text, l->len + (size_t)r->len);
+    return id < 0 ? (joined){ NO_RULE, -1 } : (joined){ b->tokens[id].rank, id };
+}
+
+static joined rule(const fab_bpe *b, int32_t left, int32_t right)
 {
     uint64_t key = (uint64_t)left << 32 | (uint32_t)right;
+
+    if (b->by_score && left < b->n_tokens && right < b->n_tokens)
+        return join_by_score(b, left, right);
     for (uint32_t i = (uint32_t)fab_hash64(&key, 8, 0) & b->pair_mask;;
          i = (i + 1) & b->pair_mask) {
-        if (b->pairs[i].key == key) return &b->pairs[i];
-        if (b->pairs[i].key == UINT64_MAX) return NULL;
+        if (b->pairs[i].key == key) return (joined){ b->pairs[i].rank, b->pairs[i].id };
+        if (b->pairs[i].key == UINT64_MAX) return (joined){ NO_RULE, -1 };
     }
+}
+
+/* The word before its merges, at most len units; their number. */
+static size_t units(const fab_bpe *b, const char *word, size_t len, int32_t *id)
+{
+    size_t n = 0;
+    uint32_t cp = 0;
+
+    if (b->units != FAB_BPE_CHARS) {
+        for (; n < len; n++) id[n] = b->byte_id[(uint8_t)word[n]];
+        if (b->units == FAB_BPE_SUFFIX && n) id[n - 1] = b->end_id[(uint8_t)word[n - 1]];
+        return n;
+    }
+    for (size_t i = 0, step; i < len; i += step) {
+        step = (size_t)fab_utf8_next(word + i, len - i, &cp);
+        if (!step) return n; /* cannot be: the text was checked */
+        int32_t known = fab_bpe_find(b, word + i, step);
+        id[n++] = known >= 0 ? known : b->n_tokens + (int32_t)cp;
+    }
+    return n;
 }
 
 /* --- words of at most SHORT bytes --- */
 
-static void merge_short(run *r, const char *word, int n)
+static void merge_short(run *r, const char *word, size_t len)
 {
     const fab_bpe *b = r->b;
     int32_t id[SHORT];
-    const fab_bpe_slot *pair[SHORT]; /* rule of id[i], id[i+1] */
+    joined pair[SHORT]; /* rule of id[i], id[i+1] */
+    int n = (int)units(b, word, len, id);
 
-    for (int i = 0; i < n; i++) id[i] = b->byte_id[(uint8_t)word[i]];
     for (int i = 0; i + 1 < n; i++) pair[i] = rule(b, id[i], id[i + 1]);
     while (n > 1) {
         int best = -1;
         for (int i = 0; i + 1 < n; i++)
-            if (pair[i] && (best < 0 || pair[i]->rank < pair[best]->rank)) best = i;
+            if (pair[i].rank < (best < 0 ? NO_RULE : pair[best].rank)) best = i;
         if (best < 0) break;
-        id[best] = pair[best]->id;
+        id[best] = pair[best].id;
         n--;
         for (int i = best + 1; i < n; i++) id[i] = id[i + 1], pair[i - 1] = pair[i];
         if (best) pair[best - 1] = rule(b, id[best - 1], id[best]);
         if (best + 1 < n) pair[best] = rule(b, id[best], id[best + 1]);
     }
-    for (int i = 0; i < n; i++) emit(r, id[i]);
+    for (int i = 0; i < n; i++) emit_unit(r, id[i]);
 }
 
 /* --- longer words: symbols in a linked list, candidate pairs in a heap ordered by rank, then
@@ -105,15 +152,16 @@ static cand heap_pop(chain *c)
     return top;
 }
 
-static const fab_bpe_slot *rule_at(const fab_bpe *b, const chain *c, uint32_t at)
+static joined rule_at(const fab_bpe *b, const chain *c, uint32_t at)
 {
-    return c->id[at] < 0 || c->next[at] >= c->n ? NULL : rule(b, c->id[at], c->id[c->next[at]]);
+    return c->id[at] < 0 || c->next[at] >= c->n ? (joined){ NO_RULE, -1 }
+                                                : rule(b, c->id[at], c->id[c->next[at]]);
 }
 
 static void offer(const fab_bpe *b, chain *c, uint32_t at)
 {
-    const fab_bpe_slot *s = rule_at(b, c, at);
-    if (s) heap_push(c, (cand){ s->rank, at });
+    joined j = rule_at(b, c, at);
+    if (j.rank != NO_RULE) heap_push(c, (cand){ j.rank, at });
 }
 
 static bool chain_new(chain *c, size_t n, fab_arena *a, fab_err *err)
@@ -135,25 +183,25 @@ static bool merge_long(run *r, const char *word, size_t n)
     if (!r->scratch && !(r->scratch = fab_arena_new(0, r->err))) return false;
     fab_arena_reset(r->scratch);
     if (!chain_new(&c, n, r->scratch, r->err)) return false;
+    c.n = n = units(b, word, n, c.id);
     for (uint32_t i = 0; i < n; i++) {
-        c.id[i] = b->byte_id[(uint8_t)word[i]];
         c.next[i] = i + 1;
         c.before[i] = i - 1;
     }
     for (uint32_t i = 0; i + 1 < n; i++) offer(b, &c, i);
     while (c.heaped) {
         cand x = heap_pop(&c);
-        const fab_bpe_slot *s = rule_at(b, &c, x.at);
-        if (!s || s->rank != x.rank) continue; /* one of the two has been merged since */
+        joined j = rule_at(b, &c, x.at);
+        if (j.rank == NO_RULE || j.rank != x.rank) continue; /* one has been merged since */
         uint32_t gone = c.next[x.at], after = c.next[gone];
-        c.id[x.at] = s->id;
+        c.id[x.at] = j.id;
         c.id[gone] = -1;
         c.next[x.at] = after;
         if (after < n) c.before[after] = x.at;
         if (c.before[x.at] != UINT32_MAX) offer(b, &c, c.before[x.at]);
         offer(b, &c, x.at);
     }
-    for (uint32_t i = 0; i < n; i = c.next[i]) emit(r, c.id[i]);
+    for (uint32_t i = 0; i < n; i = c.next[i]) emit_unit(r, c.id[i]);
     return true;
 }
 
@@ -170,11 +218,11 @@ static int32_t whole_word(const fab_bpe *b, const char *word, size_t len, uint64
     return -1;
 }
 
-static bool encode_word(run *r, const char *word, size_t len)
+bool fab_bpe_word(run *r, const char *word, size_t len)
 {
     uint64_t hash = fab_hash64(word, len, 0);
     int32_t id = whole_word(r->b, word, len, hash);
-    seen *s = r->cache && len <= SHORT ? &r->cache[hash >> 32 & (CACHE - 1)] : NULL;
+    seen *s = r->cache && len <= SHORT ? &r->cache[hash >> 32 & (FAB_BPE_CACHE - 1)] : NULL;
 
     if (id >= 0) return emit(r, id), true;
     if (s && s->len == len && !memcmp(r->text + s->text, word, len)) {
@@ -183,7 +231,7 @@ static bool encode_word(run *r, const char *word, size_t len)
     }
     int64_t from = r->n;
     if (len > SHORT) return merge_long(r, word, len);
-    merge_short(r, word, (int)len);
+    merge_short(r, word, len);
     if (s && r->n <= r->max && r->n <= UINT32_MAX && word - r->text <= UINT32_MAX)
         *s = (seen){ (uint32_t)(word - r->text), (uint32_t)len, (uint32_t)from,
                      (uint32_t)(r->n - from) };
@@ -194,7 +242,7 @@ static bool encode_words(run *r, const char *s, size_t n)
 {
     for (size_t len; n; s += len, n -= len) {
         len = fab_pretoken_next(r->b->pre, s, n);
-        if (!encode_word(r, s, len)) return false;
+        if (!fab_bpe_word(r, s, len)) return false;
     }
     return true;
 }
@@ -236,7 +284,8 @@ static int64_t encode(const fab_bpe *b, const char *text, size_t n, int32_t *ids
         fab_fail(err, FAB_ELIMIT, "text of %zu bytes: at most 1 GiB at once", n);
         return -1;
     }
-    if (n >= CACHE_FROM && max && !(r.cache = fab_new_array(CACHE, sizeof *r.cache, err)))
+    if (n >= FAB_BPE_CACHE_FROM && max &&
+        !(r.cache = fab_new_array(FAB_BPE_CACHE, sizeof *r.cache, err)))
         return -1;
     bool ok = added && b->n_added ? encode_added(&r, text, n) : encode_words(&r, text, n);
     fab_arena_free(r.scratch);
@@ -265,9 +314,9 @@ bool fab_bpe_seal(fab_bpe *b, fab_err *err)
 
     for (int32_t i = 0; ok && i < b->n_tokens; i++) {
         fab_bpe_entry *e = &b->tokens[i];
-        if (e->kind != FAB_TOKEN_NORMAL) continue;
+        if (e->kind != FAB_TOKEN_NORMAL || b->by_score) continue;
         r.n = 0;
-        if (e->len <= SHORT) merge_short(&r, e->bytes, (int)e->len);
+        if (e->len <= SHORT) merge_short(&r, e->bytes, e->len);
         else ok = merge_long(&r, e->bytes, e->len);
         e->whole = b->ignore_merges || (r.n == 1 && id[0] == i);
     }

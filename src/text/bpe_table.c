@@ -25,6 +25,12 @@ fab_bpe *fab_bpe_begin(int64_t n_tokens, int64_t n_merges, fab_pretoken pre, fab
         return fab_fail(err, FAB_EFORMAT, "%lld tokens: a byte-level vocabulary has 256 to %d",
                         (long long)n_tokens, MAX_TOKENS),
                NULL;
+    return fab_bpe_begin_units(n_tokens, n_merges, pre, FAB_BPE_BYTES, err);
+}
+
+fab_bpe *fab_bpe_begin_units(int64_t n_tokens, int64_t n_merges, fab_pretoken pre,
+                             fab_bpe_units units, fab_err *err)
+{
     if (n_merges < 0 || n_merges > n_tokens * 4)
         return fab_fail(err, FAB_EFORMAT, "%lld merges for %lld tokens", (long long)n_merges,
                         (long long)n_tokens),
@@ -32,6 +38,8 @@ fab_bpe *fab_bpe_begin(int64_t n_tokens, int64_t n_merges, fab_pretoken pre, fab
     fab_bpe *b = fab_new(sizeof *b, err);
     if (!b || !(b->arena = fab_arena_new(0, err))) goto fail;
     b->pre = pre;
+    b->units = units;
+    b->unk = -1;
     b->n_tokens = (int32_t)n_tokens;
     b->room = (int32_t)n_merges;
     b->word_mask = table_size(n_tokens) - 1;
@@ -96,6 +104,7 @@ bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, in
     memcpy(copy, bytes, len);
     copy[len] = 0;
     *e = (fab_bpe_entry){ copy, (uint32_t)len, (uint8_t)kind, false };
+    if (kind == FAB_TOKEN_HIDDEN) return true;
     if (kind != FAB_TOKEN_NORMAL) {
         b->added[b->n_added++] = (int32_t)id;
         b->added_first[(uint8_t)*bytes] = true;
@@ -122,6 +131,21 @@ static void sort_added(fab_bpe *b)
     }
 }
 
+/* The tokens of the 256 bytes, inside a word and at its end. */
+static bool find_bytes(fab_bpe *b, fab_err *err)
+{
+    for (int c = 0; c < 256; c++) {
+        char unit[] = { (char)(uint8_t)c, '<', '/', 'w', '>' };
+        b->byte_id[c] = fab_bpe_find(b, unit, 1);
+        b->end_id[c] = b->units == FAB_BPE_SUFFIX ? fab_bpe_find(b, unit, sizeof unit) : 0;
+        if (b->byte_id[c] < 0 || b->end_id[c] < 0)
+            return fab_fail(err, FAB_EFORMAT,
+                            "no token for byte 0x%02X%s: a byte-level vocabulary has all 256", c,
+                            b->byte_id[c] < 0 ? "" : " with </w>");
+    }
+    return true;
+}
+
 bool fab_bpe_seal_tokens(fab_bpe *b, fab_err *err)
 {
     if (b->n_added > MAX_ADDED)
@@ -133,13 +157,7 @@ bool fab_bpe_seal_tokens(fab_bpe *b, fab_err *err)
                             b->n_tokens - 1);
         if (b->tokens[i].len > b->longest) b->longest = b->tokens[i].len;
     }
-    for (int c = 0; c < 256; c++) {
-        char byte = (char)(uint8_t)c;
-        b->byte_id[c] = fab_bpe_find(b, &byte, 1);
-        if (b->byte_id[c] < 0)
-            return fab_fail(err, FAB_EFORMAT,
-                            "no token for byte 0x%02X: a byte-level vocabulary has all 256", c);
-    }
+    if (b->units != FAB_BPE_CHARS && !find_bytes(b, err)) return false;
     sort_added(b);
     return true;
 }
@@ -214,6 +232,7 @@ bool fab_bpe_put_text(fab_bpe *b, int64_t id, const char *text, fab_err *err)
     size_t n = strlen(text),
            len = n <= sizeof bytes ? from_alphabet(text, n, bytes) : FAB_BPE_MAX_TOKEN + 1;
 
+    if (b->units == FAB_BPE_CHARS) return fab_bpe_put_token(b, id, text, n, FAB_TOKEN_NORMAL, err);
     if (len == SIZE_MAX)
         return fab_fail(err, FAB_EFORMAT,
                         "token %lld '%.40s' is not written in the byte-level alphabet",
@@ -224,6 +243,8 @@ bool fab_bpe_put_text(fab_bpe *b, int64_t id, const char *text, fab_err *err)
 static int32_t find_text(const fab_bpe *b, const char *text, size_t n)
 {
     char bytes[2 * FAB_BPE_MAX_TOKEN];
+
+    if (b->units == FAB_BPE_CHARS) return fab_bpe_find(b, text, n);
     size_t len = n <= sizeof bytes ? from_alphabet(text, n, bytes) : SIZE_MAX;
     return len == SIZE_MAX ? -1 : fab_bpe_find(b, bytes, len);
 }

@@ -11,11 +11,17 @@
 
 #define FAB_BPE_MAX_TOKEN 4096 /* bytes of a token */
 
-enum { FAB_TOKEN_NONE, FAB_TOKEN_NORMAL, FAB_TOKEN_ADDED, FAB_TOKEN_SPECIAL };
+/* HIDDEN: an id that no text gives. */
+enum { FAB_TOKEN_NONE, FAB_TOKEN_NORMAL, FAB_TOKEN_ADDED, FAB_TOKEN_SPECIAL, FAB_TOKEN_HIDDEN };
+
+/* What a word is before its merges: a token per byte; the same, the last with "</w>" (CLIP); a token
+ * per character (SentencePiece). */
+typedef enum { FAB_BPE_BYTES, FAB_BPE_SUFFIX, FAB_BPE_CHARS } fab_bpe_units;
 
 typedef struct {
     const char *bytes; /* NUL-terminated in the arena */
     uint32_t len;
+    int32_t rank; /* by_score: the smaller, the sooner it is merged */
     uint8_t kind;
     bool whole; /* its bytes encode to this one token: a word that equals it needs no merging */
 } fab_bpe_entry;
@@ -44,11 +50,21 @@ struct fab_bpe {
     size_t longest;
     bool
         ignore_merges; /* a word that is a token is that token, whatever the merges say (Llama-3) */
+
+    /* What tokenizer.h needs beside. */
+    fab_bpe_units units;
+    bool by_score;       /* no list of merges: any two that join to a token, by its rank */
+    bool fuse_unk;       /* unknown characters in a row are one unk */
+    int32_t unk;         /* of a character that is no token and has no bytes; -1: it is left out */
+    int32_t *fallback;   /* [256] ids of <0x00> ...; NULL: none */
+    int32_t end_id[256]; /* FAB_BPE_SUFFIX: the byte that ends a word */
 };
 
 /* Building: begin with the number of tokens, put every token, seal_tokens, put every merge, seal.
  * On failure: free. */
 fab_bpe *fab_bpe_begin(int64_t n_tokens, int64_t n_merges, fab_pretoken pre, fab_err *err);
+fab_bpe *fab_bpe_begin_units(int64_t n_tokens, int64_t n_merges, fab_pretoken pre,
+                             fab_bpe_units units, fab_err *err);
 bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, int kind,
                        fab_err *err);
 bool fab_bpe_seal_tokens(fab_bpe *b, fab_err *err); /* every id given, all 256 bytes there */
@@ -63,6 +79,25 @@ bool fab_bpe_put_rule2(fab_bpe *b, const char *left, size_t n_left, const char *
                        size_t n_right, fab_err *err);
 char *fab_bpe_text(const fab_bpe *b, int32_t id, fab_arena *a,
                    fab_err *err); /* in the alphabet, or as it is */
+
+/* One call's words. The cache makes a word met before quick; it needs text to hold all the words and
+ * ids to have room for all of their ids. Cleared: no cache. */
+typedef struct {
+    uint32_t text, len, id, n; /* where the word and its ids are in this call's input and output */
+} fab_bpe_seen;
+
+typedef struct {
+    const fab_bpe *b;
+    const char *text;
+    int32_t *ids;
+    int64_t n, max;
+    fab_bpe_seen *cache; /* [FAB_BPE_CACHE], or NULL */
+    fab_arena *scratch;  /* made when a long word needs it; the caller frees it */
+    fab_err *err;
+} fab_bpe_run;
+#define FAB_BPE_CACHE      4096
+#define FAB_BPE_CACHE_FROM 2048 /* bytes of text from which clearing the cache pays */
+bool fab_bpe_word(fab_bpe_run *r, const char *word, size_t len); /* valid UTF-8 */
 
 int fab_bpe_byte_order(
     uint8_t byte); /* its place among the alphabet's characters: the ids of a trained tokenizer */
