@@ -103,7 +103,7 @@ bool fab_bpe_put_token(fab_bpe *b, int64_t id, const char *bytes, size_t len, in
     if (!copy) return false;
     memcpy(copy, bytes, len);
     copy[len] = 0;
-    *e = (fab_bpe_entry){ copy, (uint32_t)len, (uint8_t)kind, false };
+    *e = (fab_bpe_entry){ copy, (uint32_t)len, 0, (uint8_t)kind, false };
     if (kind == FAB_TOKEN_HIDDEN) return true;
     if (kind != FAB_TOKEN_NORMAL) {
         b->added[b->n_added++] = (int32_t)id;
