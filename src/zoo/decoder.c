@@ -104,7 +104,7 @@ bool fab_decoder_load(fab_decoder *d, const fab_decoder_opts *o, fab_err *err)
     fab_llama_config g;
     d->model = fab_arena_zero(d->arena, sizeof *d->model, err);
     if (!d->model || !fab_decoder_llama(&d->cfg, d->gguf, d->arena, &g, err)) return false;
-    fab_param_source source = fab_source_renamed(&d->view);
+    fab_param_source source = fab_source_names(d->names);
     fab_params p = fab_params_load(d->arena, &d->params, &source);
     if (o->k) p.k = o->k;
     p.pool = o->pool;
@@ -121,9 +121,10 @@ static bool open_all(fab_decoder *d, const char *path, const fab_decoder_opts *o
     d->weights = fab_weights_open(f->weights, err);
     if (!d->weights) return false;
     d->gguf = !strcmp(fab_weights_format(d->weights), "gguf");
-    return (d->gguf || f->config || beside(d->arena, f, err)) && read_config(d, f, err) &&
-           fab_decoder_view(&d->cfg, d->weights, d->gguf, d->arena, &d->view, err) &&
-           fab_decoder_load(d, o, err);
+    if ((!d->gguf && !f->config && !beside(d->arena, f, err)) || !read_config(d, f, err))
+        return false;
+    d->names = fab_names_new(d->arena, d->weights, fab_decoder_rules(&d->cfg, d->gguf), err);
+    return d->names && fab_decoder_load(d, o, err);
 }
 
 fab_decoder *fab_decoder_open(const char *path, const fab_decoder_opts *o, fab_err *err)

@@ -13,7 +13,7 @@
 #include "format/weights.h"
 #include "text/chat.h"
 #include "zoo/llama.h"
-#include "zoo/source.h"
+#include "zoo/names.h"
 
 /* What one published architecture is, apart from its sizes: a row of decoder_config.c. */
 typedef struct {
@@ -52,7 +52,7 @@ typedef struct {
     fab_weights *weights;
     bool gguf;
     fab_decoder_config cfg;
-    fab_source_view view; /* the file's tensors under the model's names */
+    fab_names *names; /* the file's tensors under the model's names */
     fab_llama *model;
     fab_param_list params;
     fab_tokenizer *words;          /* NULL: the folder has no tokenizer */
@@ -86,20 +86,10 @@ bool fab_decoder_config_gguf(fab_decoder_config *c, const fab_weights *w, fab_ar
 /* The model that it describes; arrays go into a. */
 bool fab_decoder_llama(const fab_decoder_config *c, bool gguf, fab_arena *a, fab_llama_config *out,
                        fab_err *err);
-/* The model's name of a tensor, in the arena: from GGUF's names, or Hugging Face's under either
- * prefix that a language model in a larger one has. NULL: not the decoder's, or nothing it needs
- * (err unset), or memory (set). */
-const char *fab_decoder_name(const fab_decoder_config *c, bool gguf, const char *name,
-                             fab_arena *a, fab_err *err);
-/* And back: GGUF's name of the model's, in the arena; NULL: it has none. */
-const char *fab_decoder_gguf_name(const fab_decoder_config *c, const char *name, fab_arena *a,
-                                  fab_err *err);
-
-/* The model of d->cfg and d->view. */
+/* How the file's names become the model's. */
+const fab_name_rule *fab_decoder_rules(const fab_decoder_config *c, bool of_gguf);
+/* The model of d->cfg, d->gguf and d->names. */
 bool fab_decoder_load(fab_decoder *d, const fab_decoder_opts *o, fab_err *err);
-/* w under the model's names, without what the decoder has no use for; lives in the arena. */
-bool fab_decoder_view(const fab_decoder_config *c, const fab_weights *w, bool gguf, fab_arena *a,
-                      fab_source_view *out, fab_err *err);
 /* head_dim/2 factors of Llama-3.1's stretching, or of any other kind; NULL with err unset: none. */
 const float *fab_decoder_factors(const fab_decoder_config *c, fab_arena *a, fab_err *err);
 
