@@ -179,6 +179,7 @@ void fab_encoder_close(fab_encoder *e)
 }
 
 const fab_encoder_facts *fab_encoder_about(const fab_encoder *e) { return &e->facts; }
+const void *fab_encoder_model(const fab_encoder *e) { return &e->m; }
 
 /* ---- running --------------------------------------------------------------------------------- */
 fab_tensor *fab_encoder_images(fab_ctx *c, const fab_encoder *e, fab_tensor *images)

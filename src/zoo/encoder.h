@@ -62,6 +62,9 @@ fab_encoder *fab_encoder_open(const char *path, fab_pool *pool, bool half, fab_e
 void fab_encoder_close(fab_encoder *e); /* NULL is fine */
 const fab_encoder_facts *fab_encoder_about(const fab_encoder *e);
 
+/* The family's own struct, lent: fab_bert, fab_clip, fab_biomedclip, fab_siglip_model, fab_conch. */
+const void *fab_encoder_model(const fab_encoder *e);
+
 /* images [B,S,S,3] prepared -> [B,E]. */
 fab_tensor *fab_encoder_images(fab_ctx *c, const fab_encoder *e, fab_tensor *images);
 /* ids i32 [B,T] padded behind each text, len i32 [B] how many are text -> [B,E]. */

@@ -312,7 +312,7 @@ static bool read_biomedclip(fab_encoder_folder *f, fab_encoder_configs *out, fab
         return fab_fail(err, FAB_EUNSUPPORTED,
                         "hf_pooler_type: '%.60s'; cls_last_hidden_state_pooler is supported", pool);
     if (!vit_of(f, json_object_get(f->open_clip, "vision_cfg"), &g->vision, err) ||
-        !bert_of(f, "text_model.", NULL, &g->text, err) ||
+        !bert_of(f, "text_model.", to, &g->text, err) ||
         !axis(f, "visual_projection.weight", 0, &g->embed, err) ||
         !axis(f, "text_projection.fc1.weight", 0, &g->hidden, err))
         return false;

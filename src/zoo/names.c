@@ -241,6 +241,7 @@ const fab_name_rule fab_names_timm[] = {
     /* BiomedCLIP */
     { "visual.head.proj.", "visual_projection." },
     { "text.transformer.embeddings.position_ids", NULL, FAB_NAME_DROPPED },
+    { "text.transformer.pooler.", NULL, FAB_NAME_DROPPED }, /* unused: the first token is read */
     { "text.transformer.embeddings.", TEXT "embeddings." },
     { "text.transformer.encoder.", TEXT "encoder." },
     { "text.proj.0.", "text_projection.fc1." },

@@ -5,7 +5,7 @@ import os
 
 import torch
 
-NAMES = {torch.float32: "F32", torch.int32: "I32"}
+NAMES = {torch.float32: "F32", torch.float16: "F16", torch.int32: "I32", torch.uint8: "U8"}
 
 
 def save(name, tensors):
