@@ -242,6 +242,35 @@ TEST(the_gate_knows_empty_noise_and_small)
     CHECK(fab_gate_pixels(rgb, SIDE, SIDE) == FAB_GATE_BLANK);
 }
 
+TEST(the_gate_reads_the_header)
+{
+    const struct {
+        const char *modality, *part, *says;
+    } cases[] = {
+        { "CT", "CHEST", "" },
+        { "", "", "" },
+        { "OT", "LSPINE", "" },
+        { "US", "ABDOMEN", "Modality (0008,0060) US" },
+        { "NM", "", "Modality (0008,0060) NM" },
+        { "SEG", "", "Modality (0008,0060) SEG" },
+        { "DX", "KNEE", "Body Part Examined (0018,0015) KNEE" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fab_image im = { .format = "dicom" };
+        char what[64];
+        snprintf(im.modality, sizeof im.modality, "%s", cases[i].modality);
+        snprintf(im.body_part, sizeof im.body_part, "%s", cases[i].part);
+        CHECK(fab_gate_header(&im, what) == (*cases[i].says != 0));
+        CHECK_STR(what, cases[i].says);
+    }
+    fab_gate_verdict v = { .reason = FAB_GATE_OTHER };
+    fab_err err = FAB_ERR_INIT;
+    strcpy(v.what, cases[3].says);
+    CHECK(!fab_gate_check(&v, &err) && err.code == FAB_EREFUSED);
+    CHECK_SAYS(err.text, "other-kind");
+    CHECK_SAYS(err.text, "Modality (0008,0060) US");
+}
+
 /* Two domains, one of two clusters, in 3 + pixel dimensions; strangers stand between and beyond. */
 TEST(the_gate_is_fitted_for_a_rate_of_false_refusals)
 {

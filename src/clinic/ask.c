@@ -10,6 +10,20 @@
 #include "data/fact.h"
 #include "engine/query.h"
 
+static bool same_code(const fab_protocol_row *row, int i, int j)
+{
+    return i == j || (row->codes[i] && row->codes[j] && !strcmp(row->codes[i], row->codes[j]));
+}
+
+/* Two words for one thing (brain, head) share its probability; the surer word is shown. */
+static double shared(const fab_protocol_row *row, const double *p, int choice)
+{
+    double sum = 0;
+    for (int i = 0; i < FAB_ASK_CHOICES && row->choices[FAB_EN][i]; i++)
+        if (same_code(row, i, choice)) sum += p[i];
+    return sum;
+}
+
 static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_finding *f,
                       fab_err *err)
 {
@@ -17,12 +31,18 @@ static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_fi
     bool presence = f->row->kind == FAB_ASK_PRESENT;
     if (!fab_engine_query(e, look, f->row, &reply, err)) return false;
     memcpy(f->all, reply.p, sizeof f->all);
-    for (int i = 1; i < reply.n; i++)
-        if (f->all[i] > f->all[f->choice]) f->choice = i;
+    double most = 0;
+    for (int i = 0; i < reply.n; i++) {
+        double p = shared(f->row, f->all, i);
+        bool surer = same_code(f->row, i, f->choice) && f->all[i] > f->all[f->choice];
+        if (p > most || surer) f->choice = i;
+        most = p > most ? p : most;
+    }
     int shown = presence ? 0 : f->choice;
-    f->p = f->all[shown];
-    for (int lang = 0; lang < FAB_LANGS; lang++) f->part_lang[lang] = reply.lang[lang][shown];
-    f->part_head = reply.has_head ? reply.head[shown] : -1;
+    f->p = shared(f->row, f->all, shown);
+    for (int lang = 0; lang < FAB_LANGS; lang++)
+        f->part_lang[lang] = shared(f->row, reply.lang[lang], shown);
+    f->part_head = reply.has_head ? shared(f->row, reply.head, shown) : -1;
     f->state = !presence                   ? FAB_STATE_CHOSEN
                : f->p >= r->opts.threshold ? FAB_STATE_CLAIMED
                                            : FAB_STATE_UNCLAIMED;
@@ -94,7 +114,7 @@ static uint8_t bits_of(const fab_finding *f, uint8_t (*bit)(const char *), uint8
     uint8_t bits = 0;
     if (!f) return any;
     for (int i = 0; i < FAB_ASK_CHOICES && f->row->choices[FAB_EN][i]; i++)
-        if (f->row->codes[i] && (i == f->choice || f->all[i] >= 0.25))
+        if (f->row->codes[i] && (i == f->choice || shared(f->row, f->all, i) >= 0.25))
             bits |= bit(f->row->codes[i]);
     return bits ? bits : any;
 }

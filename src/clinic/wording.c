@@ -66,25 +66,52 @@ static const char *code_name(const char *code, int lang)
     return label < 0 ? NULL : lang == FAB_ZH ? fab_labels[label].zh : fab_labels[label].en;
 }
 
+static const char *code_of(const fab_report *r, const char *row, const char *header)
+{
+    const fab_finding *f = fab_report_find(r, row);
+    return header ? header : f ? f->row->codes[f->choice] : "";
+}
+
+static bool of_xray(const fab_report *r)
+{
+    return !strcmp(code_of(r, "modality", r->header_modality), "xray");
+}
+
+/* A radiograph has a projection, not a plane. */
+static const char *projection(const char *plane, int lang)
+{
+    static const char *const words[][FAB_LANGS] = { { "Frontal", "正位" }, { "Lateral", "侧位" } };
+    return !strcmp(plane, "coronal")    ? words[0][lang]
+           : !strcmp(plane, "sagittal") ? words[1][lang]
+                                        : NULL;
+}
+
 /* What the file's header says is stated as a fact; else the model's choice with its probability. */
 static bool put_study_part(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS],
-                           const char *code, const char *header, bool first)
+                           const char *row, const char *header, bool first)
 {
-    const fab_finding *f = fab_report_find(r, code);
-    if (!f) return false;
+    static const char *const titles[FAB_LANGS] = { "Projection", "投照体位" };
+    const fab_finding *f = fab_report_find(r, row);
+    const char *code = code_of(r, row, header);
+    bool view = !strcmp(row, "plane") && of_xray(r), sure = f && f->p >= r->opts.threshold;
+    if (!f || (view && !projection(code, FAB_EN))) return false;
     refer(s, f);
-    const char *en = code_name(header, FAB_EN), *zh = code_name(header, FAB_ZH);
-    fab_words_printf(&w[FAB_EN], "%s%s: %s", first ? "" : "; ", f->row->name[FAB_EN],
-                     en ? en : fab_finding_value(f, FAB_EN));
-    fab_words_printf(&w[FAB_ZH], "%s%s：%s", first ? "" : "；", f->row->name[FAB_ZH],
-                     zh ? zh : fab_finding_value(f, FAB_ZH));
-    if (en && zh) {
+    for (int lang = 0; lang < FAB_LANGS; lang++) {
+        const char *value = view ? projection(code, lang) : code_name(code, lang);
+        fab_words_printf(&w[lang], "%s%s%s%s",
+                         first            ? ""
+                         : lang == FAB_ZH ? "；"
+                                          : "; ",
+                         view ? titles[lang] : f->row->name[lang], lang == FAB_ZH ? "：" : ": ",
+                         value ? value : fab_finding_value(f, lang));
+    }
+    if (header) {
         fab_words_put(&w[FAB_EN], " (file header)");
         fab_words_put(&w[FAB_ZH], "（文件头）");
         return true;
     }
-    fab_words_printf(&w[FAB_EN], " (p = %.2f)", f->p);
-    fab_words_printf(&w[FAB_ZH], "（概率 %.2f）", f->p);
+    fab_words_printf(&w[FAB_EN], sure ? " (p = %.2f)" : " (uncertain, p = %.2f)", f->p);
+    fab_words_printf(&w[FAB_ZH], sure ? "（概率 %.2f）" : "（不确定，概率 %.2f）", f->p);
     return true;
 }
 
@@ -122,11 +149,21 @@ static bool word_conflict(fab_report *r, const char *code, const char *header, f
 
 /* ---- findings -------------------------------------------------------------------------------- */
 
-static bool in_group(const fab_finding *f, fab_label_kind kind)
+/* Asked because the study may be of that kind, but by its header or the model's first choice it is
+ * not: such a row stays in the table and out of the text, unless it is about an abnormality. */
+static bool beside(const fab_report *r, const fab_finding *f)
+{
+    uint8_t modality = fab_modality_bit(code_of(r, "modality", r->header_modality)),
+            region = fab_region_bit(code_of(r, "region", r->header_region));
+    return (modality && f->row->modalities && !(f->row->modalities & modality)) ||
+           (region && f->row->regions && !(f->row->regions & region));
+}
+
+static bool in_group(const fab_report *r, const fab_finding *f, fab_label_kind kind)
 {
     bool known;
     fab_label_kind k = fab_finding_kind(f, &known);
-    return f->state == FAB_STATE_CLAIMED && known && k == kind;
+    return f->state == FAB_STATE_CLAIMED && known && k == kind && !beside(r, f);
 }
 
 static void put_name(const fab_protocol_row *row, bool first, fab_words w[FAB_LANGS])
@@ -137,7 +174,7 @@ static void put_name(const fab_protocol_row *row, bool first, fab_words w[FAB_LA
     fab_words_put(&w[FAB_ZH], row->name[FAB_ZH]);
 }
 
-/* "liver, spleen; not validated: colon": those whose row was never measured stand apart. */
+/* ": liver, spleen; not validated: colon": those whose row was never measured stand apart. */
 static void put_names(const fab_report *r, const int *ids, int n, fab_words w[FAB_LANGS])
 {
     int said = 0;
@@ -146,8 +183,11 @@ static void put_names(const fab_report *r, const int *ids, int n, fab_words w[FA
             const fab_finding *f = &r->findings[ids[i] - 1];
             if ((f->verdict == FAB_SKILL_UNMEASURED) != unmeasured) continue;
             if (unmeasured && first) {
-                fab_words_put(&w[FAB_EN], said ? "; not validated: " : "not validated: ");
-                fab_words_put(&w[FAB_ZH], said ? "；未经验证：" : "未经验证：");
+                fab_words_put(&w[FAB_EN], said ? "; not validated: " : " (not validated): ");
+                fab_words_put(&w[FAB_ZH], said ? "；未经验证：" : "（未经验证）：");
+            } else if (first) {
+                fab_words_put(&w[FAB_EN], ": ");
+                fab_words_put(&w[FAB_ZH], "：");
             }
             put_name(f->row, first, w);
             first = 0;
@@ -163,7 +203,7 @@ static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const
     fab_words w[FAB_LANGS] = { { 0 } };
     for (int i = 0; i < r->n_findings; i++) {
         const fab_finding *f = &r->findings[i];
-        if (in_group(f, kind)) refer(&s, f);
+        if (in_group(r, f, kind)) refer(&s, f);
     }
     if (!s.n_refs) return true;
     fab_words_put(&w[FAB_EN], en);
@@ -184,13 +224,21 @@ static void put_claim(const fab_finding *f, fab_words w[FAB_LANGS])
                      unmeasured ? "，未经验证" : "");
 }
 
+/* Surely enough said, and of one side: "left lung, right" tells a reader nothing. */
+static bool place_worth_telling(const fab_finding *f)
+{
+    const char *en = f->place[FAB_EN], *zh = f->place[FAB_ZH];
+    return en && (f->place_agree || f->place_sureness >= 0.5) &&
+           !((strstr(en, "eft") && strstr(en, "ight")) || (strstr(zh, "左") && strstr(zh, "右")));
+}
+
 static bool word_abnormal(fab_report *r, const fab_finding *f, fab_err *err)
 {
     fab_sentence s = { .section = "findings" };
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
     put_claim(f, w);
-    if (f->place[FAB_EN] && (f->place_agree || f->place_sureness >= 0.5)) {
+    if (place_worth_telling(f)) {
         fab_words_put(&w[FAB_EN], "; location as answered by the model: ");
         put_lower(&w[FAB_EN], f->place[FAB_EN]);
         fab_words_printf(&w[FAB_EN], " (%.2f)", f->place_sureness);
@@ -246,15 +294,16 @@ static bool is_overall(const fab_finding *f)
 
 static bool word_findings(fab_report *r, fab_err *err)
 {
-    if (!word_group(r, FAB_KIND_ORGAN, "Structures recognised: ", "可辨认结构：", err) ||
-        !word_group(r, FAB_KIND_CELL, "Cells recognised: ", "可辨认细胞：", err) ||
-        !word_group(r, FAB_KIND_ATTRIBUTE, "Dermoscopic features: ", "皮肤镜特征：", err))
+    if (!word_group(r, FAB_KIND_ORGAN, "Structures recognised", "可辨认结构", err) ||
+        !word_group(r, FAB_KIND_CELL, "Cells recognised", "可辨认细胞", err) ||
+        !word_group(r, FAB_KIND_ATTRIBUTE, "Dermoscopic features", "皮肤镜特征", err))
         return false;
     for (int i = 0; i < r->n_findings; i++) {
         const fab_finding *f = &r->findings[i];
         const char *c = f->row->code;
         bool study = !strcmp(c, "modality") || !strcmp(c, "region") || !strcmp(c, "plane");
         bool ok = true;
+        if (beside(r, f) && !fab_finding_abnormal(f)) continue;
         if (f->state == FAB_STATE_CLAIMED && fab_finding_abnormal(f)) ok = word_abnormal(r, f, err);
         else if (f->state == FAB_STATE_ANSWERED &&
                  strcmp(c, "abnormal.kind")) /* diseases: only by row */
@@ -306,12 +355,11 @@ static bool word_none(fab_report *r, fab_err *err)
     fab_words w[FAB_LANGS] = { { 0 } }, asked[FAB_LANGS] = { { 0 } };
     put_asked(r, &s, asked);
     if (s.n_refs) {
-        fab_words_printf(
-            &w[FAB_EN],
-            "No abnormality detected by the model among those it was asked about (%s). "
-            "This does not exclude disease.",
-            asked[FAB_EN].text ? asked[FAB_EN].text : "");
-        fab_words_printf(&w[FAB_ZH], "在所询问的项目中，模型未检出异常（%s）。这不能排除疾病。",
+        fab_words_printf(&w[FAB_EN],
+                         "No abnormality detected by the model among those it was asked about%s. "
+                         "This does not exclude disease.",
+                         asked[FAB_EN].text ? asked[FAB_EN].text : "");
+        fab_words_printf(&w[FAB_ZH], "模型在所询问的下列项目中均未检出异常%s。这不能排除疾病。",
                          asked[FAB_ZH].text ? asked[FAB_ZH].text : "");
     } else {
         fab_words_put(&w[FAB_EN], "The model has no question about abnormalities for this kind of "
@@ -375,9 +423,9 @@ static bool word_untaught(fab_report *r, bool abnormal, fab_err *err)
         any = true;
     }
     if (!any) return true;
-    fab_words_put(&w[FAB_EN],
-                  ". On held-out images this model is not better than chance at these.");
-    fab_words_put(&w[FAB_ZH], "。在留出图像上，本模型对这些项目的判断不优于随机。");
+    fab_words_put(&w[FAB_EN], ". On held-out images this model is not better than chance at these; "
+                              "nothing is excluded.");
+    fab_words_put(&w[FAB_ZH], "。在留出图像上，本模型对这些项目的判断不优于随机，不能据此排除。");
     return finish(r, &s, w, err);
 }
 
@@ -391,6 +439,29 @@ static bool word_plain(fab_report *r, const char *section, const char *en, const
     fab_words_put(&w[FAB_EN], en);
     fab_words_put(&w[FAB_ZH], zh);
     return finish(r, &s, w, err);
+}
+
+static bool word_resolution(fab_report *r, fab_err *err)
+{
+    fab_sentence s = { .section = "limits" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    int side = r->model->model->cfg.image_size;
+    fab_words_printf(
+        &w[FAB_EN],
+        "A single image was read by a small research model, reduced to %d x %d pixels; "
+        "small lesions may be missed.",
+        side, side);
+    fab_words_printf(&w[FAB_ZH],
+                     "本报告由小型科研模型判读单幅图像（缩小至 %d x %d 像素），可能遗漏小病灶。",
+                     side, side);
+    return finish(r, &s, w, err);
+}
+
+/* Left and right mean something in it. */
+static bool has_sides(const fab_report *r)
+{
+    uint8_t region = fab_region_bit(code_of(r, "region", r->header_region));
+    return !(region & (FAB_REGION_SKIN | FAB_REGION_BLOOD));
 }
 
 static bool word_limits(fab_report *r, fab_err *err)
@@ -409,7 +480,7 @@ static bool word_limits(fab_report *r, fab_err *err)
         ok = word_plain(r, "limits",
                         "The history is shown for the reader; the model did not use it.",
                         "病史仅供阅读者参考；模型未使用病史。", err);
-    if (ok && !r->image->has_orientation)
+    if (ok && !r->image->has_orientation && has_sides(r))
         ok = word_plain(r, "limits",
                         "The file does not state the patient's orientation: left and right are as "
                         "displayed and may be mirrored.",
@@ -417,10 +488,7 @@ static bool word_limits(fab_report *r, fab_err *err)
     if (ok && (r->image->spacing_mm[0] <= 0 || r->image->spacing_mm[1] <= 0))
         ok = word_plain(r, "limits", "The file states no pixel spacing: no sizes are given.",
                         "文件未提供像素间距：不给出尺寸。", err);
-    return ok && word_plain(r, "limits",
-                            "A single image was read by a small research model at low resolution; "
-                            "small lesions may be missed.",
-                            "本报告由小型科研模型以低分辨率判读单幅图像，可能遗漏小病灶。", err);
+    return ok && word_resolution(r, err);
 }
 
 bool fab_report_word(fab_report *r, fab_err *err)

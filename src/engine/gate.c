@@ -36,6 +36,8 @@ static const struct {
       "图像为噪声：相邻像素互不相关。" },
     { "unlike-training", "The image is unlike every kind of image that the model was trained on.",
       "图像与模型训练过的各类图像均不相似。" },
+    { "other-kind", "The file's header names a kind of image that the model was not trained on.",
+      "文件头标明的图像类型不在模型训练范围内。" },
 };
 
 const char *fab_gate_code(fab_gate_reason r) { return reasons[r].code; }
@@ -285,12 +287,39 @@ fab_gate_verdict fab_engine_gate(const fab_engine *e, const uint8_t *rgb, int wi
 bool fab_gate_check(const fab_gate_verdict *v, fab_err *err)
 {
     if (v->reason == FAB_GATE_KNOWN) return true;
+    if (v->reason == FAB_GATE_OTHER)
+        return fab_fail(err, FAB_EREFUSED, "refused (%s): %s %s.", fab_gate_code(v->reason),
+                        fab_gate_words(v->reason, false), v->what);
     if (v->reason != FAB_GATE_UNLIKE)
         return fab_fail(err, FAB_EREFUSED, "refused (%s): %s", fab_gate_code(v->reason),
                         fab_gate_words(v->reason, false));
     return fab_fail(err, FAB_EREFUSED, "refused (%s): %s Distance %.2f, the limit is %.2f.",
                     fab_gate_code(v->reason), fab_gate_words(v->reason, false), (double)v->distance,
                     (double)v->limit);
+}
+
+static bool is_one_of(const char *s, const char *const *list)
+{
+    while (*list && strcmp(*list, s)) list++;
+    return *list != NULL;
+}
+
+/* Defined terms of DICOM PS3.3 C.7.3.1.1.1 and PS3.16 Annex L; others say nothing for or against.
+ */
+bool fab_gate_header(const fab_image *im, char what[64])
+{
+    static const char *const known[] = { "",   "CT",  "MR", "CR", "DX", "RG", "GM",
+                                         "SM", "DMS", "XC", "OT", "SC", NULL };
+    static const char *const elsewhere[] = { "KNEE",  "HAND",    "FOOT",      "ANKLE",  "WRIST",
+                                             "ELBOW", "FINGER",  "TOE",       "LEG",    "ARM",
+                                             "FEMUR", "TIBIA",   "EXTREMITY", "BREAST", "THIGH",
+                                             "CALF",  "FOREARM", "HUMERUS",   "EYE",    NULL };
+    what[0] = 0;
+    if (!is_one_of(im->modality, known))
+        snprintf(what, 64, "Modality (0008,0060) %.16s", im->modality);
+    else if (is_one_of(im->body_part, elsewhere))
+        snprintf(what, 64, "Body Part Examined (0018,0015) %.16s", im->body_part);
+    return what[0] != 0;
 }
 
 const fab_look *fab_engine_admit(fab_engine *e, const fab_image *im, bool force,
@@ -300,6 +329,7 @@ const fab_look *fab_engine_admit(fab_engine *e, const fab_image *im, bool force,
     *v = (fab_gate_verdict){ .distance = -1, .cluster = -1 };
     if (!look) return NULL;
     *v = fab_engine_gate(e, im->rgb, im->width, im->height, look);
+    if (fab_gate_header(im, v->what)) v->reason = FAB_GATE_OTHER;
     if (force || fab_gate_check(v, err)) return look;
     fab_look_unref(look);
     return NULL;

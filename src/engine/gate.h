@@ -29,6 +29,7 @@ typedef enum {
     FAB_GATE_BLANK,  /* "blank" */
     FAB_GATE_NOISE,  /* "noise" */
     FAB_GATE_UNLIKE, /* "unlike-training" */
+    FAB_GATE_OTHER,  /* "other-kind": so says the file's header */
     FAB_GATE_REASONS
 } fab_gate_reason;
 
@@ -40,6 +41,7 @@ typedef struct {
     bool fitted; /* false: the model file has no gate, only the cheap facts were looked at */
     float distance, limit; /* of part 2; distance -1 when part 1 refused already */
     int cluster;
+    char what[64]; /* OTHER: the header's words; else "" */
 } fab_gate_verdict;
 
 /* Looks at the picture (as decoded) and at what the model saw of it. */
@@ -52,6 +54,10 @@ bool fab_gate_check(const fab_gate_verdict *v, fab_err *err);
  * set otherwise. The verdict is filled either way. */
 const fab_look *fab_engine_admit(fab_engine *e, const fab_image *im, bool force,
                                  fab_gate_verdict *v, fab_err *err);
+
+/* What the file's header says that the model was not trained on: "Modality (0008,0060) US", "Body
+ * Part Examined (0018,0015) KNEE"; false: nothing. */
+bool fab_gate_header(const fab_image *im, char what[64]);
 
 /* Part 1 alone. */
 fab_gate_reason fab_gate_pixels(const uint8_t *rgb, int width, int height);
