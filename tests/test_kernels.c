@@ -2,7 +2,8 @@
  * out in f64, and against themselves with 1, 2 and 3 threads.
  *
  * Tolerance, relative to the largest |reference| of the array (or 1e-3): f32 sums 2e-6 sqrt(length) + 2e-6;
- * bf16 operands 0.006 (two roundings of 2^-8 at worst, averaged over the sum); transcendental 4e-6.
+ * bf16 operands 0.006 (two roundings of 2^-8 at worst, averaged over the sum); int8 activations 0.012 (a step is 1/127 of
+ * the largest of 32); transcendental 4e-6.
  */
 #include <math.h>
 #include "base/bytes.h"
@@ -134,7 +135,9 @@ static void check_gemm(const gemm_case *c)
                            c->bf16 };
             if (c->packed) g.b = NULL;
             CHECK_MSG(list[t]->gemm(pool_of(threads), &g, &err), "%s", err.text);
-            double off = worst(y, ref, mn), tol = c->bf16 ? 0.006 : f32_tolerance(c->k);
+            double off = worst(y, ref, mn), tol = !c->bf16 ? f32_tolerance(c->k)
+                                                  : fab_dtype_is_quantised(c->type) ? 0.012
+                                                                                    : 0.006;
             CHECK_MSG(off <= tol, "%s %dx%dx%d a_cols %d b_cols %d %s packed %d bf16 %d: off %.3g",
                       list[t]->name, c->m, c->n, c->k, c->a_cols, c->b_cols,
                       fab_dtype_name(c->type), c->packed, c->bf16, off);

@@ -14,7 +14,8 @@ extern const fab_kernels fab_table_c;
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-extern const fab_kernels fab_table_avx2, fab_table_avx512, fab_table_avx512fp16;
+extern const fab_kernels fab_table_avx2, fab_table_avx512, fab_table_avx512vnni,
+    fab_table_avx512fp16;
 #if defined(FAB_HAVE_AMX)
 extern const fab_kernels fab_table_amx, fab_table_amx_emu;
 #endif
@@ -104,7 +105,8 @@ static void probe(int *n)
     if (listed("avx2 fma f16c")) found.all[(*n)++] = &fab_table_avx2;
     if (!listed("avx2 fma f16c avx512f avx512dq avx512bw avx512vl")) return;
     found.all[(*n)++] = &fab_table_avx512;
-    if (listed("avx512_fp16")) found.all[(*n)++] = &fab_table_avx512fp16;
+    if (listed("avx512_vnni")) found.all[(*n)++] = &fab_table_avx512vnni;
+    if (listed("avx512_vnni avx512_fp16")) found.all[(*n)++] = &fab_table_avx512fp16;
 #if defined(FAB_HAVE_AMX)
     if (listed("amx_tile amx_bf16 avx512_bf16") &&
         !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA))

@@ -6,6 +6,7 @@
  */
 #include "kernels/convert.h"
 #include "kernels/core.h"
+#include "kernels/int8.h"
 #include "kernels/panel.h"
 #include "kernels/table.h"
 
@@ -291,6 +292,8 @@ bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
     source s;
 
     if (!check(g, err)) return false;
+    if (g->bf16 && !g->packed && g->a_col == 1 && g->k > 0 && FAB_NAME(fab_int8_takes)(g->b_dtype))
+        return FAB_NAME(fab_int8_gemm)(p, g, err);
     if (g->m > 0 && g->m <= FEW && g->k > 0 && g->a_col == 1) {
         fab_gemm copy = *g;
         if (g->packed)
