@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "engine/input.h"
+#include "evaluate/calibrate.h"
 #include "evaluate/run.h"
 #include "media/png_write.h"
 #include "tiny.h"
@@ -186,6 +187,39 @@ TEST(rows_above_chance_at_chance_and_unmeasured)
     CHECK(fab_skill_judge(NULL) == FAB_SKILL_UNMEASURED);
 }
 
+/* A row whose answers are too sure by 4 and shifted by 1, with three times as many of one kind. */
+TEST(a_curve_is_found_again)
+{
+    enum { N = 40000 };
+    static float z[N];
+    static uint8_t y[N];
+    fab_rng r;
+    double slope, offset;
+    fab_rng_init(&r, 3);
+    for (int i = 0; i < N; i++) {
+        double x = 6 * (double)fab_rng_uniform(&r) - 3;
+        bool yes;
+        do { /* kinds in equal numbers are as the curve says; here every second "no" is repeated */
+            yes = (double)fab_rng_uniform(&r) < 1 / (1 + exp(-x));
+        } while (yes && fab_rng_uniform(&r) < 0.6667f &&
+                 (x = 6 * (double)fab_rng_uniform(&r) - 3, 1));
+        y[i] = yes;
+        z[i] = (float)(4 * x - 1);
+    }
+    fab_platt_fit(z, y, N, &slope, &offset);
+    CHECK_NEAR(slope, 0.25, 0.02);
+    CHECK_NEAR(offset, 0.25, 0.06);
+    for (int i = 0; i < N; i++) y[i] = 1;
+    fab_platt_fit(z, y, N, &slope, &offset);
+    CHECK(slope == 1 && offset == 0);
+    for (int i = 0; i < 20; i++) z[i] = (float)(i - 10), y[i] = i >= 10; /* separable */
+    fab_platt_fit(z, y, 20, &slope, &offset);
+    CHECK(slope > 0.3 && slope < 30);
+    for (int i = 0; i < 20; i++) y[i] = i < 10; /* upside down */
+    fab_platt_fit(z, y, 20, &slope, &offset);
+    CHECK_NEAR(slope, 0.05, 1e-9);
+}
+
 static fab_mini_file *saved_with(const fab_skill *items, int n, fab_err *err)
 {
     const fab_mini_save_opts o = { .temperature = 1, .skills = { items, n } };
@@ -198,14 +232,18 @@ TEST(skills_travel_in_the_file)
 {
     setup();
     fab_err err = FAB_ERR_INIT;
-    const fab_skill items[] = { { "finding.pneumonia", "", 0.93f, 120, 60 },
-                                { "skin.diagnosis", "melanoma", 0.5f, 30, 100 } };
+    const fab_skill items[] = { { "finding.pneumonia", "", 0.93f, 120, 60, 0.5f, 2 },
+                                { "skin.diagnosis", "melanoma", 0.5f, 30, 100, 0, 0 } };
     fab_mini_file *f = saved_with(items, 2, &err);
     CHECK_MSG(f && f->skills.n == 2, "%s", err.text);
     const fab_skill *s = fab_skills_find(&f->skills, "skin.diagnosis");
     CHECK(s && s->positives == 30 && s->negatives == 100 && s->auc == 0.5f);
     CHECK_STR(s->choice, "melanoma");
     CHECK(!fab_skills_find(&f->skills, "finding.mass"));
+    s = fab_skills_find(&f->skills, "finding.pneumonia");
+    CHECK_NEAR(fab_skill_calibrate(s, 0.5), 1 / (1 + exp(-2.0)), 1e-6);
+    CHECK_NEAR(fab_skill_calibrate(s, 0.1), 1 / (1 + exp(0.5 * log(9.0) - 2)), 1e-6);
+    CHECK(fab_skill_calibrate(fab_skills_find(&f->skills, "skin.diagnosis"), 0.3) == 0.3);
     json_t *j = fab_skills_json(&f->skills);
     CHECK(json_array_size(j) == 2);
     CHECK_STR(json_string_value(json_object_get(json_array_get(j, 1), "verdict")),
@@ -215,10 +253,13 @@ TEST(skills_travel_in_the_file)
 
     const fab_skill bad[] = { { "finding.mass", "", 1.5f, 9, 9 },
                               { "finding.mass", "", NAN, 9, 9 },
-                              { "finding.mass", "", 0.5f, -1, 9 } };
+                              { "finding.mass", "", 0.5f, -1, 9 },
+                              { "finding.mass", "", 0.5f, 9, 9, -1, 0 },
+                              { "finding.mass", "", 0.5f, 9, 9, 1, INFINITY } };
     const char *const says[] = { "1.5 of 'finding.mass' is not in [0,1]", "is not in [0,1]",
-                                 "'finding.mass' counts -1 and 9 pictures" };
-    for (int i = 0; i < 3; i++) {
+                                 "'finding.mass' counts -1 and 9 pictures",
+                                 "'finding.mass' has slope -1", "offset inf" };
+    for (int i = 0; i < 5; i++) {
         fab_err no = FAB_ERR_INIT;
         CHECK(!saved_with(&bad[i], 1, &no));
         CHECK_MSG(strstr(no.text, says[i]) && strstr(no.text, "s.gguf"), "%s", no.text);

@@ -245,10 +245,10 @@ static void put_table(const fab_report *r, fab_words *w)
     fab_words_put(w, "</table>\n<p class=\"note\">");
     char en[200], zh[200];
     snprintf(en, sizeof en,
-             "Probabilities are calibrated answer likelihoods of the model. Nothing is claimed "
-             "below %.2f.",
+             "Probabilities are calibrated on held-out images, as if findings were as frequent as "
+             "their absence. Nothing is claimed below %.2f.",
              r->opts.threshold);
-    snprintf(zh, sizeof zh, "概率为模型回答的校准似然。低于 %.2f 的项目不作提示。",
+    snprintf(zh, sizeof zh, "概率经留出图像校准（按有无各半的先验）。低于 %.2f 的项目不作提示。",
              r->opts.threshold);
     put_both(r, w, en, zh);
     fab_words_put(w, "</p>\n</section>\n");

@@ -80,7 +80,11 @@ const fab_mini_file *fab_engine_model(const fab_engine *e) { return e->file; }
 fab_pool *fab_engine_pool(const fab_engine *e) { return e->pool; }
 const char *fab_engine_path(const fab_engine *e) { return e->path; }
 
-void fab_engine_set_temperature(fab_engine *e, float t) { e->file->temperature = t; }
+void fab_engine_set_temperature(fab_engine *e, float t)
+{
+    e->file->temperature = t;
+    e->file->skills = (fab_skills){ 0 };
+}
 
 float fab_engine_logit_scale(const fab_engine *e)
 {

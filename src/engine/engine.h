@@ -33,7 +33,8 @@ void fab_engine_close(fab_engine *e); /* NULL is fine; looks that are still held
 const fab_mini_file *fab_engine_model(const fab_engine *e); /* lent */
 fab_pool *fab_engine_pool(const fab_engine *e);
 const char *fab_engine_path(const fab_engine *e);
-void fab_engine_set_temperature(fab_engine *e, float t); /* in place of the file's */
+/* In place of the file's; the curves of single rows, fitted at another, are forgotten. */
+void fab_engine_set_temperature(fab_engine *e, float t);
 float fab_engine_logit_scale(
     const fab_engine *e); /* of cosines in zero-shot classification: exp of the learnt one */
 

@@ -6,7 +6,8 @@
  * Sources: the question in English, in Chinese (likelihoods of the allowed answers at the file's
  * temperature), and the image-level head when it has outputs for the row's labels. A geometric
  * mean: one source that is sure of the contrary keeps a claim from being made; none vetoes alone
- * (probabilities are kept above 1e-4).
+ * (probabilities are kept above 1e-4). The probability of a yes-no row is then put through the
+ * logistic curve that the model file has for it (zoo/skills.h).
  */
 #ifndef FAB_ENGINE_QUERY_H
 #define FAB_ENGINE_QUERY_H

@@ -108,3 +108,42 @@ void fab_temperature_apply(const float *z, int C, double T, float *p)
     for (int c = 0; c < C; c++) sum += exp((z[c] - top) / T);
     for (int c = 0; c < C; c++) p[c] = (float)(exp((z[c] - top) / T) / sum);
 }
+
+/* ---- one logistic curve ---------------------------------------------------------------------- */
+
+typedef struct {
+    double ga, gb, aa, ab, bb; /* gradient and Hessian in slope, offset */
+} newton;
+
+static newton slopes_at(const float *z, const uint8_t *y, int64_t n, const int64_t count[2],
+                        double a, double b)
+{
+    newton s = { .aa = 1e-6, .bb = 1e-6 };
+    double target[2] = { 1 / ((double)count[0] + 2),
+                         ((double)count[1] + 1) / ((double)count[1] + 2) };
+    for (int64_t i = 0; i < n; i++) {
+        double x = (double)z[i], p = 1 / (1 + exp(-a * x - b)), w = 0.5 / (double)count[y[i]];
+        double d = w * (p - target[y[i]]), h = w * p * (1 - p);
+        s.ga += d * x, s.gb += d;
+        s.aa += h * x * x, s.ab += h * x, s.bb += h;
+    }
+    return s;
+}
+
+void fab_platt_fit(const float *z, const uint8_t *y, int64_t n, double *slope, double *offset)
+{
+    int64_t count[2] = { 0, 0 };
+    *slope = 1, *offset = 0;
+    for (int64_t i = 0; i < n; i++) count[y[i]]++;
+    if (!count[0] || !count[1]) return;
+    for (int step = 0; step < 50; step++) {
+        newton s = slopes_at(z, y, n, count, *slope, *offset);
+        double det = s.aa * s.bb - s.ab * s.ab;
+        if (!(det > 0)) return;
+        double da = (s.bb * s.ga - s.ab * s.gb) / det, db = (s.aa * s.gb - s.ab * s.ga) / det;
+        double size = fmax(fabs(da), fabs(db)), shorten = size > 1 ? 1 / size : 1;
+        *slope = fmax(*slope - shorten * da, 0.05);
+        *offset -= shorten * db;
+        if (size < 1e-9) return;
+    }
+}

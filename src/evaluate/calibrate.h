@@ -27,6 +27,11 @@ bool fab_calibration_measure(const float *p, const int *truth, int64_t n, int C,
 bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, double *T,
                          fab_err *err);
 
+/* y ~ sigmoid(slope z + offset) for two classes that weigh the same, whatever their numbers (Platt
+ * 1999: targets (P+1)/(P+2) and 1/(N+2); Newton steps). Identity when a class is empty; a slope is
+ * at least 0.05. */
+void fab_platt_fit(const float *z, const uint8_t *y, int64_t n, double *slope, double *offset);
+
 /* Softmax of z / T, in place allowed. */
 void fab_temperature_apply(const float *z, int C, double T, float *p);
 

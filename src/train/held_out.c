@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "engine/query.h"
+#include "evaluate/calibrate.h"
 #include "evaluate/classify.h"
 #include "train/session.h"
 
@@ -82,6 +83,20 @@ static bool ask_case(trial *t, int32_t i, fab_err *err)
     return ok;
 }
 
+/* Scores become logits on the way. */
+static void fit_curve(float *score, const uint8_t *truth, fab_skill *out)
+{
+    int64_t n = out->positives + out->negatives;
+    double slope, offset;
+    for (int64_t i = 0; i < n; i++) {
+        float p = fminf(fmaxf(score[i], 1e-4f), 1 - 1e-4f);
+        score[i] = logf(p / (1 - p));
+    }
+    fab_platt_fit(score, truth, n, &slope, &offset);
+    out->slope = (float)slope;
+    out->offset = (float)offset;
+}
+
 /* One choice against the rest; choices of one code count as one. */
 static bool measure_choice(const trial *t, int row, int k, float *score, uint8_t *truth,
                            fab_skill *out, fab_err *err)
@@ -103,6 +118,7 @@ static bool measure_choice(const trial *t, int row, int k, float *score, uint8_t
     }
     if (!fab_auc(score, truth, out->positives + out->negatives, &auc, err)) return false;
     out->auc = isfinite(auc) ? (float)auc : 0;
+    if (presence) fit_curve(score, truth, out);
     return true;
 }
 

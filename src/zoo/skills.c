@@ -23,6 +23,13 @@ fab_skill_verdict fab_skill_judge(const fab_skill *s)
                                                              : FAB_SKILL_TAUGHT;
 }
 
+double fab_skill_calibrate(const fab_skill *s, double p)
+{
+    if (!s || s->slope <= 0 || fab_skill_judge(s) != FAB_SKILL_TAUGHT) return p;
+    double q = p < 1e-4 ? 1e-4 : p > 1 - 1e-4 ? 1 - 1e-4 : p;
+    return 1 / (1 + exp(-(double)s->slope * log(q / (1 - q)) - (double)s->offset));
+}
+
 const char *fab_skill_word(fab_skill_verdict v)
 {
     static const char *const words[] = { "unknown", "unmeasured", "not above chance",
@@ -57,11 +64,11 @@ json_t *fab_skills_json(const fab_skills *s)
 
 /* ---- in the file ----------------------------------------------------------------------------- */
 
-static bool lengths(int64_t n, const int64_t other[4], fab_err *err)
+static bool lengths(int64_t n, const int64_t other[6], fab_err *err)
 {
-    static const char *const keys[] = { KEY("choice"), KEY("auc"), KEY("positives"),
-                                        KEY("negatives") };
-    for (int i = 0; i < 4; i++)
+    static const char *const keys[] = { KEY("choice"),    KEY("auc"),   KEY("positives"),
+                                        KEY("negatives"), KEY("slope"), KEY("offset") };
+    for (int i = 0; i < 6; i++)
         if (other[i] != n)
             return fab_fail(err, FAB_EFORMAT, "%s: %lld entries, " KEY("code") " has %lld", keys[i],
                             (long long)other[i], (long long)n);
@@ -76,12 +83,16 @@ static bool check(const fab_skill *s, fab_err *err)
     if (s->positives < 0 || s->negatives < 0)
         return fab_fail(err, FAB_EFORMAT, "fabrica.skills: '%.60s' counts %d and %d pictures",
                         s->code, s->positives, s->negatives);
+    if (!(s->slope >= 0 && isfinite(s->slope) && isfinite(s->offset)))
+        return fab_fail(err, FAB_EFORMAT,
+                        "fabrica.skills: '%.60s' has slope %g and offset %g; a slope is 0 or more",
+                        s->code, (double)s->slope, (double)s->offset);
     return true;
 }
 
 bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_err *err)
 {
-    int64_t n = 0, others[4] = { 0 };
+    int64_t n = 0, others[6] = { 0 };
     *out = (fab_skills){ 0 };
     if (!fab_weights_has(w, KEY("code"))) return true;
     const char *const *codes = fab_weights_strs(w, KEY("code"), &n, err),
@@ -90,14 +101,16 @@ bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_er
     const float *auc = choices ? fab_weights_f32s(w, KEY("auc"), a, &others[1], err) : NULL;
     const int32_t *pos = auc ? fab_weights_i32s(w, KEY("positives"), a, &others[2], err) : NULL,
                   *neg = pos ? fab_weights_i32s(w, KEY("negatives"), a, &others[3], err) : NULL;
-    if (!neg || !lengths(n, others, err)) return false;
+    const float *slope = neg ? fab_weights_f32s(w, KEY("slope"), a, &others[4], err) : NULL,
+                *offset = slope ? fab_weights_f32s(w, KEY("offset"), a, &others[5], err) : NULL;
+    if (!offset || !lengths(n, others, err)) return false;
     if (n > 10000)
         return fab_fail(err, FAB_EFORMAT, KEY("code") ": %lld entries, at most 10000 are read",
                         (long long)n);
     fab_skill *items = fab_arena_take(a, (size_t)(n ? n : 1) * sizeof *items, err);
     if (!items) return false;
     for (int64_t i = 0; i < n; i++) {
-        items[i] = (fab_skill){ codes[i], choices[i], auc[i], pos[i], neg[i] };
+        items[i] = (fab_skill){ codes[i], choices[i], auc[i], pos[i], neg[i], slope[i], offset[i] };
         if (!check(&items[i], err)) return false;
     }
     *out = (fab_skills){ items, (int)n };
@@ -110,18 +123,23 @@ bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err
     if (!n) return true;
     const char **codes = fab_arena_take(a, n * sizeof *codes, err),
                **choices = fab_arena_take(a, n * sizeof *choices, err);
-    float *auc = fab_arena_take(a, n * sizeof *auc, err);
+    float *auc = fab_arena_take(a, n * sizeof *auc, err),
+          *slope = fab_arena_take(a, n * sizeof *slope, err),
+          *offset = fab_arena_take(a, n * sizeof *offset, err);
     int32_t *pos = fab_arena_take(a, n * sizeof *pos, err),
             *neg = fab_arena_take(a, n * sizeof *neg, err);
-    if (!codes || !choices || !auc || !pos || !neg) return false;
+    if (!codes || !choices || !auc || !slope || !offset || !pos || !neg) return false;
     for (size_t i = 0; i < n; i++) {
         const fab_skill *x = &s->items[i];
         codes[i] = x->code, choices[i] = x->choice;
+        slope[i] = x->slope, offset[i] = x->offset;
         auc[i] = x->auc, pos[i] = x->positives, neg[i] = x->negatives;
     }
     fab_gguf_strs(g, KEY("code"), codes, s->n);
     fab_gguf_strs(g, KEY("choice"), choices, s->n);
     fab_gguf_f32s(g, KEY("auc"), auc, s->n);
     fab_gguf_i32s(g, KEY("positives"), pos, s->n);
-    return fab_gguf_i32s(g, KEY("negatives"), neg, s->n);
+    fab_gguf_i32s(g, KEY("negatives"), neg, s->n);
+    fab_gguf_f32s(g, KEY("slope"), slope, s->n);
+    return fab_gguf_f32s(g, KEY("offset"), offset, s->n);
 }

@@ -5,6 +5,8 @@
  *   fabrica.skills.choice     string[n]   for a row with choices its weakest one, else ""
  *   fabrica.skills.auc        f32[n]      area under the ROC curve, 0 when one side is empty
  *   fabrica.skills.positives, .negatives  i32[n]   held-out pictures of either kind
+ *   fabrica.skills.slope, .offset         f32[n]   p' = sigmoid(slope logit p + offset): the row's
+ *                             probability where both kinds are as frequent; slope 0: not fitted
  *
  * A row that is not above chance was not taught, whatever the model answers to it:
  *
@@ -24,6 +26,7 @@ typedef struct {
     const char *code, *choice;
     float auc;
     int32_t positives, negatives;
+    float slope, offset;
 } fab_skill;
 
 typedef struct {
@@ -40,6 +43,8 @@ typedef enum {
 
 double fab_skill_error(const fab_skill *s); /* SE; 0 when a side is empty */
 fab_skill_verdict fab_skill_judge(const fab_skill *s);
+/* p as calibrated for the row; p itself when the row is not above chance or not fitted. */
+double fab_skill_calibrate(const fab_skill *s, double p);
 const char *fab_skill_word(fab_skill_verdict v); /* "unknown", "unmeasured", ... */
 /* The row's entry; NULL: none. */
 const fab_skill *fab_skills_find(const fab_skills *s, const char *code);
@@ -49,7 +54,7 @@ const fab_skill *fab_skills_find(const fab_skills *s, const char *code);
 json_t *fab_skills_json(const fab_skills *s);
 
 /* Reads the keys into the arena; strings are lent by w. A file without them gives n 0. Lists of
- * different lengths, an AUC outside [0,1] and counts below 0 are errors that name the key. */
+ * different lengths, an AUC outside [0,1], counts below 0 and a slope below 0 are errors that name the key. */
 bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_err *err);
 /* Failures of the writer stay in g, as with every key. */
 bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err);
