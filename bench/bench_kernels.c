@@ -78,7 +78,7 @@ static void run_conv(const row *r)
 
 static void run_conv_back(const row *r)
 {
-    kernels->conv_backward(NULL, &r->conv, x, w, y, z, v, NULL, r->unit == FLOPS_BF16, NULL);
+    kernels->conv_backward(NULL, &r->conv, x, w, NULL, y, z, v, NULL, r->unit == FLOPS_BF16, NULL);
 }
 
 static void run_attn(const row *r) { kernels->attn_forward(NULL, &r->attn, x, y, z, w, v); }
@@ -117,19 +117,25 @@ static void run_adamw(const row *r)
     {                                                                                              \
         words, FLOPS_BF16, times * 2.0 * B *((H - 1) / S + 1) * ((H - 1) / S + 1) * I *O *K *K,    \
             fn, .conv = {                                                                          \
-                B,                                                                                 \
-                H,                                                                                 \
-                H,                                                                                 \
-                I,                                                                                 \
-                O,                                                                                 \
-                K,                                                                                 \
-                K,                                                                                 \
-                S,                                                                                 \
-                K / 2,                                                                             \
-                (H - 1) / S + 1,                                                                   \
-                (H - 1) / S + 1,                                                                   \
-                1                                                                                  \
+                .batch = B,                                                                        \
+                .h = H,                                                                            \
+                .w = H,                                                                            \
+                .in = I,                                                                           \
+                .out = O,                                                                          \
+                .kh = K,                                                                           \
+                .kw = K,                                                                           \
+                .stride = S,                                                                       \
+                .pad_y = K / 2,                                                                    \
+                .pad_x = K / 2,                                                                    \
+                .oh = (H - 1) / S + 1,                                                             \
+                .ow = (H - 1) / S + 1,                                                             \
+                .groups = 1                                                                        \
             }                                                                                      \
+    }
+#define DEPTH(B, H, C, K)                                                                          \
+    {                                                                                              \
+        .batch = B, .h = H, .w = H, .in = C, .out = C, .kh = K, .kw = K, .stride = 1,              \
+        .pad_y = K / 2, .pad_x = K / 2, .oh = H, .ow = H, .groups = C                              \
     }
 #define ATTN(B, T, H, K, words, fn, times)                                                         \
     {                                                                                              \
@@ -171,7 +177,11 @@ static row rows[] = {
     CONV(8, 56, 64, 64, 1, 3, "conv back 3x3 56x56x64", run_conv_back, 2),
     CONV(8, 56, 64, 128, 2, 3, "conv back 3x3/2 56x56x64-128", run_conv_back, 2),
     { "depthwise 3x3 28x28x256", BYTES, 4.0 * 2 * 8 * 28 * 28 * 256, run_conv,
-      .conv = { 8, 28, 28, 256, 256, 3, 3, 1, 1, 28, 28, 256 } },
+      .conv = DEPTH(8, 28, 256, 3) },
+    { "depthwise 5x5 20x20x240", BYTES, 4.0 * 2 * 16 * 20 * 20 * 240, run_conv,
+      .conv = DEPTH(16, 20, 240, 5) },
+    { "depthwise back 5x5 20x20x240", BYTES, 4.0 * 6 * 16 * 20 * 20 * 240, run_conv_back,
+      .conv = DEPTH(16, 20, 240, 5) },
     ATTN(8, 197, 6, 64, "attention 197x6x64", run_attn, 1),
     ATTN(16, 64, 6, 64, "attention 64x6x64", run_attn, 1),
     ATTN(1, 1024, 6, 64, "attention 1024x6x64", run_attn, 1),

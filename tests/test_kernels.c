@@ -171,8 +171,7 @@ TEST(gemm_dtypes_and_packed)
     begin();
     for (int i = 0; i < 120; i++) {
         fab_dtype type = types[i / 2 % TYPES];
-        int m = 1 + below(i % 2 ? 6 : 70), n = 1 + below(90),
-            unit = fab_dtype_block(type),
+        int m = 1 + below(i % 2 ? 6 : 70), n = 1 + below(90), unit = fab_dtype_block(type),
             k = unit > 1 ? unit * (1 + below(640 / unit)) : 1 + below(600);
         check_gemm(&(gemm_case){ m, n, k, below(4) == 0, true, below(2), below(2), below(2),
                                  below(2), type });
@@ -332,8 +331,8 @@ TEST(attention_strides)
 
 static void check_conv(fab_conv c, bool bf16)
 {
-    c.oh = (c.h + 2 * c.pad - c.kh) / c.stride + 1;
-    c.ow = (c.w + 2 * c.pad - c.kw) / c.stride + 1;
+    if (!c.oh) c.oh = (c.h + 2 * c.pad_y - c.kh) / c.stride + 1;
+    if (!c.ow) c.ow = (c.w + 2 * c.pad_x - c.kw) / c.stride + 1;
     int64_t nx = c.batch * c.h * c.w * c.in, ny = c.batch * c.oh * c.ow * c.out,
             in = c.in / c.groups, out = c.out / c.groups;
     int64_t nw = c.out * in * c.kh * c.kw, taps = c.kh * c.kw;
@@ -351,8 +350,8 @@ static void check_conv(fab_conv c, bool bf16)
             rb[o] += gy;
             for (int64_t t = 0; t < taps; t++)
                 for (int64_t i = 0; i < in; i++) {
-                    int64_t y0 = p / c.ow % c.oh * c.stride - c.pad + t / c.kw,
-                            x0 = p % c.ow * c.stride - c.pad + t % c.kw;
+                    int64_t y0 = p / c.ow % c.oh * c.stride - c.pad_y + t / c.kw,
+                            x0 = p % c.ow * c.stride - c.pad_x + t % c.kw;
                     if (y0 < 0 || x0 < 0 || y0 >= c.h || x0 >= c.w) continue;
                     int64_t xi = ((p / (c.oh * c.ow) * c.h + y0) * c.w + x0) * c.in + o / out * in +
                                  i,
@@ -370,7 +369,7 @@ static void check_conv(fab_conv c, bool bf16)
                   *db = copy(db0, c.out), *all[] = { y, dx, dw, db };
             int64_t count[] = { ny, nx, nw, c.out };
             CHECK(list[t]->conv_forward(pool_of(threads), &c, x, w, b, y, bf16, &err));
-            CHECK(list[t]->conv_backward(pool_of(threads), &c, x, w, g, dx, dw, db, bf16, &err));
+            CHECK(list[t]->conv_backward(pool_of(threads), &c, x, w, y, g, dx, dw, db, bf16, &err));
             double off[] = { worst(y, ry, ny), worst(dx, rx, nx), worst(dw, rw, nw),
                              worst(db, rb, c.out) };
             for (int i = 0; i < 4; i++) {
@@ -379,7 +378,7 @@ static void check_conv(fab_conv c, bool bf16)
                                          : f32_tolerance(taps * in + c.batch * c.oh * c.ow)),
                           "%s %s: in %d out %d kernel %dx%d stride %d pad %d groups %d: off %.3g",
                           list[t]->name, (const char *[]){ "y", "dx", "dw", "db" }[i], (int)c.in,
-                          (int)c.out, (int)c.kh, (int)c.kw, (int)c.stride, (int)c.pad,
+                          (int)c.out, (int)c.kh, (int)c.kw, (int)c.stride, (int)c.pad_y,
                           (int)c.groups, off[i]);
                 if (threads == 1) first[i] = all[i];
                 CHECK(!memcmp(first[i], all[i], (size_t)count[i] * 4));
@@ -391,14 +390,29 @@ static void check_conv(fab_conv c, bool bf16)
 
 TEST(convolution)
 {
+/* clang-format off */
+#define CONV(B, H, W, I, O, KH, KW, S, P, G)                                                       \
+    { .batch = B, .h = H, .w = W, .in = I, .out = O, .kh = KH, .kw = KW, .stride = S, .pad_y = P,  \
+      .pad_x = P, .groups = G }
+/* TensorFlow's SAME at stride 2: one zero more behind than before where the map is even */
+#define UNEVEN(B, H, W, I, O, K, PY, PX, G)                                                        \
+    { .batch = B, .h = H, .w = W, .in = I, .out = O, .kh = K, .kw = K, .stride = 2, .pad_y = PY,   \
+      .pad_x = PX, .oh = (H + 1) / 2, .ow = (W + 1) / 2, .groups = G }
     static const fab_conv cases[] = {
-        { 2, 9, 7, 3, 16, 3, 3, 1, 1, 0, 0, 1 },    { 1, 8, 8, 3, 40, 4, 4, 4, 0, 0, 0, 1 },
-        { 2, 11, 10, 33, 35, 3, 3, 2, 1, 0, 0, 1 }, { 2, 6, 6, 64, 48, 1, 1, 1, 0, 0, 0, 1 },
-        { 1, 7, 9, 8, 12, 5, 3, 3, 2, 0, 0, 1 },    { 2, 9, 9, 37, 37, 3, 3, 1, 1, 0, 0, 37 },
-        { 1, 9, 8, 16, 16, 5, 5, 2, 2, 0, 0, 16 },  { 1, 6, 5, 12, 18, 3, 3, 1, 1, 0, 0, 3 },
-        { 1, 3, 3, 1, 1, 3, 3, 1, 0, 0, 0, 1 },     { 3, 40, 40, 3, 8, 3, 3, 2, 1, 0, 0, 1 },
-        { 1, 5, 5, 6, 4, 1, 1, 2, 0, 0, 0, 2 },
+        CONV(2, 9, 7, 3, 16, 3, 3, 1, 1, 1),    CONV(1, 8, 8, 3, 40, 4, 4, 4, 0, 1),
+        CONV(2, 11, 10, 33, 35, 3, 3, 2, 1, 1), CONV(2, 6, 6, 64, 48, 1, 1, 1, 0, 1),
+        CONV(1, 7, 9, 8, 12, 5, 3, 3, 2, 1),    CONV(2, 9, 9, 37, 37, 3, 3, 1, 1, 37),
+        CONV(1, 9, 8, 16, 16, 5, 5, 2, 2, 16),  CONV(1, 6, 5, 12, 18, 3, 3, 1, 1, 3),
+        CONV(1, 3, 3, 1, 1, 3, 3, 1, 0, 1),     CONV(3, 40, 40, 3, 8, 3, 3, 2, 1, 1),
+        CONV(1, 5, 5, 6, 4, 1, 1, 2, 0, 2),     CONV(2, 5, 6, 40, 40, 5, 5, 1, 2, 40),
+        CONV(2, 3, 2, 33, 33, 5, 5, 1, 2, 33),  CONV(1, 9, 8, 5, 5, 7, 7, 1, 3, 5),
+        CONV(1, 7, 8, 9, 9, 3, 3, 3, 1, 9),     CONV(1, 5, 6, 9, 9, 3, 5, 1, 1, 9),
+        UNEVEN(2, 8, 9, 20, 20, 3, 0, 1, 20),   UNEVEN(1, 10, 7, 48, 48, 5, 1, 2, 48),
+        UNEVEN(2, 8, 9, 3, 16, 3, 0, 1, 1),
     };
+#undef CONV
+#undef UNEVEN
+    /* clang-format on */
     begin();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int bf16 = 0; bf16 < 2; bf16++) check_conv(cases[i], bf16);

@@ -5,7 +5,8 @@
  *   dw[o, (ky,kx,i)]   += sum_(b,oy,ox) dy[b,oy,ox,o] x[b, oy s - p + ky, ox s - p + kx, i]
  *
  * dx is taken for each of the s x s phases of (y,x) apart: inside a phase the same taps (ky,kx) divide, so no product
- * with a known zero is formed. Groups run one after the other; depthwise (groups = in = out) has its own loops.
+ * with a known zero is formed. Groups run one after the other; depthwise (groups = in = out) is depthwise.c. A 1x1 kernel at
+ * stride 1 without padding is a plain product: nothing is gathered.
  */
 #include "kernels/core.h"
 #include "kernels/table.h"
@@ -110,8 +111,8 @@ static float *row_at(const core *c, int64_t i)
 static void all_taps(const fab_conv *c, int32_t *tap_y, int32_t *tap_x)
 {
     for (int64_t t = 0; t < c->kh * c->kw; t++) {
-        tap_y[t] = (int32_t)(t / c->kw - c->pad);
-        tap_x[t] = (int32_t)(t % c->kw - c->pad);
+        tap_y[t] = (int32_t)(t / c->kw - c->pad_y);
+        tap_x[t] = (int32_t)(t % c->kw - c->pad_x);
     }
 }
 
@@ -161,130 +162,61 @@ static bool is_depthwise(const fab_conv *c)
     return c->groups == c->in && c->in == c->out && c->groups > 1;
 }
 
-/* ---- depthwise: vectorised over channels, w as [taps][C] ------------------------------------------------------ */
-
-typedef struct {
-    const fab_conv *c;
-    const float *x, *w, *b, *dy;
-    float *y, *dx, *dw; /* dw: [parts][taps][C] */
-    int64_t parts;
-} depth_job;
-
-static void depth_weights(const fab_conv *c, const float *w, float *to)
+/* 1x1: y = x w' + b */
+static bool is_plain(const fab_conv *c)
 {
-    int64_t taps = c->kh * c->kw;
-
-    for (int64_t t = 0; t < taps; t++)
-        for (int64_t i = 0; i < c->in; i++) to[t * c->in + i] = w[i * taps + t];
+    return c->kh * c->kw * c->stride == 1 && c->groups == 1 && c->pad_y == 0 && c->pad_x == 0 &&
+           c->oh == c->h && c->ow == c->w;
 }
 
-static void depth_forward_row(void *arg, int task, int worker) /* one row of outputs */
+static bool plain(fab_pool *p, core *m, const strided *s, fab_err *err)
 {
-    const depth_job *j = arg;
-    const fab_conv *c = j->c;
-    int64_t b = task / c->oh, oy = task % c->oh, n = c->in;
-
-    (void)worker;
-    for (int64_t ox = 0; ox < c->ow; ox++) {
-        float *restrict y = j->y + ((b * c->oh + oy) * c->ow + ox) * n;
-        if (j->b) memcpy(y, j->b, (size_t)n * sizeof *y);
-        else memset(y, 0, (size_t)n * sizeof *y);
-        for (int64_t t = 0; t < c->kh * c->kw; t++) {
-            int64_t iy = oy * c->stride - c->pad + t / c->kw,
-                    ix = ox * c->stride - c->pad + t % c->kw;
-            if (iy < 0 || ix < 0 || iy >= c->h || ix >= c->w) continue;
-            const float *x = j->x + ((b * c->h + iy) * c->w + ix) * n, *w = j->w + t * n;
-            SIMD for (int64_t i = 0; i < n; i++) y[i] += x[i] * w[i];
-        }
-    }
+    FAB_NAME(fab_core_strided)(m, s);
+    return FAB_NAME(fab_core_run)(p, m, err);
 }
 
-static void depth_dx_row(void *arg, int task, int worker) /* one row of inputs */
+static bool plain_forward(fab_pool *p, const fab_conv *c, const float *x, const float *w,
+                          const float *b, float *y, bool bf16, fab_err *err)
 {
-    const depth_job *j = arg;
-    const fab_conv *c = j->c;
-    int64_t b = task / c->h, y = task % c->h, n = c->in;
+    core m = { .m = c->batch * c->oh * c->ow,
+               .n = c->out,
+               .k = c->in,
+               .c = y,
+               .c_row = c->out,
+               .bias = b,
+               .relu6 = c->relu6,
+               .bf16 = bf16 };
 
-    (void)worker;
-    for (int64_t x = 0; x < c->w; x++) {
-        float *restrict dx = j->dx + ((b * c->h + y) * c->w + x) * n;
-        for (int64_t t = 0; t < c->kh * c->kw; t++) {
-            int64_t ny = y + c->pad - t / c->kw, nx = x + c->pad - t % c->kw;
-            if (ny < 0 || nx < 0 || ny % c->stride || nx % c->stride) continue;
-            ny /= c->stride, nx /= c->stride;
-            if (ny >= c->oh || nx >= c->ow) continue;
-            const float *dy = j->dy + ((b * c->oh + ny) * c->ow + nx) * n, *w = j->w + t * n;
-            SIMD for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * w[i];
-        }
-    }
+    return plain(p, &m,
+                 &(strided){
+                     .a = x, .b = w, .a_row = c->in, .a_col = 1, .b_row = 1, .b_col = c->in },
+                 err);
 }
 
-static void depth_dw_part(void *arg, int task,
-                          int worker) /* a fixed share of the rows of outputs */
+/* dx (+)= dy w,   dw += dy' x */
+static bool plain_backward(fab_pool *p, const fab_conv *c, const float *x, const float *w,
+                           const float *dy, float *dx, float *dw, bool bf16, fab_err *err)
 {
-    const depth_job *j = arg;
-    const fab_conv *c = j->c;
-    int64_t n = c->in, taps = c->kh * c->kw;
-    float *dw = j->dw + task * taps * n;
-    range rows = part(c->batch * c->oh, j->parts, task);
+    int64_t pixels = c->batch * c->oh * c->ow, in = c->in, out = c->out;
+    core mx = { .m = pixels,
+                .n = in,
+                .k = out,
+                .c = dx,
+                .c_row = in,
+                .add = !c->set_dx,
+                .bf16 = bf16 },
+         mw = { .m = out, .n = in, .k = pixels, .c = dw, .c_row = in, .add = true, .bf16 = bf16 };
 
-    (void)worker;
-    memset(dw, 0, (size_t)(taps * n) * sizeof *dw);
-    for (int64_t r = rows.from; r < rows.to; r++)
-        for (int64_t t = 0; t < taps; t++) {
-            int64_t b = r / c->oh, iy = r % c->oh * c->stride - c->pad + t / c->kw;
-            if (iy < 0 || iy >= c->h) continue;
-            for (int64_t ox = 0; ox < c->ow; ox++) {
-                int64_t ix = ox * c->stride - c->pad + t % c->kw;
-                if (ix < 0 || ix >= c->w) continue;
-                const float *x = j->x + ((b * c->h + iy) * c->w + ix) * n,
-                            *dy = j->dy + (r * c->ow + ox) * n;
-                float *restrict d = dw + t * n;
-                SIMD for (int64_t i = 0; i < n; i++) d[i] += x[i] * dy[i];
-            }
-        }
+    return (!dx || plain(p, &mx, &(strided){ dy, w, out, 1, in, 1 }, err)) &&
+           (!dw || plain(p, &mw, &(strided){ dy, x, 1, out, in, 1 }, err));
 }
-
-static bool depth_forward(fab_pool *p, const fab_conv *c, const float *x, const float *w,
-                          const float *b, float *y, fab_err *err)
-{
-    float *wt = fab_aligned_new((size_t)(c->kh * c->kw * c->in) * sizeof *wt, err);
-    depth_job j = { .c = c, .x = x, .w = wt, .b = b, .y = y };
-
-    if (!wt) return false;
-    depth_weights(c, w, wt);
-    fab_pool_run(p, (int)(c->batch * c->oh), depth_forward_row, &j);
-    fab_aligned_free(wt);
-    return true;
-}
-
-static bool depth_backward(fab_pool *p, const fab_conv *c, const float *x, const float *w,
-                           const float *dy, float *dx, float *dw, fab_err *err)
-{
-    int64_t taps = c->kh * c->kw, parts = max64(1, min64(16, c->batch * c->oh)), n = taps * c->in;
-    float *wt = fab_aligned_new((size_t)((parts + 1) * n) * sizeof *wt, err);
-    if (!wt) return false;
-    depth_job j = { .c = c, .x = x, .w = wt, .dy = dy, .dx = dx, .dw = wt + n, .parts = parts };
-
-    depth_weights(c, w, wt);
-    if (dx) fab_pool_run(p, (int)(c->batch * c->h), depth_dx_row, &j);
-    if (dw) {
-        fab_pool_run(p, (int)parts, depth_dw_part, &j);
-        for (int64_t k = 0; k < parts; k++)
-            for (int64_t t = 0; t < taps; t++)
-                for (int64_t i = 0; i < c->in; i++) dw[i * taps + t] += j.dw[k * n + t * c->in + i];
-    }
-    fab_aligned_free(wt);
-    return true;
-}
-
-/* ---- grouped and dense ---------------------------------------------------------------------------------------- */
 
 bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *c, const float *x, const float *w,
                                 const float *b, float *y, bool bf16, fab_err *err)
 {
     if (!check(c, err)) return false;
-    if (is_depthwise(c)) return depth_forward(p, c, x, w, b, y, err);
+    if (is_depthwise(c)) return FAB_BASE(fab_depth_forward)(p, c, x, w, b, y, err);
+    if (is_plain(c)) return plain_forward(p, c, x, w, b, y, bf16, err);
 
     int64_t out = c->out / c->groups, k = c->kh * c->kw * (c->in / c->groups);
     int32_t tap_y[MAX_TAPS], tap_x[MAX_TAPS];
@@ -299,6 +231,7 @@ bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *c, const float *x, 
                    .c = y + g * out,
                    .c_row = c->out,
                    .bias = b ? b + g * out : NULL,
+                   .relu6 = c->relu6,
                    .bf16 = bf16 };
         gather s = forward_gather(c, x, g, tap_y, tap_x);
         s.s = (strided){ .b = wt, .b_row = out, .b_col = 1 };
@@ -322,7 +255,7 @@ static bool dx_phase(fab_pool *p, const fab_conv *c, int64_t g, int64_t py, int6
     int32_t tap_y[MAX_TAPS], tap_x[MAX_TAPS];
 
     for (int64_t t = 0; t < taps; t++) { /* pixel py + y s reads dy at y + (py + pad - ky) / s */
-        int64_t ny = py + c->pad - t / c->kw, nx = px + c->pad - t % c->kw;
+        int64_t ny = py + c->pad_y - t / c->kw, nx = px + c->pad_x - t % c->kw;
         if (ny % c->stride || nx % c->stride) continue;
         tap_y[n] = (int32_t)(ny / c->stride);
         tap_x[n] = (int32_t)(nx / c->stride);
@@ -392,19 +325,31 @@ static bool dw_group(fab_pool *p, const fab_conv *c, int64_t g, const float *x, 
     return true;
 }
 
-bool FAB_NAME(fab_conv_backward)(fab_pool *p, const fab_conv *c, const float *x, const float *w,
-                                 const float *dy, float *dx, float *dw, float *db, bool bf16,
-                                 fab_err *err)
+/* Every output's activation and bias; dy is then the gradient of the sums. */
+static bool backward_bias(fab_pool *p, const fab_conv *c, const float *y, float *dy, float *db,
+                          fab_err *err)
 {
-    if (!check(c, err)) return false;
-    if (db) FAB_BASE(fab_sum_rows)(p, dy, db, c->batch * c->oh * c->ow, c->out);
+    int64_t pixels = c->batch * c->oh * c->ow;
+
+    if (c->relu6) return FAB_BASE(fab_relu6_cut)(p, y, dy, db, pixels, c->out, err);
+    if (db) FAB_BASE(fab_sum_rows)(p, dy, db, pixels, c->out);
+    return true;
+}
+
+bool FAB_NAME(fab_conv_backward)(fab_pool *p, const fab_conv *c, const float *x, const float *w,
+                                 const float *y, float *dy, float *dx, float *dw, float *db,
+                                 bool bf16, fab_err *err)
+{
+    if (!check(c, err) || !backward_bias(p, c, y, dy, db, err)) return false;
     if (!dx && !dw) return true;
-    if (is_depthwise(c)) return depth_backward(p, c, x, w, dy, dx, dw, err);
+    if (is_depthwise(c)) return FAB_BASE(fab_depth_backward)(p, c, x, w, dy, dx, dw, err);
+    if (is_plain(c)) return plain_backward(p, c, x, w, dy, dx, dw, bf16, err);
 
     int64_t weights = c->kh * c->kw * (c->in / c->groups) * (c->out / c->groups);
     float *scratch = fab_aligned_new((size_t)weights * sizeof *scratch, err);
     bool ok = scratch != NULL;
 
+    if (dx && c->set_dx) memset(dx, 0, (size_t)(c->batch * c->h * c->w * c->in) * sizeof *dx);
     for (int64_t g = 0; ok && g < c->groups; g++) {
         for (int64_t phase = 0; ok && dx && phase < c->stride * c->stride; phase++)
             ok = dx_phase(p, c, g, phase / c->stride, phase % c->stride, w, dy, dx, scratch, bf16,

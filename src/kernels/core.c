@@ -243,6 +243,16 @@ static range cut_at(int64_t total, int64_t unit, int64_t n, int64_t t)
     return (range){ r.from * unit, min64(r.to * unit, total) };
 }
 
+/* The tile is still in L2. */
+static void clamp_tile(const core *g, range rows, range cols)
+{
+    for (int64_t i = rows.from; i < rows.to; i++) {
+        float *c = row_of(g, i);
+        SIMD for (int64_t j = cols.from; j < cols.to; j++) c[j] =
+            c[j] > 0 ? c[j] < 6 ? c[j] : 6 : 0;
+    }
+}
+
 static void one_tile(void *arg, int task, int worker)
 {
     const plan *p = arg;
@@ -257,8 +267,10 @@ static void one_tile(void *arg, int task, int worker)
         g.bias = NULL;
         g.add = false;
     }
-    any_tile(&g, cut_at(g.m, p->tall, p->row_parts, t / p->col_parts),
-             cut_at(g.n, p->wide, p->col_parts, t % p->col_parts), cut_at(g.k, KC, p->cuts, cut));
+    range rows = cut_at(g.m, p->tall, p->row_parts, t / p->col_parts),
+          cols = cut_at(g.n, p->wide, p->col_parts, t % p->col_parts);
+    any_tile(&g, rows, cols, cut_at(g.k, KC, p->cuts, cut));
+    if (g.relu6 && !p->partial) clamp_tile(&g, rows, cols);
 }
 
 /* C row = its partial sums in order. */
@@ -274,6 +286,7 @@ static void join_row(void *arg, int row, int worker)
         for (int64_t t = 0; t < p->cuts; t++) s += p->partial[(t * g->m + row) * g->n + j];
         c[j] = s;
     }
+    if (g->relu6) clamp_tile(g, (range){ row, row + 1 }, (range){ 0, g->n });
 }
 
 /* K = 0: the sum is empty. */

@@ -38,7 +38,8 @@ struct core {
     float *(*c_at)(const core *g, int64_t i); /* row i of C; NULL: c + i * c_row */
     const float *bias;                        /* [N] or NULL */
     bool add;
-    bool bf16; /* operands may be rounded to bf16 */
+    bool relu6; /* C = min(max(C, 0), 6) at the end */
+    bool bf16;  /* operands may be rounded to bf16 */
 };
 
 /* Needs scratch memory only when K is cut (few tiles, long sums); false with err set when that runs out. */

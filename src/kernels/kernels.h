@@ -57,7 +57,12 @@ typedef struct {
 } fab_attn;
 
 typedef struct {
-    int64_t batch, h, w, in, out, kh, kw, stride, pad, oh, ow, groups;
+    int64_t batch, h, w, in, out, kh, kw, stride;
+    int64_t pad_y,
+        pad_x; /* zeros before the first row and column; oh, ow say how many come after */
+    int64_t oh, ow, groups;
+    bool relu6;  /* y = min(max(y, 0), 6) */
+    bool set_dx; /* backward sets dx, else it adds */
 } fab_conv;
 
 struct fab_kernels {
@@ -73,11 +78,12 @@ struct fab_kernels {
     bool (*attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
                           const float *v, const float *out, const float *lse, const float *dout,
                           float *dq, float *dk, float *dv, fab_err *err);
-    /* convolution, channels-last, weight [O,I/groups,kh,kw]; backward adds (dx, dw, db may be NULL) */
+    /* convolution, channels-last, weight [O,I/groups,kh,kw]; backward adds (dx, dw, db may be NULL). With relu6 it takes
+     * forward's y and first clears dy, in place, where y was cut off. */
     bool (*conv_forward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
                          const float *b, float *y, bool bf16, fab_err *err);
     bool (*conv_backward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
-                          const float *dy, float *dx, float *dw, float *db, bool bf16,
+                          const float *y, float *dy, float *dx, float *dw, float *db, bool bf16,
                           fab_err *err);
     /* rows x [r,d] */
     void (*layernorm)(fab_pool *p, const float *x, const float *w, const float *b, float eps,
@@ -96,6 +102,8 @@ struct fab_kernels {
     /* element-wise on n values; kind = fab_gelu_kind; *_back adds dy * f'(x) into dx */
     void (*gelu)(fab_pool *p, int kind, const float *x, float *y, int64_t n);
     void (*gelu_back)(fab_pool *p, int kind, const float *x, const float *dy, float *dx, int64_t n);
+    void (*relu6)(fab_pool *p, const float *x, float *y, int64_t n);
+    void (*relu6_back)(fab_pool *p, const float *x, const float *dy, float *dx, int64_t n);
     void (*silu)(fab_pool *p, const float *x, float *y, int64_t n);
     void (*silu_back)(fab_pool *p, const float *x, const float *dy, float *dx, int64_t n);
     void (*swiglu)(fab_pool *p, const float *gate, const float *up, float *y, int64_t n);
@@ -120,8 +128,10 @@ struct fab_kernels {
                   float b1, float b2, float eps, float decay, float gscale, int64_t step);
     void (*to_f32)(fab_pool *p, fab_dtype from, const void *x, float *y,
                    int64_t n); /* f32, bf16, f16, or whole blocks of a quantised type */
-    bool (*from_f32)(fab_pool *p, fab_dtype to, const float *x, void *y,
-                     int64_t n); /* f32, bf16, f16, or what fab_quantise writes; false: not these, or a part of a block */
+    bool (*from_f32)(
+        fab_pool *p, fab_dtype to, const float *x, void *y,
+        int64_t
+            n); /* f32, bf16, f16, or what fab_quantise writes; false: not these, or a part of a block */
 };
 
 const fab_kernels *fab_kernels_best(void); /* chosen once, honours FABRICA_ISA */

@@ -87,6 +87,8 @@ LOOP(axpy_loop, y[i] += s * a[i])
 LOOP(mul_loop, y[i] = a[i] * b[i])
 LOOP(mul_add_loop, y[i] += a[i] * b[i])
 LOOP(scale_loop, y[i] = s * a[i])
+LOOP(relu6_loop, y[i] = a[i] > 0 ? a[i] < 6 ? a[i] : 6 : 0)
+LOOP(relu6_back_loop, y[i] += a[i] > 0 && a[i] < 6 ? b[i] : 0)
 
 void FAB_NAME(fab_gelu)(fab_pool *p, int kind, const float *x, float *y, int64_t n)
 {
@@ -103,6 +105,16 @@ void FAB_NAME(fab_gelu_back)(fab_pool *p, int kind, const float *x, const float 
                     : kind == 1 ? gelu_tanh_back_loop
                                 : silu_back_loop,
                     .n = n, .a = x, .b = dy, .y = dx, .s = 1.702f });
+}
+
+void FAB_NAME(fab_relu6)(fab_pool *p, const float *x, float *y, int64_t n)
+{
+    each(p, &(job){ relu6_loop, .n = n, .a = x, .y = y });
+}
+
+void FAB_NAME(fab_relu6_back)(fab_pool *p, const float *x, const float *dy, float *dx, int64_t n)
+{
+    each(p, &(job){ relu6_back_loop, .n = n, .a = x, .b = dy, .y = dx });
 }
 
 void FAB_NAME(fab_silu)(fab_pool *p, const float *x, float *y, int64_t n)
@@ -183,6 +195,37 @@ static void sum_rows_loop(const job *j, int64_t from, int64_t to)
 void FAB_NAME(fab_sum_rows)(fab_pool *p, const float *x, float *y, int64_t r, int64_t d)
 {
     each(p, &(job){ sum_rows_loop, .n = d, .piece = COLUMNS, .a = x, .y = y, .d = r });
+}
+
+/* Rows [from, to) of r rows of d; their sums of columns go to row from / piece of x. */
+static void relu6_cut_loop(const job *j, int64_t from, int64_t to)
+{
+    int64_t d = j->d;
+    float *restrict sum = j->x ? j->x + from / j->piece * d : NULL;
+
+    if (sum) memset(sum, 0, (size_t)d * sizeof *sum);
+    for (int64_t r = from; r < to; r++) {
+        const float *restrict y = j->a + r * d;
+        float *restrict dy = j->y + r * d;
+        SIMD for (int64_t i = 0; i < d; i++) dy[i] = y[i] > 0 && y[i] < 6 ? dy[i] : 0;
+        if (!sum) continue;
+        SIMD for (int64_t i = 0; i < d; i++) sum[i] += dy[i];
+    }
+}
+
+bool FAB_NAME(fab_relu6_cut)(fab_pool *p, const float *y, float *dy, float *db, int64_t r,
+                             int64_t d, fab_err *err)
+{
+    job j = {
+        relu6_cut_loop, .n = r, .a = y, .y = dy, .d = d, .piece = max64(32, ceil_div(r, 64))
+    };
+    int64_t pieces = ceil_div(r, j.piece);
+
+    if (db && !(j.x = fab_aligned_new((size_t)(pieces * d) * sizeof *j.x, err))) return false;
+    each(p, &j);
+    if (db) FAB_NAME(fab_sum_rows)(p, j.x, db, pieces, d);
+    fab_aligned_free(j.x);
+    return true;
 }
 
 typedef struct {

@@ -11,6 +11,7 @@ const fab_kernels FAB_NAME(fab_table) = {
     .rmsnorm = FAB_BASE(fab_rmsnorm),               .rmsnorm_back = FAB_BASE(fab_rmsnorm_back),
     .softmax = FAB_BASE(fab_softmax),               .xent = FAB_BASE(fab_xent),
     .gelu = FAB_BASE(fab_gelu),                     .gelu_back = FAB_BASE(fab_gelu_back),
+    .relu6 = FAB_BASE(fab_relu6),                   .relu6_back = FAB_BASE(fab_relu6_back),
     .silu = FAB_BASE(fab_silu),                     .silu_back = FAB_BASE(fab_silu_back),
     .swiglu = FAB_BASE(fab_swiglu),                 .swiglu_back = FAB_BASE(fab_swiglu_back),
     .add = FAB_BASE(fab_add),                       .axpy = FAB_BASE(fab_axpy),

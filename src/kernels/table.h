@@ -19,8 +19,16 @@ bool FAB_BASE(fab_attn_backward)(fab_pool *p, const fab_attn *s, const float *q,
 bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
                                 const float *b, float *y, bool bf16, fab_err *err);
 bool FAB_NAME(fab_conv_backward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
-                                 const float *dy, float *dx, float *dw, float *db, bool bf16,
-                                 fab_err *err);
+                                 const float *y, float *dy, float *dx, float *dw, float *db,
+                                 bool bf16, fab_err *err);
+/* conv.c's groups = in = out */
+bool FAB_BASE(fab_depth_forward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
+                                 const float *b, float *y, fab_err *err);
+bool FAB_BASE(fab_depth_backward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,
+                                  const float *dy, float *dx, float *dw, fab_err *err);
+/* dy is cleared where y is 0 or 6; what stays is added to db [d] (may be NULL) */
+bool FAB_BASE(fab_relu6_cut)(fab_pool *p, const float *y, float *dy, float *db, int64_t r,
+                             int64_t d, fab_err *err);
 
 void FAB_BASE(fab_layernorm)(fab_pool *p, const float *x, const float *w, const float *b, float eps,
                              float *y, float *mean, float *inv, int64_t r, int64_t d);
@@ -38,6 +46,8 @@ void FAB_BASE(fab_xent)(fab_pool *p, const float *logits, const int32_t *target,
 void FAB_BASE(fab_gelu)(fab_pool *p, int kind, const float *x, float *y, int64_t n);
 void FAB_BASE(fab_gelu_back)(fab_pool *p, int kind, const float *x, const float *dy, float *dx,
                              int64_t n);
+void FAB_BASE(fab_relu6)(fab_pool *p, const float *x, float *y, int64_t n);
+void FAB_BASE(fab_relu6_back)(fab_pool *p, const float *x, const float *dy, float *dx, int64_t n);
 void FAB_BASE(fab_silu)(fab_pool *p, const float *x, float *y, int64_t n);
 void FAB_BASE(fab_silu_back)(fab_pool *p, const float *x, const float *dy, float *dx, int64_t n);
 void FAB_BASE(fab_swiglu)(fab_pool *p, const float *gate, const float *up, float *y, int64_t n);

@@ -65,7 +65,8 @@ typedef enum {
     FAB_SAMPLE_NORMAL,
     FAB_SAMPLE_IDS,      /* i32 in 0..ids_below-1 */
     FAB_SAMPLE_POSITIVE, /* in (0,1) */
-    FAB_SAMPLE_SPREAD    /* in random order, 1/8 apart: a maximum stays one when moved a little */
+    FAB_SAMPLE_SPREAD /* in random order, 1/8 apart and none at a whole number: a maximum stays one
+                          * when moved a little */
 } fab_sample_kind;
 typedef struct {
     struct {
@@ -136,6 +137,7 @@ fab_tensor *fab_rmsnorm(fab_ctx *c, fab_tensor *x, fab_tensor *w, float eps);
 
 typedef enum { FAB_GELU_ERF, FAB_GELU_TANH, FAB_GELU_QUICK } fab_gelu_kind;
 fab_tensor *fab_gelu(fab_ctx *c, fab_tensor *x, fab_gelu_kind kind);
+fab_tensor *fab_relu6(fab_ctx *c, fab_tensor *x); /* min(max(x, 0), 6) */
 fab_tensor *fab_silu(fab_ctx *c, fab_tensor *x);
 fab_tensor *fab_swiglu(fab_ctx *c, fab_tensor *gate, fab_tensor *up); /* silu(gate) * up */
 
@@ -190,9 +192,12 @@ fab_tensor *fab_attention(fab_ctx *c, fab_tensor *q, fab_tensor *k, fab_tensor *
 
 /* Convolution on channels-last maps: x [B,H,W,I], w [O,I/groups,kh,kw] (PyTorch order), b [O] or
  * NULL -> [B,(H+2p-kh)/s+1,(W+2p-kw)/s+1,O]. Patch embedding is kh = kw = stride. groups: 1, or I
- * (= O, depthwise). */
+ * (= O, depthwise). pad FAB_PAD_SAME: as few zeros as give ceil(H/s) x ceil(W/s), an odd one after
+ * the map (TensorFlow's 'SAME'). relu6: min(max(y, 0), 6). */
+enum { FAB_PAD_SAME = -1 };
 typedef struct {
     int stride, pad, groups;
+    bool relu6;
 } fab_conv_opts;
 fab_tensor *fab_conv2d(fab_ctx *c, fab_tensor *x, fab_tensor *w, fab_tensor *b, fab_conv_opts o);
 typedef struct {
