@@ -41,7 +41,7 @@ static const char *find_model(fab_arena *a, fab_err *err)
 static bool gate_fits(const fab_engine *e, fab_err *err)
 {
     const fab_mini_file *f = e->file;
-    int need = f->model->cfg.widths[2] + FAB_GATE_PIXEL_DIMS;
+    int need = fab_mini_width(&f->model->cfg) + FAB_GATE_PIXEL_DIMS;
     return !f->gate_n || f->gate_dim == need ||
            fab_fail(err, FAB_EFORMAT, "%s: fabrica.gate.dim: %d, %d features are measured", e->path,
                     f->gate_dim, need);

@@ -38,7 +38,7 @@ bool fab_engine_pixels(const uint8_t *rgb, int width, int height, int side, uint
 
 static counted *look_new(const fab_mini_config *cfg, fab_err *err)
 {
-    int G = fab_mini_grid(cfg), D = cfg->widths[2], S = cfg->image_size;
+    int G = fab_mini_grid(cfg), D = fab_mini_width(cfg), S = cfg->image_size;
     fab_look l = { .side = S,
                    .grid = G,
                    .dim = D,

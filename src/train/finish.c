@@ -82,7 +82,7 @@ static bool gate_features(fab_session *s, fab_engine *e, int32_t image, int dim,
 
 static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused, fab_err *err)
 {
-    int dim = s->model->cfg.widths[2], width = dim + FAB_GATE_PIXEL_DIMS;
+    int dim = fab_mini_width(&s->model->cfg), width = dim + FAB_GATE_PIXEL_DIMS;
     int32_t n = s->bundle.images.n;
     float *fit = fab_arena_take(s->arena, (size_t)n * (size_t)width * sizeof *fit, err);
     float *held = fab_arena_take(s->arena, (size_t)n * (size_t)width * sizeof *held, err);

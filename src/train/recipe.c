@@ -85,17 +85,18 @@ static bool flag(const section *s, const char *key)
 
 /* ---- model, optimiser, augmentation ---------------------------------------------------------- */
 
-static void three(const section *s, const char *key, int out[3])
+static void wholes(const section *s, const char *key, int *out, size_t n)
 {
     const json_t *v = json_object_get(s->o, key);
-    bool good = json_array_size(v) == 3;
-    for (size_t i = 0; good && i < 3; i++) {
+    bool good = json_array_size(v) == n;
+    for (size_t i = 0; good && i < n; i++) {
         json_int_t x = json_integer_value(json_array_get(v, i));
         good = json_is_integer(json_array_get(v, i)) && x >= 0 && x <= 1 << 20;
         if (good) out[i] = (int)x;
     }
     if (v && !good)
-        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is no list of 3 whole numbers", s->where, key);
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is no list of %zu whole numbers", s->where,
+                 key, n);
 }
 
 /* Counts the parameters of the model, which finds sizes that do not fit each other. */
@@ -113,17 +114,38 @@ static void check_model(const fab_mini_config *c, fab_err *err)
     if (mine.code) fab_fail(err, FAB_EUSAGE, "recipe: model: %s", mine.text);
 }
 
+/* The settings of another tower would do nothing: they are refused. */
+static void read_tower(const section *s, fab_mini_config *c)
+{
+    static const char *const others[FAB_TOWERS][4] = {
+        [FAB_TOWER_RESIDUAL] = { "width", "trunk_widths", "trunk_depths", NULL },
+        [FAB_TOWER_LITE0] = { "widths", "depths", NULL },
+    };
+    fab_err mine = FAB_ERR_INIT;
+    if (!fab_tower_parse(words(s, "tower", fab_tower_name(c->tower)), &c->tower, &mine))
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s", s->where, mine.text);
+    for (const char *const *k = others[c->tower]; *k; k++)
+        if (json_object_get(s->o, *k))
+            fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is not for tower %s", s->where, *k,
+                     fab_tower_name(c->tower));
+    c->width = (int)whole(s, "width", c->width, 0, 1 << 20);
+    wholes(s, "trunk_widths", c->trunk.widths, 1 + FAB_LITE0_GROUPS);
+    wholes(s, "trunk_depths", c->trunk.depths, FAB_LITE0_GROUPS);
+    wholes(s, "widths", c->widths, 3);
+    wholes(s, "depths", c->depths, 3);
+}
+
 static void read_model(const json_t *o, fab_mini_config *c, fab_err *err)
 {
-    static const char *const keys[] = { "image_size", "widths", "depths",   "vit_layers",
-                                        "vit_heads",  "embed",  "dim",      "ffn",
-                                        "layers",     "heads",  "kv_heads", NULL };
+    static const char *const keys[] = { "image_size",   "tower",  "width",    "trunk_widths",
+                                        "trunk_depths", "widths", "depths",   "vit_layers",
+                                        "vit_heads",    "embed",  "dim",      "ffn",
+                                        "layers",       "heads",  "kv_heads", NULL };
     enum { MOST = 1 << 20 };
     section s = open_section(o, "model", keys, err);
     *c = fab_mini_default;
     c->image_size = (int)whole(&s, "image_size", c->image_size, 0, MOST);
-    three(&s, "widths", c->widths);
-    three(&s, "depths", c->depths);
+    read_tower(&s, c);
     c->vit_layers = (int)whole(&s, "vit_layers", c->vit_layers, 0, MOST);
     c->vit_heads = (int)whole(&s, "vit_heads", c->vit_heads, 0, MOST);
     c->embed = (int)whole(&s, "embed", c->embed, 0, MOST);
@@ -137,11 +159,15 @@ static void read_model(const json_t *o, fab_mini_config *c, fab_err *err)
     if (!err->code) check_model(c, err);
 }
 
-static void read_optimizer(const json_t *o, fab_optim_opts *p, fab_err *err)
+static void read_optimizer(const json_t *o, fab_recipe *r, fab_err *err)
 {
-    static const char *const keys[] = { "beta1", "beta2", "decay", "clip", "ema", NULL };
+    static const char *const keys[] = {
+        "beta1", "beta2", "decay", "clip", "ema", "tower_rate", NULL
+    };
     section s = open_section(o, "optimizer", keys, err);
+    fab_optim_opts *p = &r->optim;
     *p = (fab_optim_opts)FAB_OPTIM_DEFAULTS;
+    r->tower_rate = (float)real(&s, "tower_rate", 1, 0, 100);
     p->beta1 = (float)real(&s, "beta1", p->beta1, 0, 0.9999);
     p->beta2 = (float)real(&s, "beta2", p->beta2, 0, 0.9999);
     p->decay = (float)real(&s, "decay", p->decay, 0, 10);
@@ -291,6 +317,16 @@ static void read_tokenizer(const json_t *o, fab_recipe *r, fab_err *err)
     r->max_han = (int32_t)whole(&s, "max_han", 0, 0, 1000);
 }
 
+static void read_init(const json_t *o, fab_recipe *r, fab_err *err)
+{
+    static const char *const keys[] = { "tower", NULL };
+    section s = open_section(o, "init", keys, err);
+    r->init_tower = words(&s, "tower", NULL);
+    if (r->init_tower && r->model.tower != FAB_TOWER_LITE0)
+        fab_fail(err, FAB_EUSAGE, "recipe: init: the %s tower starts from no file",
+                 fab_tower_name(r->model.tower));
+}
+
 static void read_save(const json_t *o, fab_recipe *r, fab_err *err)
 {
     static const char *const keys[] = { "dtype", "path", NULL };
@@ -319,7 +355,7 @@ static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
     static const char *const keys[] = { "name",      "version",    "seed",      "data",
                                         "out",       "store_side", "tokenizer", "model",
                                         "optimizer", "augment",    "stages",    "save",
-                                        "share_val", NULL };
+                                        "share_val", "init",       NULL };
     section s = open_section(r->json, "the recipe", keys, err);
     r->name = words(&s, "name", "mini");
     if (!*r->name || strchr(r->name, '/') || r->name[0] == '.')
@@ -332,7 +368,8 @@ static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
     r->share_val = flag(&s, "share_val");
     read_tokenizer(json_object_get(s.o, "tokenizer"), r, err);
     read_model(json_object_get(s.o, "model"), &r->model, err);
-    read_optimizer(json_object_get(s.o, "optimizer"), &r->optim, err);
+    read_optimizer(json_object_get(s.o, "optimizer"), r, err);
+    read_init(json_object_get(s.o, "init"), r, err);
     read_augment(json_object_get(s.o, "augment"), &r->augment, err);
     read_stages(json_object_get(s.o, "stages"), r, err);
     read_save(json_object_get(s.o, "save"), r, err);

@@ -44,7 +44,9 @@ typedef struct {
     bool share_val;
     int32_t vocab, max_han; /* of the tokenizer */
     fab_mini_config model;  /* its vocabulary follows from the tokenizer */
+    const char *init_tower; /* weights the tower's trunk starts from; NULL: none */
     fab_optim_opts optim;
+    float tower_rate; /* factor of the learning rate for the trunk */
     fab_augment_opts augment;
     fab_stage stages[FAB_MAX_STAGES];
     int n_stages;

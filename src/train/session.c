@@ -157,7 +157,34 @@ static bool index_texts(fab_session *s, fab_err *err)
 
 /* ---- model ----------------------------------------------------------------------------------- */
 
-static bool open_model(fab_session *s, fab_err *err)
+/* The recipe's path as it stands, or from the recipe's folder. */
+static const char *find_weights(fab_session *s, const char *path, const char *recipe, fab_err *err)
+{
+    if (fab_exists(path)) return path;
+    char *dir = fab_path_dir(s->arena, recipe, err);
+    char *beside = dir ? fab_path_join(s->arena, dir, path, err) : NULL;
+    if (!beside || fab_exists(beside)) return beside;
+    return fab_fail(err, FAB_EUSAGE,
+                    "%s: there is no such file, and init.tower wants it: "
+                    "tools/get-weights efficientnet-lite0 fetches it",
+                    path),
+           NULL;
+}
+
+/* The published weights of the tower's trunk; a resumed run has its own. */
+static bool start_tower(fab_session *s, const fab_train_opts *o, fab_err *err)
+{
+    const char *path = s->recipe.init_tower;
+    if (!path || (o->resume && fab_checkpoint_exists(s->recipe.out_dir))) return true;
+    if (!(path = find_weights(s, path, o->recipe, err))) return false;
+    fab_weights *w = fab_weights_open(path, err);
+    bool ok = w && (fab_mini_start_tower(s->model, w, err) || fab_while(err, "%s", path));
+    fab_weights_close(w);
+    if (ok) fab_log(FAB_LOG_INFO, "tower: starts from %s", path);
+    return ok;
+}
+
+static bool open_model(fab_session *s, const fab_train_opts *o, fab_err *err)
 {
     fab_mini_config cfg = s->recipe.model;
     cfg.text.vocab = (fab_bpe_vocab_size(s->bpe) + 15) / 16 * 16;
@@ -167,10 +194,12 @@ static bool open_model(fab_session *s, fab_err *err)
     fab_params p = fab_params_init(s->arena, &s->model->list, s->recipe.seed);
     p.train = true;
     fab_mini_params(&p, s->model);
-    if (!fab_params_end(&p, err)) return false;
+    if (!fab_params_end(&p, err) || !start_tower(s, o, err)) return false;
     fab_log(FAB_LOG_INFO, "model: %.2f M parameters, %d image tokens, vocabulary %lld",
             (double)p.n_values / 1e6, fab_mini_tokens(&cfg), (long long)cfg.text.vocab);
-    return fab_optim_init(&s->optim, s->arena, &s->model->list, &s->recipe.optim, err);
+    bool ok = fab_optim_init(&s->optim, s->arena, &s->model->list, &s->recipe.optim, err);
+    if (ok) fab_optim_scale(&s->optim, FAB_MINI_TRUNK, s->recipe.tower_rate);
+    return ok;
 }
 
 static bool open_store(fab_session *s, fab_err *err)
@@ -221,7 +250,7 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
             s->bundle.images.n, s->n_set[0], s->n_set[1], s->n_set[2], s->n_set[3], s->n_set[4],
             (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n,
             (long long)s->n_texts);
-    return open_model(s, err);
+    return open_model(s, o, err);
 }
 
 void fab_session_close(fab_session *s)

@@ -2,23 +2,24 @@
  * must do.
  *
  *   pixels [B,S,S,3]
- *     stem     3x3/2 conv, norm, gelu, 3x3/2 conv                          S/4
- *     stage i  (3x3/2 conv between)                                        S/4, S/8, S/16
- *              depth x [ x + conv(gelu(norm(conv(gelu(norm x))))) ]
- *     + learnt positions, transformer blocks, norm                         grid [B,G*G,D], G = S/16
- *     2x2 mean, linear, gelu, linear                                       P = G*G/4 image tokens
+ *     tower (mini_lite0.c, mini_residual.c): [B,T,D], the G*G cells of a grid, G = S/16, and behind
+ *     them (lite0) the G/2*G/2 cells of a coarser one
+ *     + learnt positions, transformer blocks, norm                         grid, coarse
+ *     2x2 mean of grid (+ coarse), linear, gelu, linear                    P = G*G/4 image tokens
  *   decoder: LLaMA block (RMSNorm, rotary, grouped-query, SwiGLU; Touvron et al. 2023), tied
  *
- * Why so. Convolutions: locality and translation are built in, a ViT must learn them and 3,700
- * images do not teach it (He et al. 2016 blocks, pre-activated; LayerNorm over channels instead of
- * batch statistics, so that a batch of one is a batch of many). Two transformer blocks on the 1/16
- * grid: "left of", "largest", "how many" need the whole picture. Few image tokens: the decoder's
- * cost grows with them, and one look at the image serves many questions. Image tokens stand before
- * the words as in LLaVA (Liu et al. 2023); image and question see each other both ways (prefix
- * mask), since only the answer is predicted. The text embedding is the decoder's state at <emb> (as
- * CLIP's is at <eot>), so contrastive learning and answering share one text model.
+ * Why so. A tower of convolutions: locality and translation are built in, a ViT must learn them and
+ * 3,700 images do not teach it. Transformer blocks on the cells: "left of", "largest", "how many"
+ * need the whole picture. Few image tokens: the decoder's cost grows with them, and one look at the
+ * image serves many questions. Image tokens stand before the words as in LLaVA (Liu et al. 2023);
+ * image and question see each other both ways (prefix mask), since only the answer is predicted.
+ * The text embedding is the decoder's state at <emb> (as CLIP's is at <eot>), so contrastive
+ * learning and answering share one text model.
  */
 #include "zoo/mini.h"
+
+#include <string.h>
+#include "zoo/mini_tower.h"
 
 const char *const fab_mini_special_names[FAB_MINI_SPECIALS] = {
     "<pad>", "<bos>", "<eos>", "<q>", "<a>", "<cap_en>", "<cap_zh>", "<emb>",
@@ -26,8 +27,10 @@ const char *const fab_mini_special_names[FAB_MINI_SPECIALS] = {
 
 const fab_mini_config fab_mini_default = {
     .image_size = 160,
+    .trunk = FAB_LITE0_DEFAULTS,
     .widths = { 64, 128, 256 },
     .depths = { 1, 2, 2 },
+    .width = 256,
     .vit_layers = 2,
     .vit_heads = 4,
     .embed = 192,
@@ -40,23 +43,32 @@ const fab_mini_config fab_mini_default = {
               .tied = true },
 };
 
-enum { STEM = 32 };
 #define LN_1_OVER_007 2.6592600f /* CLIP's first scale of similarities */
-
-typedef struct {
-    fab_norm norm1, norm2;
-    fab_conv_layer conv1, conv2;
-} res_block;
-
-struct fab_mini_stage {
-    fab_conv_layer down; /* stages 1, 2 */
-    res_block *blocks;
-};
 
 struct fab_mini_vit {
     fab_block block;
 };
 
+static const fab_mini_tower *const towers[FAB_TOWERS] = {
+    [FAB_TOWER_RESIDUAL] = &fab_mini_residual,
+    [FAB_TOWER_LITE0] = &fab_mini_lite0,
+};
+
+const char *fab_tower_name(fab_tower_kind kind) { return towers[kind]->name; }
+
+bool fab_tower_parse(const char *name, fab_tower_kind *kind, fab_err *err)
+{
+    for (int i = 0; i < FAB_TOWERS; i++)
+        if (strcmp(towers[i]->name, name) == 0) {
+            *kind = (fab_tower_kind)i;
+            return true;
+        }
+    return fab_fail(err, FAB_EFORMAT, "there is no tower '%.40s': residual or lite0", name);
+}
+
+static const fab_mini_tower *tower_of(const fab_mini_config *cfg) { return towers[cfg->tower]; }
+
+int fab_mini_width(const fab_mini_config *cfg) { return tower_of(cfg)->width(cfg); }
 int fab_mini_grid(const fab_mini_config *cfg) { return cfg->image_size / 16; }
 
 int fab_mini_tokens(const fab_mini_config *cfg)
@@ -67,19 +79,18 @@ int fab_mini_tokens(const fab_mini_config *cfg)
 
 static bool check_config(const fab_mini_config *c, fab_err *err)
 {
+    if ((unsigned)c->tower >= FAB_TOWERS)
+        return fab_fail(err, FAB_EINTERNAL, "there is no tower %d", (int)c->tower);
     if (c->image_size < 32 || c->image_size > 1024 || c->image_size % 32)
         return fab_fail(err, FAB_EFORMAT, "image size %d is no multiple of 32 in 32..1024",
                         c->image_size);
-    for (int i = 0; i < 3; i++)
-        if (c->widths[i] < 1 || c->widths[i] > 4096 || c->depths[i] < 0 || c->depths[i] > 64)
-            return fab_fail(err, FAB_EFORMAT, "stage %d: width %d, depth %d", i, c->widths[i],
-                            c->depths[i]);
+    if (!tower_of(c)->check(c, err)) return false;
     if (c->vit_layers < 0 || c->vit_layers > 64)
         return fab_fail(err, FAB_EFORMAT, "%d transformer blocks on the grid, 0 to 64 are possible",
                         c->vit_layers);
-    if (c->vit_layers && (c->vit_heads < 1 || c->widths[2] % c->vit_heads))
+    if (c->vit_layers && (c->vit_heads < 1 || fab_mini_width(c) % c->vit_heads))
         return fab_fail(err, FAB_EFORMAT, "%d heads do not divide width %d", c->vit_heads,
-                        c->widths[2]);
+                        fab_mini_width(c));
     const fab_llama_config *t = &c->text;
     if (t->dim < 8 || t->dim > 16384 || t->vocab <= FAB_MINI_SPECIALS || t->vocab > 1 << 20 ||
         t->layers < 1 || t->layers > 256 || t->ffn < 1 || t->ffn > 1 << 17)
@@ -96,6 +107,13 @@ static bool check_config(const fab_mini_config *c, fab_err *err)
         return fab_fail(err, FAB_EFORMAT, "embedding %d, labels %d, classes %d", c->embed,
                         c->labels, c->classes);
     return true;
+}
+
+bool fab_mini_start_tower(fab_mini *m, const fab_weights *w, fab_err *err)
+{
+    const fab_mini_tower *t = tower_of(&m->cfg);
+    return t->fill ? t->fill(m, w, err)
+                   : fab_fail(err, FAB_EUSAGE, "the %s tower starts from no file", t->name);
 }
 
 bool fab_mini_check_bpe(const fab_mini_config *cfg, const fab_bpe *b, fab_err *err)
@@ -116,50 +134,20 @@ fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err)
     fab_mini *m = fab_arena_zero(a, sizeof *m, err);
     if (!m) return NULL;
     m->cfg = *cfg;
-    m->stages = fab_arena_zero(a, 3 * sizeof *m->stages, err);
     m->vit = fab_arena_zero(a, (size_t)cfg->vit_layers * sizeof *m->vit, err);
-    if (!m->stages || !m->vit) return NULL;
-    for (int i = 0; i < 3; i++) {
-        m->stages[i].blocks = fab_arena_zero(a, (size_t)cfg->depths[i] * sizeof(res_block), err);
-        if (!m->stages[i].blocks) return NULL;
-    }
-    return m;
+    return m->vit && tower_of(cfg)->make(m, a, err) ? m : NULL;
 }
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-static void res_params(fab_params *p, res_block *b, int64_t dim)
-{
-    const fab_conv_opts o = { .stride = 1, .pad = 1, .groups = 1 };
-    fab_norm_params(p, &b->norm1, "norm1", dim, 1e-6f);
-    fab_conv_params(p, &b->conv1, "conv1", dim, dim, 3, o, true);
-    fab_norm_params(p, &b->norm2, "norm2", dim, 1e-6f);
-    fab_conv_params(p, &b->conv2, "conv2", dim, dim, 3, o, true);
-}
-
 static void tower_params(fab_params *p, fab_mini *m)
 {
     const fab_mini_config *c = &m->cfg;
-    const fab_conv_opts half = { .stride = 2, .pad = 1, .groups = 1 };
-    int64_t grid = fab_mini_grid(c), dim = c->widths[2];
+    int64_t dim = fab_mini_width(c);
 
     size_t tower = fab_params_enter(p, "tower.");
-    fab_conv_params(p, &m->stem1, "stem1", 3, STEM, 3, half, true);
-    fab_norm_params(p, &m->stem_norm, "stem_norm", STEM, 1e-6f);
-    fab_conv_params(p, &m->stem2, "stem2", STEM, c->widths[0], 3, half, true);
-    for (int i = 0; i < 3; i++) {
-        size_t stage = fab_params_enter(p, "stages.%d.", i);
-        if (i)
-            fab_conv_params(p, &m->stages[i].down, "down", c->widths[i - 1], c->widths[i], 3, half,
-                            true);
-        for (int j = 0; j < c->depths[i]; j++) {
-            size_t block = fab_params_enter(p, "blocks.%d.", j);
-            res_params(p, &m->stages[i].blocks[j], c->widths[i]);
-            fab_params_leave(p, block);
-        }
-        fab_params_leave(p, stage);
-    }
-    fab_param(p, &m->pos, "pos", FAB_SHAPE(grid * grid, dim), FAB_INIT_TRUNC(0.02f));
+    tower_of(c)->params(p, m);
+    fab_param(p, &m->pos, "pos", FAB_SHAPE(tower_of(c)->cells(c), dim), FAB_INIT_TRUNC(0.02f));
     for (int i = 0; i < c->vit_layers; i++) {
         const fab_block_config b = {
             .attn = { .dim = dim, .heads = c->vit_heads, .qkv_bias = true, .out_bias = true },
@@ -178,7 +166,7 @@ static void tower_params(fab_params *p, fab_mini *m)
 void fab_mini_params(fab_params *p, fab_mini *m)
 {
     const fab_mini_config *c = &m->cfg;
-    int64_t dim = c->widths[2], text = c->text.dim;
+    int64_t dim = fab_mini_width(c), text = c->text.dim;
 
     tower_params(p, m);
     fab_dense_params(p, &m->proj1, "projector.0", dim, text, true, FAB_INIT_XAVIER);
@@ -198,40 +186,26 @@ void fab_mini_params(fab_params *p, fab_mini *m)
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-static fab_tensor *res_forward(fab_ctx *c, const res_block *b, fab_tensor *x, float drop)
-{
-    fab_tensor *h = fab_gelu(c, fab_norm_forward(c, &b->norm1, x), FAB_GELU_TANH);
-    h = fab_conv_layer_forward(c, &b->conv1, h);
-    h = fab_gelu(c, fab_norm_forward(c, &b->norm2, h), FAB_GELU_TANH);
-    h = fab_conv_layer_forward(c, &b->conv2, h);
-    return fab_add(c, x, fab_drop_path(c, h, drop));
-}
-
 fab_mini_view fab_mini_look(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop)
 {
     const fab_mini_config *cfg = &m->cfg;
-    int64_t B = pixels ? pixels->shape[0] : 0, G = fab_mini_grid(cfg), D = cfg->widths[2];
+    int64_t B = pixels ? pixels->shape[0] : 0, G = fab_mini_grid(cfg), D = fab_mini_width(cfg);
+    int64_t cells = tower_of(cfg)->cells(cfg);
 
-    fab_tensor *x = fab_conv_layer_forward(c, &m->stem1, pixels);
-    x = fab_gelu(c, fab_norm_forward(c, &m->stem_norm, x), FAB_GELU_TANH);
-    x = fab_conv_layer_forward(c, &m->stem2, x);
-    for (int i = 0; i < 3; i++) {
-        const struct fab_mini_stage *s = &m->stages[i];
-        if (i) x = fab_conv_layer_forward(c, &s->down, x);
-        for (int j = 0; j < cfg->depths[i]; j++) x = res_forward(c, &s->blocks[j], x, i ? drop : 0);
-    }
-    x = fab_add(c, fab_reshape(c, x, FAB_SHAPE(B, G * G, D)), m->pos);
+    fab_tensor *x = fab_add(c, tower_of(cfg)->forward(c, m, pixels, drop), m->pos);
     for (int i = 0; i < cfg->vit_layers; i++)
         x = fab_block_forward(c, &m->vit[i].block, x, &(fab_attn_state){ 0 }, drop, drop);
+    x = fab_norm_forward(c, &m->grid_norm, x);
 
-    fab_mini_view v = { .grid = fab_norm_forward(c, &m->grid_norm, x) };
+    fab_mini_view v = { .grid = cells > G * G ? fab_slice(c, x, 1, 0, G * G) : x };
     fab_want_grad(v.grid);
     fab_tensor *t = fab_reshape(c, v.grid, FAB_SHAPE(B, G, G, D));
     t = fab_pool2d(c, t, (fab_pool_opts){ .size = 2, .stride = 2 });
     t = fab_reshape(c, t, FAB_SHAPE(B, G * G / 4, D));
+    if (cells > G * G) t = fab_add(c, t, fab_slice(c, x, 1, G * G, cells));
     t = fab_gelu(c, fab_dense_forward(c, &m->proj1, t), FAB_GELU_TANH);
     v.tokens = fab_dense_forward(c, &m->proj2, t);
-    v.mean = fab_mean(c, v.grid, 1);
+    v.mean = fab_mean(c, cells > G * G ? x : v.grid, 1);
     return v;
 }
 

@@ -17,6 +17,7 @@
 #include "nn/params.h"
 #include "tensor/tensor.h"
 #include "text/bpe.h"
+#include "zoo/lite0.h"
 #include "zoo/llama.h"
 #include "zoo/skills.h"
 
@@ -34,10 +35,17 @@ enum {
 };
 extern const char *const fab_mini_special_names[FAB_MINI_SPECIALS]; /* "<pad>", "<bos>", ... */
 
+typedef enum { FAB_TOWER_RESIDUAL, FAB_TOWER_LITE0, FAB_TOWERS } fab_tower_kind;
+const char *fab_tower_name(fab_tower_kind kind);
+bool fab_tower_parse(const char *name, fab_tower_kind *kind, fab_err *err);
+
 typedef struct {
-    int image_size;            /* S, a multiple of 32; the grid is S/16 on a side */
-    int widths[3], depths[3];  /* stages at S/4, S/8, S/16 */
-    int vit_layers, vit_heads; /* transformer blocks on the grid */
+    int image_size; /* S, a multiple of 32; the grid is S/16 on a side */
+    fab_tower_kind tower;
+    fab_lite0_config trunk;    /* lite0: the pretrained part */
+    int width;                 /* lite0: D */
+    int widths[3], depths[3];  /* residual: stages at S/4, S/8, S/16; D is the last width */
+    int vit_layers, vit_heads; /* transformer blocks on the tower's cells */
     int labels;                /* outputs of the dense head: data/dense.h's table; 0: no head */
     int classes;               /* outputs of the image-level head, 0: none */
     int embed;                 /* contrastive space */
@@ -50,10 +58,8 @@ typedef struct fab_mini fab_mini;
 
 struct fab_mini {
     fab_mini_config cfg;
-    fab_conv_layer stem1, stem2;
-    fab_norm stem_norm;
-    struct fab_mini_stage *stages; /* 3 */
-    fab_tensor *pos;               /* [G*G, D] */
+    void *tower;     /* what the tower's file keeps */
+    fab_tensor *pos; /* [cells, D] */
     struct fab_mini_vit *vit;
     fab_norm grid_norm;
     fab_dense proj1, proj2, image_proj, text_proj, dense, classes;
@@ -66,14 +72,20 @@ struct fab_mini {
  * error that names them. */
 fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err);
 void fab_mini_params(fab_params *p, fab_mini *m);
+/* Names of the pretrained part of the tower begin so; other towers have none. */
+#define FAB_MINI_TRUNK "tower.trunk."
+/* Puts published weights into the visited f32 parameters of the trunk; a tower without one, and a
+ * file that does not hold it, is an error. */
+bool fab_mini_start_tower(fab_mini *m, const fab_weights *w, fab_err *err);
 
 /* What the tower makes of a batch of images. */
 typedef struct {
     fab_tensor *grid;   /* [B,G*G,D] after the last norm: Grad-CAM looks here */
     fab_tensor *tokens; /* [B,P,T] for the decoder */
-    fab_tensor *mean;   /* [B,D] mean of grid: features for the gate and the class head */
+    fab_tensor *mean;   /* [B,D] mean of all cells: features for the gate and the class head */
 } fab_mini_view;
 
+int fab_mini_width(const fab_mini_config *cfg);  /* D */
 int fab_mini_grid(const fab_mini_config *cfg);   /* G */
 int fab_mini_tokens(const fab_mini_config *cfg); /* P */
 

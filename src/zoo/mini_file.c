@@ -2,7 +2,9 @@
  * calibration, gate, card.
  *
  *   fabrica-mini.{image_size, vit_layers, vit_heads, labels, classes, embed} u32
- *   fabrica-mini.{widths, depths} i32[3]
+ *   fabrica-mini.tower string, residual when absent
+ *   fabrica-mini.width u32, fabrica-mini.trunk.widths i32[8], .depths i32[7]     lite0
+ *   fabrica-mini.{widths, depths} i32[3]                                         residual
  *   fabrica-mini.{block_count, embedding_length, feed_forward_length, vocab_size,
  *                 attention.head_count, attention.head_count_kv} u32        the decoder
  *   tokenizer.ggml.{model, pre, tokens, merges, token_type}                 byte-level BPE
@@ -42,16 +44,31 @@ static bool get_int(const fab_weights *w, const char *key, int *out, fab_err *er
     return true;
 }
 
-static bool get_triple(const fab_weights *w, const char *key, fab_arena *a, int out[3],
-                       fab_err *err)
+static bool get_ints(const fab_weights *w, const char *key, fab_arena *a, int *out, int n,
+                     fab_err *err)
 {
-    int64_t n = 0;
-    const int32_t *v = fab_weights_i32s(w, key, a, &n, err);
+    int64_t have = 0;
+    const int32_t *v = fab_weights_i32s(w, key, a, &have, err);
     if (!v) return false;
-    if (n != 3)
-        return fab_fail(err, FAB_EFORMAT, "%s: 3 numbers needed, %lld there", key, (long long)n);
-    for (int i = 0; i < 3; i++) out[i] = v[i];
+    if (have != n)
+        return fab_fail(err, FAB_EFORMAT, "%s: %d numbers needed, %lld there", key, n,
+                        (long long)have);
+    for (int i = 0; i < n; i++) out[i] = v[i];
     return true;
+}
+
+static bool read_tower(const fab_weights *w, fab_arena *a, fab_mini_config *c, fab_err *err)
+{
+    if (fab_weights_has(w, KEY("tower"))) {
+        const char *name = fab_weights_str(w, KEY("tower"), err);
+        if (!name || !fab_tower_parse(name, &c->tower, err)) return false;
+    }
+    if (c->tower == FAB_TOWER_RESIDUAL)
+        return get_ints(w, KEY("widths"), a, c->widths, 3, err) &&
+               get_ints(w, KEY("depths"), a, c->depths, 3, err);
+    return get_int(w, KEY("width"), &c->width, err) &&
+           get_ints(w, KEY("trunk.widths"), a, c->trunk.widths, 1 + FAB_LITE0_GROUPS, err) &&
+           get_ints(w, KEY("trunk.depths"), a, c->trunk.depths, FAB_LITE0_GROUPS, err);
 }
 
 static bool read_config(const fab_weights *w, fab_arena *a, fab_mini_config *c, fab_err *err)
@@ -63,9 +80,7 @@ static bool read_config(const fab_weights *w, fab_arena *a, fab_mini_config *c, 
                         "architecture '%.40s', this loader reads 'fabrica-mini'", arch);
     int dim = 0, ffn = 0, vocab = 0;
     memset(c, 0, sizeof *c);
-    bool ok = get_int(w, KEY("image_size"), &c->image_size, err) &&
-              get_triple(w, KEY("widths"), a, c->widths, err) &&
-              get_triple(w, KEY("depths"), a, c->depths, err) &&
+    bool ok = get_int(w, KEY("image_size"), &c->image_size, err) && read_tower(w, a, c, err) &&
               get_int(w, KEY("vit_layers"), &c->vit_layers, err) &&
               get_int(w, KEY("vit_heads"), &c->vit_heads, err) &&
               get_int(w, KEY("labels"), &c->labels, err) &&
@@ -125,9 +140,10 @@ static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
         !get_int(w, KEY_GATE("dim"), &f->gate_dim, err) ||
         !fab_weights_num(w, KEY_GATE("limit"), &limit, err))
         return false;
-    if (f->gate_dim < f->model->cfg.widths[2])
+    int width = fab_mini_width(&f->model->cfg);
+    if (f->gate_dim < width)
         return fab_fail(err, FAB_EFORMAT, KEY_GATE("dim") ": %d, the tower's width alone is %d",
-                        f->gate_dim, f->model->cfg.widths[2]);
+                        f->gate_dim, width);
     if (!(limit > 0 && isfinite(limit)))
         return fab_fail(err, FAB_EFORMAT, KEY_GATE("limit") ": %g is not above 0", limit);
     f->gate_limit = (float)limit;
@@ -215,8 +231,15 @@ void fab_mini_close(fab_mini_file *f)
 static void put_config(fab_gguf *g, const fab_mini_config *c)
 {
     fab_gguf_u32(g, KEY("image_size"), (uint32_t)c->image_size);
-    fab_gguf_i32s(g, KEY("widths"), c->widths, 3);
-    fab_gguf_i32s(g, KEY("depths"), c->depths, 3);
+    fab_gguf_str(g, KEY("tower"), fab_tower_name(c->tower));
+    if (c->tower == FAB_TOWER_RESIDUAL) {
+        fab_gguf_i32s(g, KEY("widths"), c->widths, 3);
+        fab_gguf_i32s(g, KEY("depths"), c->depths, 3);
+    } else {
+        fab_gguf_u32(g, KEY("width"), (uint32_t)c->width);
+        fab_gguf_i32s(g, KEY("trunk.widths"), c->trunk.widths, 1 + FAB_LITE0_GROUPS);
+        fab_gguf_i32s(g, KEY("trunk.depths"), c->trunk.depths, FAB_LITE0_GROUPS);
+    }
     fab_gguf_u32(g, KEY("vit_layers"), (uint32_t)c->vit_layers);
     fab_gguf_u32(g, KEY("vit_heads"), (uint32_t)c->vit_heads);
     fab_gguf_u32(g, KEY("labels"), (uint32_t)c->labels);

@@ -1,0 +1,82 @@
+/* mini_lite0: the tower on a pretrained trunk.
+ *
+ *   EfficientNet-Lite0 trunk (lite0.c)       fine [B,G,G,112], coarse [B,G/2,G/2,320]
+ *   linear of fine, linear of coarse         [B, G*G + G*G/4, D]
+ *
+ * Fine cells tell where, coarse ones have seen the most of ImageNet's depth; both are tokens of one
+ * sequence, so that mini.c's transformer blocks let each read the other (as a feature pyramid does by
+ * addition, Lin et al. 2017).
+ */
+#include "zoo/mini_tower.h"
+
+typedef struct {
+    fab_lite0 trunk;
+    fab_dense fine, coarse;
+} tower;
+
+static bool check(const fab_mini_config *c, fab_err *err)
+{
+    if (c->width < 1 || c->width > 4096)
+        return fab_fail(err, FAB_EFORMAT, "the tower's width is %d, 1 to 4096 are possible",
+                        c->width);
+    return fab_lite0_check(&c->trunk, err);
+}
+
+static int width(const fab_mini_config *c) { return c->width; }
+
+static int cells(const fab_mini_config *c)
+{
+    int fine = fab_mini_grid(c), coarse = fine / 2;
+    return fine * fine + coarse * coarse;
+}
+
+static bool make(fab_mini *m, fab_arena *a, fab_err *err)
+{
+    tower *t = m->tower = fab_arena_zero(a, sizeof *t, err);
+    return t && fab_lite0_init(&t->trunk, a, &m->cfg.trunk, err);
+}
+
+static void params(fab_params *p, fab_mini *m)
+{
+    tower *t = m->tower;
+    const int *widths = m->cfg.trunk.widths;
+    size_t trunk = fab_params_enter(p, "trunk.");
+    fab_lite0_params(p, &t->trunk);
+    fab_params_leave(p, trunk);
+    fab_dense_params(p, &t->fine, "fine", widths[FAB_LITE0_FINE], m->cfg.width, true,
+                     FAB_INIT_XAVIER);
+    fab_dense_params(p, &t->coarse, "coarse", widths[FAB_LITE0_GROUPS], m->cfg.width, true,
+                     FAB_INIT_XAVIER);
+}
+
+static fab_tensor *as_cells(fab_ctx *c, const fab_dense *l, fab_tensor *map)
+{
+    fab_tensor *y = fab_dense_forward(c, l, map);
+    return y ? fab_reshape(c, y, FAB_SHAPE(y->shape[0], y->shape[1] * y->shape[2], y->shape[3]))
+             : NULL;
+}
+
+static fab_tensor *forward(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop)
+{
+    const tower *t = m->tower;
+    fab_lite0_maps maps = fab_lite0_forward(c, &t->trunk, pixels, drop);
+    fab_tensor *fine = as_cells(c, &t->fine, maps.fine);
+    return fab_concat(c, fine, as_cells(c, &t->coarse, maps.coarse), 1);
+}
+
+static bool fill(fab_mini *m, const fab_weights *w, fab_err *err)
+{
+    tower *t = m->tower;
+    return fab_lite0_fill(&t->trunk, w, err);
+}
+
+const fab_mini_tower fab_mini_lite0 = {
+    .name = "lite0",
+    .check = check,
+    .width = width,
+    .cells = cells,
+    .make = make,
+    .params = params,
+    .forward = forward,
+    .fill = fill,
+};

@@ -1,0 +1,22 @@
+/* mini_tower: what a mini's tower is, to mini.c. A tower is one file that ends in one row; mini.c names
+ * the rows. Private to zoo/. */
+#ifndef FAB_ZOO_MINI_TOWER_H
+#define FAB_ZOO_MINI_TOWER_H
+
+#include "zoo/mini.h"
+
+typedef struct {
+    const char *name;                                        /* in recipes and files */
+    bool (*check)(const fab_mini_config *cfg, fab_err *err); /* its own sizes */
+    int (*width)(const fab_mini_config *cfg);                /* D */
+    int (*cells)(const fab_mini_config *cfg);              /* G*G, or more: a coarser grid behind */
+    bool (*make)(fab_mini *m, fab_arena *a, fab_err *err); /* sets m->tower */
+    void (*params)(fab_params *p, fab_mini *m);
+    fab_tensor *(*forward)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels,
+                           float drop);                            /* [B,cells,D] */
+    bool (*fill)(fab_mini *m, const fab_weights *w, fab_err *err); /* NULL: always from nothing */
+} fab_mini_tower;
+
+extern const fab_mini_tower fab_mini_residual, fab_mini_lite0;
+
+#endif
