@@ -719,6 +719,9 @@ TEST(sampling_rules)
           n[2] == 500);
     CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_p = 0.7f }, 2000, n) == 2);
     CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .top_p = 1e-6f }, 500, n) == 1);
+    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .min_p = 0.3f }, 2000, n) == 2);
+    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .min_p = 0.1f }, 2000, n) == 3);
+    CHECK(drawn(p, 6, (fab_sample_opts){ .temperature = 1, .min_p = 1 }, 500, n) == 1);
     const int32_t seen[] = { 2, 0 }; /* 3/4 falls under 2; -2*4 sinks */
     CHECK(drawn(p, 6, (fab_sample_opts){ .repetition = 4, .seen = seen, .n_seen = 2 }, 10, n) ==
               1 &&

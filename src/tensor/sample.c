@@ -1,9 +1,10 @@
-/* sample: one token from a row of logits: repetition penalty, temperature, top-k, top-p (SYSTEMS.md
- * 1.10).
+/* sample: one token from a row of logits: repetition penalty, temperature, top-k, top-p, min-p
+ * (SYSTEMS.md 1.10).
  *
  * Penalty: a logit of a token seen before is divided when positive, multiplied when negative
  * (Keskar et al. 2019). top-p keeps the smallest set of likeliest tokens whose probabilities reach
- * p, at least one (Holtzman et al. 2020).
+ * p, at least one (Holtzman et al. 2020). min-p keeps those at least p times as likely as the
+ * likeliest (Nguyen et al. 2024). Each rule looks at what the one before kept.
  *
  * Nothing is allocated: the smallest logit that is kept is found by bisection over the ordered bit
  * patterns of floats (32 passes, exact). Tokens whose logits are equal to that smallest one are
@@ -48,7 +49,13 @@ static int64_t order(float v)
     return bits < 0 ? (int64_t)INT32_MIN - bits : bits;
 }
 
-static double weight(const row *r, float v) { return exp(((double)v - r->top) * r->heat); }
+/* Relative to the likeliest; below e^-30 of it a token counts as impossible (262144 of them together
+ * hold less than 3e-8). */
+static double weight(const row *r, float v)
+{
+    double x = ((double)v - r->top) * r->heat;
+    return x < -30 ? 0 : exp(x);
+}
 
 /* How much stands at or above the threshold: tokens, or probability mass times the whole. */
 static double above(const row *r, int64_t threshold, bool mass)
@@ -61,10 +68,10 @@ static double above(const row *r, int64_t threshold, bool mass)
     return sum;
 }
 
-/* The highest threshold that still keeps `want`. */
-static int64_t cut(const row *r, double want, bool mass)
+/* The highest threshold from low on that still keeps `want`. */
+static int64_t cut(const row *r, int64_t low, double want, bool mass)
 {
-    int64_t low = order(-INFINITY), high = order((float)r->top);
+    int64_t high = order((float)r->top);
     while (low < high) {
         int64_t mid = low + (high - low + 1) / 2;
         if (above(r, mid, mass) >= want) low = mid;
@@ -104,9 +111,11 @@ int32_t fab_sample_token(const float *logits, int64_t n_vocab, fab_sample_opts o
     if (!(o.temperature > 0) || !isfinite(r.top)) return (int32_t)best;
     r.heat = 1.0 / (double)o.temperature;
     int64_t threshold = order(-INFINITY);
-    if (o.top_k > 0 && o.top_k < n_vocab) threshold = cut(&r, o.top_k, false);
-    if (o.top_p > 0 && o.top_p < 1) {
-        int64_t t = cut(&r, (double)o.top_p * above(&r, threshold, true), true);
+    if (o.top_k > 0 && o.top_k < n_vocab) threshold = cut(&r, threshold, o.top_k, false);
+    if (o.top_p > 0 && o.top_p < 1)
+        threshold = cut(&r, threshold, (double)o.top_p * above(&r, threshold, true), true);
+    if (o.min_p > 0 && o.min_p <= 1) {
+        int64_t t = order((float)(r.top + log((double)o.min_p) / r.heat));
         if (t > threshold) threshold = t;
     }
     return draw(&r, threshold, rng);

@@ -139,6 +139,14 @@ static bool step(fab_ctx *c, const fab_op *op, const char *what, bool ok)
     return fab_fail(&c->err, FAB_EINTERNAL, "%s: %s failed without saying why", op->name, what);
 }
 
+/* The checkpoint's name of the first parameter that y is made with; "": none. */
+static const char *parameter_of(const fab_tensor *y)
+{
+    for (int i = 0; i < y->n_in; i++)
+        if (y->in[i] && y->in[i]->name) return y->in[i]->name;
+    return "";
+}
+
 fab_tensor *fab_apply(fab_ctx *c, const fab_op *op, const void *attr, fab_tensor *const *in,
                       int n_in)
 {
@@ -152,8 +160,9 @@ fab_tensor *fab_apply(fab_ctx *c, const fab_op *op, const void *attr, fab_tensor
     if (!y->data) y->data = take_data(c, y);
     if (!y->data || !step(c, op, "forward", op->forward(c, y))) return NULL;
     if (c->check && !fab_all_finite(y)) {
-        fab_fail(&c->err, FAB_EINTERNAL, "%s: the result %s holds a value that is not finite",
-                 op->name, fab_shape_str(y).text);
+        const char *of = parameter_of(y);
+        fab_fail(&c->err, FAB_EINTERNAL, "%s%s%s: the result %s holds a value that is not finite",
+                 op->name, *of ? " with " : "", of, fab_shape_str(y).text);
         return NULL;
     }
     if (y->needs_grad && !record(c, y)) return NULL;

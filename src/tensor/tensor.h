@@ -235,6 +235,7 @@ typedef struct {
     float repetition;
     const int32_t *seen;
     int n_seen;
+    float min_p;
 } fab_sample_opts;
 int32_t fab_sample_token(const float *logits, int64_t n_vocab, fab_sample_opts o, fab_rng *rng);
 

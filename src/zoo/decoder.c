@@ -120,6 +120,7 @@ static bool open_all(fab_decoder *d, const char *path, const fab_decoder_opts *o
     if (!find_files(path, d->arena, f, err)) return false;
     d->weights = fab_weights_open(f->weights, err);
     if (!d->weights) return false;
+    d->dir = f->dir;
     d->gguf = !strcmp(fab_weights_format(d->weights), "gguf");
     if ((!d->gguf && !f->config && !beside(d->arena, f, err)) || !read_config(d, f, err))
         return false;

@@ -2,7 +2,7 @@
  *
  *   config.json                            GGUF, after "ARCH."
  *   hidden_size                            embedding_length
- *   num_attention_heads ...                attention.head_count ...      the table `fields`
+ *   num_attention_heads ...                attention.head_count ...      the table of fields
  *   rope_parameters | rope_scaling         rope.freq_base, rope.scaling.*, rope_freqs.weight
  *   sliding_window, layer_types            attention.sliding_window, .sliding_window_pattern
  *
@@ -13,7 +13,7 @@
  * Embeddings of Gemma are scaled by sqrt(D) in f32, as llama.cpp and transformers in f32 have it;
  * transformers in bf16 rounds that number.
  */
-#include "zoo/decoder.h"
+#include "zoo/decoder_fields.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,9 +31,8 @@ static const fab_decoder_kind kinds[] = {
       .tied = true, .head_dim = 256, .window = 4096, .vocab = 262208 },
 };
 
-typedef struct { const char *hf, *gguf; size_t at; bool real, need; } field;
 #define AT(f) offsetof(fab_decoder_config, f)
-static const field fields[] = {
+const fab_decoder_field fab_decoder_fields[] = {
     { "hidden_size", "embedding_length", AT(dim), .need = true },
     { "intermediate_size", "feed_forward_length", AT(ffn), .need = true },
     { "num_hidden_layers", "block_count", AT(layers), .need = true },
@@ -42,9 +41,10 @@ static const field fields[] = {
     { "head_dim", "attention.key_length", AT(head_dim) },
     { "max_position_embeddings", "context_length", AT(context) },
     { "rms_norm_eps", "attention.layer_norm_rms_epsilon", AT(eps), .real = true },
+    { 0 },
 };
 /* clang-format on */
-enum { FIELDS = sizeof fields / sizeof *fields, KINDS = sizeof kinds / sizeof *kinds };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 const fab_decoder_kind *fab_decoder_kind_find(const char *type)
 {
@@ -117,8 +117,7 @@ static bool refuse_if(const json_t *o, const char *key, fab_err *err)
 
 static bool json_fields(fab_decoder_config *c, const json_t *o, fab_err *err)
 {
-    for (int i = 0; i < FIELDS; i++) {
-        const field *f = &fields[i];
+    for (const fab_decoder_field *f = fab_decoder_fields; f->hf; f++) {
         char *at = (char *)c + f->at;
         if (!given(o, f->hf)) {
             if (f->need && *(int64_t *)at == 0)
@@ -288,8 +287,7 @@ static const fab_decoder_kind *gguf_kind(keys *k, fab_err *err)
 
 static bool gguf_fields(fab_decoder_config *c, keys *k, fab_err *err)
 {
-    for (int i = 0; i < FIELDS; i++) {
-        const field *f = &fields[i];
+    for (const fab_decoder_field *f = fab_decoder_fields; f->hf; f++) {
         char *at = (char *)c + f->at;
         if (f->real ? !gguf_real(k, f->gguf, (double *)at, err)
                     : !gguf_int(k, f->gguf, f->need, (int64_t *)at, err))

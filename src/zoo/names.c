@@ -85,6 +85,17 @@ static char *renamed(fab_arena *a, const char *to, long number, const char *part
     return fab_arena_printf(a, err, "%s%s", out, rest);
 }
 
+const char *fab_names_back(const fab_name_rule *rules, const char *name, fab_arena *a, fab_err *err)
+{
+    for (const fab_name_rule *r = rules; r->from; r++) {
+        long number = 0;
+        const char *rest;
+        if (r->how == FAB_NAME_PLAIN && match(r->to, name, &number, &rest))
+            return renamed(a, r->from, number, "", rest, err);
+    }
+    return NULL;
+}
+
 static bool add(fab_names *n, const fab_weight *e, fab_err *err)
 {
     if (!e->name) return false;

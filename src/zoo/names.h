@@ -38,6 +38,9 @@ fab_names *fab_names_new(fab_arena *a, const fab_weights *w, const fab_name_rule
 
 /* The tensor of that name; NULL: none. */
 const fab_weight *fab_names_find(const fab_names *n, const char *name);
+/* The way back: what a plain rule makes `name` of, in the arena; NULL with err unset: none does. */
+const char *fab_names_back(const fab_name_rule *rules, const char *name, fab_arena *a,
+                           fab_err *err);
 /* How many i in a row from 0 there are such that a name begins with printf(fmt, i). */
 int fab_names_count(const fab_names *n, const char *fmt);
 fab_param_source fab_source_names(const fab_names *n);
