@@ -11,6 +11,8 @@
 #include "format/weights.h"
 #include "media/describe.h"
 #include "media/image.h"
+#include "zoo/decoder.h"
+#include "zoo/encoder.h"
 #include "zoo/skills.h"
 
 typedef struct {
@@ -50,6 +52,42 @@ static json_t *describe_weights(fab_run *r, const opts *o, fab_err *err)
     return v;
 }
 
+/* A folder whose config.json names a text decoder. */
+static bool holds_decoder(const char *folder, fab_arena *a, fab_err *err)
+{
+    const char *path = fab_path_join(a, folder, "config.json", err);
+    json_t *o = path && fab_exists(path) ? fab_json_open(path, err) : NULL;
+    const char *type = fab_json_str(o, "model_type", NULL);
+    bool is = type && fab_decoder_kind_find(type);
+    json_decref(o);
+    return is;
+}
+
+static json_t *describe_decoder(const char *folder, fab_err *err)
+{
+    const fab_decoder_opts o = { 0 };
+    fab_decoder *d = fab_decoder_open(folder, &o, err);
+    if (!d) return NULL;
+    const fab_decoder_config *c = &d->cfg;
+    json_t *v =
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "family", c->kind->type, "layers",
+                  (json_int_t)c->layers, "width", (json_int_t)c->dim, "heads", (json_int_t)c->heads,
+                  "kv_heads", (json_int_t)c->kv_heads, "vocabulary", (json_int_t)c->vocab,
+                  "context", (json_int_t)c->context);
+    fab_decoder_close(d);
+    return v;
+}
+
+/* A folder is a published model: its family, and by opening it whether all of it fits. */
+static json_t *describe_folder(fab_run *r, const char *folder, fab_err *err)
+{
+    if (holds_decoder(folder, r->arena, err)) return describe_decoder(folder, err);
+    fab_encoder *e = err->code ? NULL : fab_encoder_open(folder, r->pool, false, err);
+    json_t *v = e ? fab_encoder_describe(e, err) : NULL;
+    fab_encoder_close(e);
+    return v;
+}
+
 /* What a value reads like on one line: numbers and words bare, lists and objects as JSON. */
 static char *line_of(const json_t *v)
 {
@@ -81,16 +119,8 @@ static void print_lines(fab_run *r, const json_t *v)
     }
 }
 
-static bool run(fab_run *r, const void *vo, fab_err *err)
+static bool show(fab_run *r, json_t *v, fab_err *err)
 {
-    const opts *o = vo;
-    fab_file f = { 0 };
-    if (!fab_file_map(&f, o->file, 0, err)) return false;
-    bool image = fab_image_kind(f.data, f.size) != NULL;
-    json_t *v = image ? describe_image(&f, o, err) : NULL;
-    if (image && !v) fab_while(err, "%s", o->file);
-    fab_file_unmap(&f);
-    if (!image) v = describe_weights(r, o, err);
     if (!v) return false;
     if (r->json) return fab_run_json(r, v, err);
     print_lines(r, v);
@@ -98,17 +128,32 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     return true;
 }
 
+static bool run(fab_run *r, const void *vo, fab_err *err)
+{
+    const opts *o = vo;
+    if (fab_encoder_folder_at(o->file)) return show(r, describe_folder(r, o->file, err), err);
+    fab_file f = { 0 };
+    if (!fab_file_map(&f, o->file, 0, err)) return false;
+    bool image = fab_image_kind(f.data, f.size) != NULL;
+    json_t *v = image ? describe_image(&f, o, err) : NULL;
+    if (image && !v) fab_while(err, "%s", o->file);
+    fab_file_unmap(&f);
+    if (!image) v = describe_weights(r, o, err);
+    return show(r, v, err);
+}
+
 const fab_verb fab_verb_inspect = {
     .name = "inspect",
     .summary = "say what a file of weights or an image is",
     .about = "Safetensors and GGUF: tensors and metadata; for a model of ours what each question of a "
-             "report is worth on held-out pictures. PNG, JPEG and DICOM: size, samples, "
+             "report is worth on held-out pictures. A folder: the published model in it, and "
+             "whether all of it fits. PNG, JPEG and DICOM: size, samples, "
              "checksum of the decoded "
              "pixels, geometry and windows. The kind is found by the first bytes, not by the name.",
     .example = "fabrica inspect slice.dcm --json",
     .opts_size = sizeof(opts),
     .run = run,
-    .opts = (const fab_opt[]){ { "FILE", FAB_FILE_IN, offsetof(opts, file), NULL, "the file" },
+    .opts = (const fab_opt[]){ { "FILE", FAB_FILE_IN, offsetof(opts, file), NULL, "the file, or a published model's folder" },
                                { "frame", FAB_INT, offsetof(opts, frame), "0",
                                  "the frame whose window is shown, from 0", .min = 0, .max = 1e9 },
                                { "header", FAB_FLAG, offsetof(opts, header), NULL,

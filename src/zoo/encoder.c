@@ -38,32 +38,32 @@ static const char *weights_in(fab_arena *a, const char *folder, fab_err *err)
     return NULL;
 }
 
-/* A folder has entries of its own; "PATH/." exists only then. */
-static bool is_folder(fab_arena *a, const char *path, fab_err *err)
+/* A folder has entries of its own: "PATH/." exists only then. */
+bool fab_encoder_folder_at(const char *path)
 {
-    const char *dot = fab_path_join(a, path, ".", err);
-    return dot && fab_exists(dot);
+    fab_err ignored = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &ignored);
+    const char *dot = a ? fab_path_join(a, path, ".", &ignored) : NULL;
+    bool is = dot && fab_exists(dot);
+    fab_arena_free(a);
+    return is;
 }
 
 bool fab_encoder_at(const char *path)
 {
-    fab_err err = FAB_ERR_INIT;
-    fab_arena *a = fab_arena_new(0, &err);
-    bool folder = a && is_folder(a, path, &err), own = false;
-    if (a && !folder) {
-        fab_weights *w = fab_weights_open(path, &err);
-        const char *arch = w ? fab_weights_str(w, "general.architecture", NULL) : NULL;
-        own = !w || (arch && !strncmp(arch, "fabrica", 7));
-        fab_weights_close(w);
-    }
-    fab_arena_free(a);
+    fab_err ignored = FAB_ERR_INIT;
+    if (fab_encoder_folder_at(path)) return true;
+    fab_weights *w = fab_weights_open(path, &ignored);
+    const char *arch = w ? fab_weights_str(w, "general.architecture", NULL) : NULL;
+    bool own = !w || (arch && !strncmp(arch, "fabrica", 7));
+    fab_weights_close(w);
     return !own;
 }
 
 static bool locate(fab_encoder *e, const char *path, fab_err *err)
 {
     fab_encoder_facts *f = &e->facts;
-    if (is_folder(e->arena, path, err)) {
+    if (fab_encoder_folder_at(path)) {
         f->folder = fab_arena_strdup(e->arena, path, err);
         f->weights = weights_in(e->arena, path, err);
         if (!f->weights && !err->code)
@@ -118,10 +118,10 @@ static bool load(fab_encoder *e, const fab_encoder_configs *g, fab_pool *pool, b
     p.bf16 = half;
     leave_over(&p, e->facts.family);
     visit(&p, e, g);
-    if (!fab_params_end(&p, err))
-        return strcmp(e->facts.naming, "Hugging Face")
-                   ? fab_while(err, "in Hugging Face's names")
-                   : false;
+    if (!fab_params_end(&p, err)) {
+        bool renamed = strcmp(e->facts.naming, "Hugging Face") != 0;
+        return fab_while(err, "%s%s", e->facts.name, renamed ? " in Hugging Face's names" : "");
+    }
     const fab_tensor *scale = scale_of(e);
     e->facts.n_values = p.n_values;
     e->facts.scale = scale ? expf(fab_f32(scale)[0]) : 1;
@@ -179,6 +179,19 @@ void fab_encoder_close(fab_encoder *e)
 }
 
 const fab_encoder_facts *fab_encoder_about(const fab_encoder *e) { return &e->facts; }
+
+bool fab_encoder_pool_by(fab_encoder *e, fab_bert_pool pool, fab_err *err)
+{
+    if (e->facts.family != FAB_ENCODER_BERT)
+        return fab_fail(err, FAB_EUSAGE, "%s: the texts of %s have one pooling only",
+                        e->facts.weights, e->facts.name);
+    if (pool == FAB_POOL_POOLER && !e->m.bert.cfg.pooler)
+        return fab_fail(err, FAB_EUSAGE, "%s: pooler.dense.weight: not in the file",
+                        e->facts.weights);
+    e->facts.pool = pool;
+    return true;
+}
+
 const void *fab_encoder_model(const fab_encoder *e) { return &e->m; }
 
 /* ---- running --------------------------------------------------------------------------------- */

@@ -52,6 +52,7 @@ typedef struct {
 
 typedef struct fab_encoder fab_encoder;
 
+bool fab_encoder_folder_at(const char *path); /* path is a folder, not a file */
 /* Whether path is a folder that holds weights, or a file that fab_encoder_open should be asked
  * about: anything but our own model file. */
 bool fab_encoder_at(const char *path);
@@ -62,6 +63,13 @@ fab_encoder *fab_encoder_open(const char *path, fab_pool *pool, bool half, fab_e
 void fab_encoder_close(fab_encoder *e); /* NULL is fine */
 const fab_encoder_facts *fab_encoder_about(const fab_encoder *e);
 
+/* The facts for people and scripts, a new reference: family, names, weights, parameters, embedding,
+ * context, images {size, fit, filter, mean, std}, score {kind, scale, bias}, pooling, unit. */
+json_t *fab_encoder_describe(const fab_encoder *e, fab_err *err);
+
+/* Reads a bert's texts by another pooling than the folder says; an error for other families, or
+ * for the pooler when the file has none. */
+bool fab_encoder_pool_by(fab_encoder *e, fab_bert_pool pool, fab_err *err);
 /* The family's own struct, lent: fab_bert, fab_clip, fab_biomedclip, fab_siglip_model, fab_conch. */
 const void *fab_encoder_model(const fab_encoder *e);
 
