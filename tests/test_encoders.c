@@ -2,6 +2,9 @@
  * folders opened as a user has them, the tokens after every block, embeddings and scores, on every
  * instruction set; pictures' preparation bit for bit; folders that are wrong. */
 #include <math.h>
+#include <unistd.h>
+#include "base/bytes.h"
+#include "base/file.h"
 #include "format/weights.h"
 #include "test.h"
 #include "zoo/encoder.h"
@@ -263,6 +266,186 @@ TEST(pictures_are_prepared_as_the_references_do)
         check_picture(w, names[i], "siglip", &siglip, 1e-6);
     }
     fab_weights_close(w);
+}
+
+/* ---- folders that are wrong ------------------------------------------------------------------ */
+/* Each is a golden folder with one thing changed. file "": nothing is changed but the call. In a
+ * safetensors file `from` is a piece of the header, whose length follows. */
+static const struct {
+    const char *name, *folder, *file, *from, *to, *says;
+} wrong[] = {
+    { "width", "clip", "config.json", "\"hidden_size\": 24", "\"hidden_size\": 32",
+      "vision_model: the config's hidden_size is 32, the tensors have 24" },
+    { "layers", "clip", "config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4",
+      "text_model: the config's num_hidden_layers is 4, the tensors have 3" },
+    { "heads", "siglip", "config.json", "\"num_attention_heads\": 4", "\"num_attention_heads\": 5",
+      "vision_model: a width of 24 in 5 heads" },
+    { "family", "clip", "config.json", "\"model_type\": \"clip\"", "\"model_type\": \"bert\"",
+      "config.json: model_type is 'bert', the tensors are of clip" },
+    { "projection", "clip", "config.json", "\"projection_dim\": 20", "\"projection_dim\": 512",
+      "the config's projection_dim is 512, the tensors have 20" },
+    { "activation", "bert", "config.json", "\"gelu\"", "\"relu\"",
+      "hidden_act: 'relu' is not supported" },
+    { "vocabulary", "bert", "config.json", "\"vocab_size\": 61", "\"vocab_size\": 30522",
+      "the config's vocab_size is 30522, the tensors have 61" },
+    { "embedding", "conch", "open_clip_config.json", "{\n \"model_cfg\"", "[\n \"model_cfg\"",
+      "open_clip_config.json" },
+    { "pixels", "clip", "preprocessor_config.json", "\"crop_size\": 24", "\"crop_size\": 32",
+      "preprocessor_config.json: crop_size: 32, the weights read images of 24 x 24" },
+    { "filter", "siglip", "preprocessor_config.json", "\"resample\": 3", "\"resample\": 1",
+      "resample: 1; 2 (bilinear) and 3 (bicubic) are" },
+    { "deviation", "clip-open", "open_clip_config.json", "0.2,", "0.0,", "std: three positive" },
+    { "pooling", "bert", "1_Pooling/config.json", "\"pooling_mode_mean_tokens\": true",
+      "\"pooling_mode_mean_tokens\": false", "neither mean nor cls" },
+    { "missing", "clip", "model.safetensors", "vision_model.post_layernorm.bias",
+      "vision_model.post_layernorm.bird", "vision_model.post_layernorm.bias: not in the file" },
+    { "left-over", "bert", "model.safetensors", "{\"embeddings.LayerNorm.bias\"",
+      "{\"more.bias\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},"
+      "\"embeddings.LayerNorm.bias\"",
+      "more.bias: not in the model" },
+    { "projector", "conch", "open_clip_model.safetensors",
+      "\"text.text_projection\":{\"dtype\":\"F32\",\"shape\":[24,16]",
+      "\"text.text_projection\":{\"dtype\":\"F32\",\"shape\":[16,24]",
+      "visual_projection.weight: file [16,16], model [24,16]" },
+    { "thirds", "clip-open", "open_clip_model.safetensors",
+      "\"transformer.resblocks.0.attn.in_proj_bias\":{\"dtype\":\"F32\",\"shape\":[48]",
+      "\"transformer.resblocks.0.attn.in_proj_bias\":{\"dtype\":\"F32\",\"shape\":[1,48]",
+      "1 rows are no thirds of query, key and value" },
+    { "family-unknown", "bert", "model.safetensors", "embeddings.word_embeddings.weight",
+      "embeddings.word_embeddings.height", "none of bert, clip, biomedclip, siglip, conch" },
+};
+
+static void copy_file(const char *folder, const char *to, const char *name, const char *from,
+                      const char *with)
+{
+    static char buffer[400000];
+    char path[256];
+    fab_err err = FAB_ERR_INIT;
+    fab_file f;
+    snprintf(path, sizeof path, ROOT "%s/%s", folder, name);
+    if (!fab_exists(path)) return;
+    CHECK_MSG(fab_file_map(&f, path, 0, &err), "%s", err.text);
+    size_t n = f.size;
+    CHECK(n + 200 < sizeof buffer);
+    memcpy(buffer, f.data, n);
+    fab_file_unmap(&f);
+    if (from) {
+        size_t a = strlen(from), b = strlen(with), at = 0;
+        while (at + a <= n && memcmp(buffer + at, from, a)) at++;
+        CHECK_MSG(at + a <= n, "%s has no %s", path, from);
+        memmove(buffer + at + b, buffer + at + a, n - at - a);
+        memcpy(buffer + at, with, b);
+        n = n + b - a;
+        if (strstr(name, ".safetensors")) {
+            uint64_t header = fab_le64(buffer) + b - a;
+            for (int i = 0; i < 8; i++) buffer[i] = (char)(header >> 8 * i);
+        }
+    }
+    snprintf(path, sizeof path, "%s/%s", to, name);
+    CHECK_MSG(fab_file_write(path, buffer, n, &err), "%s", err.text);
+}
+
+/* A copy of a golden folder in a fresh place, with one change; removed by drop_copy. */
+static const char *const parts[] = { "config.json",
+                                     "open_clip_config.json",
+                                     "preprocessor_config.json",
+                                     "modules.json",
+                                     "1_Pooling/config.json",
+                                     "model.safetensors",
+                                     "open_clip_model.safetensors",
+                                     "open_clip_pytorch_model.bin" };
+
+static void make_copy(char to[64], const char *folder, const char *file, const char *from,
+                      const char *with)
+{
+    char sub[96];
+    fab_err err = FAB_ERR_INIT;
+    strcpy(to, "/tmp/fab-encoder-XXXXXX");
+    CHECK(mkdtemp(to) != NULL);
+    snprintf(sub, sizeof sub, "%s/1_Pooling", to);
+    CHECK(fab_mkdirs(sub, &err));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        bool changed = file && !strcmp(parts[i], file);
+        copy_file(folder, to, parts[i], changed ? from : NULL, with);
+    }
+}
+
+static void drop_copy(const char *to)
+{
+    char path[128];
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        snprintf(path, sizeof path, "%s/%s", to, parts[i]);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/1_Pooling", to);
+    rmdir(path);
+    rmdir(to);
+}
+
+TEST(wrong_folders_get_one_sentence)
+{
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char to[64];
+        fab_err err = FAB_ERR_INIT;
+        make_copy(to, wrong[i].folder, wrong[i].file, wrong[i].from, wrong[i].to);
+        fab_encoder *e = fab_encoder_open(to, NULL, false, &err);
+        drop_copy(to);
+        fab_encoder_close(e);
+        CHECK_MSG(!e, "%s was opened", wrong[i].name);
+        CHECK_MSG(strstr(err.text, wrong[i].says), "%s: '%s' does not say '%s'", wrong[i].name,
+                  err.text, wrong[i].says);
+        CHECK_MSG(!strncmp(err.text, to, strlen(to)), "%s: '%s'", wrong[i].name, err.text);
+    }
+}
+
+/* Puts a value at the first element of a tensor of a copy's safetensors file. */
+static void poke(const char *to, const char *tensor, float value, size_t keep)
+{
+    static char buffer[400000];
+    char path[128];
+    fab_err err = FAB_ERR_INIT;
+    fab_file f;
+    snprintf(path, sizeof path, "%s/model.safetensors", to);
+    fab_weights *w = fab_weights_open(path, &err);
+    CHECK_MSG(w && fab_file_map(&f, path, 0, &err), "%s", err.text);
+    const fab_weight *e = fab_weights_find(w, tensor, &err);
+    CHECK_MSG(e, "%s", err.text);
+    size_t n = f.size, at = 0;
+    memcpy(buffer, f.data, n);
+    fab_file_unmap(&f);
+    while (at + e->bytes <= n && memcmp(buffer + at, e->data, e->bytes)) at++;
+    CHECK(at + e->bytes <= n);
+    fab_weights_close(w);
+    memcpy(buffer + at, &value, sizeof value);
+    CHECK(fab_file_write(path, buffer, keep ? keep : n, &err));
+}
+
+TEST(values_that_are_not_finite_are_named)
+{
+    char to[64];
+    fab_err err = FAB_ERR_INIT;
+    make_copy(to, "bert", NULL, NULL, NULL);
+    poke(to, "encoder.layer.1.output.dense.weight", NAN, 0);
+    fab_encoder *e = fab_encoder_open(to, NULL, false, &err);
+    drop_copy(to);
+    CHECK(!e);
+    CHECK_SAYS(err.text, "encoder.layer.1.output.dense.weight: holds values that are not finite");
+}
+
+TEST(cut_files_and_empty_folders_are_told)
+{
+    char to[64];
+    fab_err err = FAB_ERR_INIT;
+    make_copy(to, "bert", NULL, NULL, NULL);
+    poke(to, "embeddings.LayerNorm.bias", 0, 60000);
+    CHECK(!fab_encoder_open(to, NULL, false, &err));
+    CHECK_SAYS(err.text, "model.safetensors");
+    drop_copy(to);
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(fab_mkdirs(to, &err));
+    CHECK(!fab_encoder_open(to, NULL, false, &err));
+    CHECK_SAYS(err.text, "no weights in this folder");
+    rmdir(to);
 }
 
 TEST_MAIN
