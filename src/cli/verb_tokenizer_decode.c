@@ -31,10 +31,11 @@ static bool decode(fab_run *r, const opts *o, const char *text, fab_err *err)
 {
     int64_t n = 0;
     int32_t *ids = fab_new_array(strlen(text) + 1, sizeof *ids, err);
-    fab_bpe *b = ids && read_ids(text, ids, &n, err) ? fab_tokenizer_open(o->tokenizer, err) : NULL;
-    char *out = b ? fab_bpe_decode(b, r->arena, ids, n, o->skip_special, err) : NULL;
+    fab_tokenizer *t =
+        ids && read_ids(text, ids, &n, err) ? fab_tokenizer_open(o->tokenizer, err) : NULL;
+    char *out = t ? fab_tokenizer_decode(t, r->arena, ids, n, o->skip_special, err) : NULL;
 
-    fab_bpe_free(b);
+    fab_tokenizer_free(t);
     fab_free(ids);
     if (!out) return false;
     if (r->json) return fab_run_json(r, json_pack("{s:s}", "text", out), err);
@@ -64,7 +65,7 @@ const fab_verb fab_verb_tokenizer_decode = {
     .example = "fabrica tokenizer decode tokenizer.json --ids \"291 300 42\"",
     .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
-        { "TOKENIZER", FAB_FILE_IN, offsetof(opts, tokenizer), NULL, "a tokenizer.json or a GGUF model" },
+        { "TOKENIZER", FAB_FILE_IN, offsetof(opts, tokenizer), NULL, "a tokenizer.json, tokenizer.model, vocab.txt, a GGUF, or a model's folder" },
         { "ids", FAB_STR, offsetof(opts, ids), NULL, "decimal numbers between spaces or commas" },
         { "skip-special", FAB_FLAG, offsetof(opts, skip_special), NULL, "leave control tokens out" },
         { 0 } },

@@ -7,17 +7,18 @@
 
 typedef struct {
     const char *tokenizer, *text, *file;
-    bool special, pieces;
+    bool special, frame, pieces;
 } opts;
 
 /* A token for a reader: its text, or its bytes in hexadecimal when they are no whole characters. */
-static char *piece_text(fab_arena *a, const fab_bpe *b, int32_t id, fab_err *err)
+static char *piece_text(fab_arena *a, const fab_tokenizer *t, int32_t id, fab_err *err)
 {
-    size_t n = 0;
-    const char *bytes = fab_bpe_token(b, id, &n);
-    char *out = NULL;
+    char *bytes = fab_arena_take(a, fab_tokenizer_stream_room(t), err), *out = NULL;
+    size_t n = bytes ? fab_tokenizer_bytes(t, id, bytes) : 0;
 
-    if (fab_utf8_check(bytes, n) == n) return fab_arena_strdup(a, bytes, err);
+    if (!bytes) return NULL;
+    bytes[n] = 0;
+    if (fab_utf8_check(bytes, n) == n) return bytes;
     for (size_t i = 0; i < n; i++)
         if (!(out = fab_arena_printf(a, err, "%s\\x%02X", out ? out : "",
                                      (unsigned)(uint8_t)bytes[i])))
@@ -25,12 +26,13 @@ static char *piece_text(fab_arena *a, const fab_bpe *b, int32_t id, fab_err *err
     return out;
 }
 
-static bool print_json(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t n, fab_err *err)
+static bool print_json(fab_run *r, const fab_tokenizer *t, const int32_t *ids, int64_t n,
+                       fab_err *err)
 {
     json_t *list = json_array(), *pieces = json_array();
 
     for (int64_t i = 0; i < n; i++) {
-        char *text = piece_text(r->arena, b, ids[i], err);
+        char *text = piece_text(r->arena, t, ids[i], err);
         if (!text) break;
         json_array_append_new(list, json_integer(ids[i]));
         json_array_append_new(pieces, json_string(text));
@@ -42,11 +44,11 @@ static bool print_json(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t
            !err->code;
 }
 
-static bool print_ids(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t n, bool pieces,
-                      fab_err *err)
+static bool print_ids(fab_run *r, const fab_tokenizer *t, const int32_t *ids, int64_t n,
+                      bool pieces, fab_err *err)
 {
     for (int64_t i = 0; i < n; i++) {
-        char *text = pieces ? piece_text(r->arena, b, ids[i], err) : NULL;
+        char *text = pieces ? piece_text(r->arena, t, ids[i], err) : NULL;
         if (pieces && !text) return false;
         if (pieces) fprintf(r->out, "%d\t%s\n", ids[i], text);
         else fprintf(r->out, i ? " %d" : "%d", ids[i]);
@@ -55,19 +57,15 @@ static bool print_ids(fab_run *r, const fab_bpe *b, const int32_t *ids, int64_t 
     return true;
 }
 
-static bool encode(fab_run *r, const opts *o, const fab_bpe *b, const char *text, size_t n,
+static bool encode(fab_run *r, const opts *o, const fab_tokenizer *t, const char *text, size_t n,
                    fab_err *err)
 {
-    int64_t (*how)(const fab_bpe *, const char *, size_t, int32_t *, int64_t, fab_err *) =
-        o->special ? fab_bpe_encode : fab_bpe_encode_plain;
+    fab_encode_opts how = { .special = o->special, .frame = o->frame };
     int64_t count;
-    int32_t *ids = fab_new_array(n + 1, sizeof *ids, err); /* a token has a byte at least */
-    bool ok =
-        ids && (count = how(b, text, n, ids, (int64_t)n, err)) >= 0 &&
-        (r->json ? print_json(r, b, ids, count, err) : print_ids(r, b, ids, count, o->pieces, err));
+    int32_t *ids = fab_tokenizer_encode_all(t, text, n, &how, r->arena, &count, err);
 
-    fab_free(ids);
-    return ok;
+    return ids && (r->json ? print_json(r, t, ids, count, err)
+                           : print_ids(r, t, ids, count, o->pieces, err));
 }
 
 static bool run(fab_run *r, const void *vo, fab_err *err)
@@ -78,14 +76,14 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (o->text && o->file) return fab_fail(err, FAB_EUSAGE, "--text and --file: one of them");
     if (!o->text && !fab_file_map(&f, o->file ? o->file : "-", 0, err)) return false;
     const char *text = o->text ? o->text : (const char *)f.data;
-    fab_bpe *b = fab_tokenizer_open(o->tokenizer, err);
-    bool ok = b && (encode(r, o, b, text, o->text ? strlen(text) : f.size, err) ||
+    fab_tokenizer *t = fab_tokenizer_open(o->tokenizer, err);
+    bool ok = t && (encode(r, o, t, text, o->text ? strlen(text) : f.size, err) ||
                     fab_while(err, "%s",
                               o->text   ? "--text"
                               : o->file ? o->file
                                         : "standard input"));
 
-    fab_bpe_free(b);
+    fab_tokenizer_free(t);
     fab_file_unmap(&f);
     return ok;
 }
@@ -98,10 +96,11 @@ const fab_verb fab_verb_tokenizer_encode = {
     .example = "fabrica tokenizer encode tokenizer.json --text \"右肺下叶5mm结节\" --pieces",
     .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
-        { "TOKENIZER", FAB_FILE_IN, offsetof(opts, tokenizer), NULL, "a tokenizer.json or a GGUF model" },
+        { "TOKENIZER", FAB_FILE_IN, offsetof(opts, tokenizer), NULL, "a tokenizer.json, tokenizer.model, vocab.txt, a GGUF, or a model's folder" },
         { "text", FAB_STR, offsetof(opts, text), NULL, "the text" },
         { "file", FAB_FILE_IN, offsetof(opts, file), NULL, "a file that holds the text" },
         { "special", FAB_FLAG, offsetof(opts, special), NULL, "know control tokens such as <|end|> in the text" },
+        { "frame", FAB_FLAG, offsetof(opts, frame), NULL, "add what the model puts around a text: <s>, [CLS] ... [SEP]" },
         { "pieces", FAB_FLAG, offsetof(opts, pieces), NULL, "a line per token, with its text" },
         { 0 } },
 };

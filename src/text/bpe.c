@@ -37,7 +37,7 @@ static void emit_unit(run *r, int32_t id)
         if (b->fallback[(uint8_t)bytes[i]] < 0) n = 0;
     for (int i = 0; b->fallback && i < n; i++) emit(r, b->fallback[(uint8_t)bytes[i]]);
     if ((b->fallback && n) || b->unk < 0) return;
-    if (b->fuse_unk && r->n && r->n <= r->max && r->ids[r->n - 1] == b->unk) return;
+    if (b->fuse_unk && r->n > r->word && r->n <= r->max && r->ids[r->n - 1] == b->unk) return;
     emit(r, b->unk);
 }
 
@@ -229,7 +229,7 @@ bool fab_bpe_word(run *r, const char *word, size_t len)
         for (uint32_t i = 0; i < s->n; i++) emit(r, r->ids[s->id + i]);
         return true;
     }
-    int64_t from = r->n;
+    int64_t from = r->word = r->n;
     if (len > SHORT) return merge_long(r, word, len);
     merge_short(r, word, len);
     if (s && r->n <= r->max && r->n <= UINT32_MAX && word - r->text <= UINT32_MAX)
@@ -369,7 +369,7 @@ static size_t put_replacement(char *out)
 
 /* One byte more: out gets the character that it completes, U+FFFD for each held part that it
  * breaks, or nothing. */
-static size_t push_byte(fab_bpe_stream *s, uint8_t byte, char *out)
+size_t fab_utf8_join(fab_bpe_stream *s, uint8_t byte, char *out)
 {
     const char *held = (const char *)s->held;
     size_t n = 0;
@@ -385,7 +385,7 @@ static size_t push_byte(fab_bpe_stream *s, uint8_t byte, char *out)
         bool again = s->n > 1;
         n = put_replacement(out);
         s->n = 0;
-        if (again) n += push_byte(s, byte, out + n);
+        if (again) n += fab_utf8_join(s, byte, out + n);
     }
     return n;
 }
@@ -395,7 +395,7 @@ size_t fab_bpe_stream_push(const fab_bpe *b, fab_bpe_stream *s, int32_t id, char
     size_t len = 0, n = 0;
     const char *bytes = fab_bpe_token(b, id, &len);
 
-    for (size_t i = 0; bytes && i < len; i++) n += push_byte(s, (uint8_t)bytes[i], out + n);
+    for (size_t i = 0; bytes && i < len; i++) n += fab_utf8_join(s, (uint8_t)bytes[i], out + n);
     return n;
 }
 

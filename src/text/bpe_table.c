@@ -138,6 +138,8 @@ static bool find_bytes(fab_bpe *b, fab_err *err)
         char unit[] = { (char)(uint8_t)c, '<', '/', 'w', '>' };
         b->byte_id[c] = fab_bpe_find(b, unit, 1);
         b->end_id[c] = b->units == FAB_BPE_SUFFIX ? fab_bpe_find(b, unit, sizeof unit) : 0;
+        if (b->lenient && b->byte_id[c] < 0) b->byte_id[c] = b->n_tokens + c;
+        if (b->lenient && b->end_id[c] < 0) b->end_id[c] = b->n_tokens + c;
         if (b->byte_id[c] < 0 || b->end_id[c] < 0)
             return fab_fail(err, FAB_EFORMAT,
                             "no token for byte 0x%02X%s: a byte-level vocabulary has all 256", c,

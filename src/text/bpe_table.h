@@ -54,6 +54,7 @@ struct fab_bpe {
     /* What tokenizer.h needs beside. */
     fab_bpe_units units;
     bool by_score;       /* no list of merges: any two that join to a token, by its rank */
+    bool lenient;        /* a byte may have no token: it is unknown */
     bool fuse_unk;       /* unknown characters in a row are one unk */
     int32_t unk;         /* of a character that is no token and has no bytes; -1: it is left out */
     int32_t *fallback;   /* [256] ids of <0x00> ...; NULL: none */
@@ -90,14 +91,18 @@ typedef struct {
     const fab_bpe *b;
     const char *text;
     int32_t *ids;
-    int64_t n, max;
-    fab_bpe_seen *cache; /* [FAB_BPE_CACHE], or NULL */
-    fab_arena *scratch;  /* made when a long word needs it; the caller frees it */
+    int64_t n, max, word; /* word: where the ids of the word being encoded begin */
+    fab_bpe_seen *cache;  /* [FAB_BPE_CACHE], or NULL */
+    fab_arena *scratch;   /* made when a long word needs it; the caller frees it */
     fab_err *err;
 } fab_bpe_run;
 #define FAB_BPE_CACHE      4096
 #define FAB_BPE_CACHE_FROM 2048 /* bytes of text from which clearing the cache pays */
 bool fab_bpe_word(fab_bpe_run *r, const char *word, size_t len); /* valid UTF-8 */
+
+/* One byte more of a text: out gets the character that it completes, U+FFFD for each held part that
+ * it breaks, or nothing; how many bytes, at most 6. */
+size_t fab_utf8_join(fab_bpe_stream *s, uint8_t byte, char *out);
 
 int fab_bpe_byte_order(
     uint8_t byte); /* its place among the alphabet's characters: the ids of a trained tokenizer */

@@ -19,11 +19,13 @@ typedef enum {
     FAB_CHATS
 } fab_chat_kind;
 
-/* What is particular to one model's template; strings are lent from it or constant. */
+/* What is particular to one model's template. */
 typedef struct {
     fab_chat_kind kind;
-    bool bos;                   /* begins with the bos token */
-    const char *default_system; /* used when no message is "system"; NULL: none */
+    bool bos;          /* begins with the bos token */
+    bool answer_space; /* Mistral: a space before an answer */
+    bool eos_space;    /* Mistral: a space after the eos of an answer */
+    char system[512];  /* said when no message is "system"; empty: none */
 } fab_chat;
 
 const char *fab_chat_name(fab_chat_kind kind);

@@ -28,6 +28,8 @@ int32_t fab_tokenizer_size(const fab_tokenizer *t); /* ids are 0..size-1, a few 
 int32_t fab_tokenizer_id(const fab_tokenizer *t, const char *token); /* as files write it; -1 */
 /* The token as the vocabulary writes it, lent; NULL: no such id. */
 const char *fab_tokenizer_token(const fab_tokenizer *t, int32_t id);
+/* The bytes it stands for inside a text; out needs fab_tokenizer_stream_room(t). */
+size_t fab_tokenizer_bytes(const fab_tokenizer *t, int32_t id, char *out);
 bool fab_tokenizer_is_special(const fab_tokenizer *t, int32_t id); /* never shown to a reader */
 
 /* Ids that the file names for these uses; -1: none. */
