@@ -70,8 +70,9 @@ TEST(what_each_type_loses)
     static const struct {
         fab_dtype type;
         double most;
-    } cases[] = { { FAB_Q8_0, 0.006 }, { FAB_Q6_K, 0.02 },  { FAB_Q5_K, 0.045 }, { FAB_Q5_1, 0.045 },
-                  { FAB_Q5_0, 0.05 },  { FAB_Q4_K, 0.075 }, { FAB_Q4_1, 0.09 },  { FAB_Q4_0, 0.1 } };
+    } cases[] = { { FAB_Q8_0, 0.006 }, { FAB_Q6_K, 0.02 }, { FAB_Q5_K, 0.045 },
+                  { FAB_Q5_1, 0.045 }, { FAB_Q5_0, 0.05 }, { FAB_Q4_K, 0.075 },
+                  { FAB_Q4_1, 0.09 },  { FAB_Q4_0, 0.1 } };
     static float x[MOST], y[MOST];
     static uint8_t raw[MOST * 2];
     fab_rng rng;
@@ -85,8 +86,8 @@ TEST(what_each_type_loses)
             off += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
             all += (double)x[i] * x[i];
         }
-        CHECK_MSG(sqrt(off / all) < cases[t].most, "%s loses %.4f",
-                  fab_dtype_name(cases[t].type), sqrt(off / all));
+        CHECK_MSG(sqrt(off / all) < cases[t].most, "%s loses %.4f", fab_dtype_name(cases[t].type),
+                  sqrt(off / all));
     }
 }
 

@@ -2,15 +2,17 @@
  *
  * Packed weight, for this file's instruction set: panels of NR columns, those beyond N zero; f32 as [K][NR], bf16 as panel.h.
  * Up to FEW rows the product is bound by reading the weight: it goes over the panels (or the rows) of B once, with
- * independent partial sums over k. Otherwise B is widened to f32 as core.c packs it.
+ * independent partial sums over k. Quantised weights go to dot.c (few rows) and int8.c (more, where rounding is
+ * allowed). Otherwise B is widened to f32 as core.c packs it.
  */
 #include "kernels/convert.h"
 #include "kernels/core.h"
+#include "kernels/dot.h"
 #include "kernels/int8.h"
 #include "kernels/panel.h"
 #include "kernels/table.h"
 
-enum { FEW = 4, TASK_WEIGHTS = 1 << 17 };
+enum { FEW = 4, TASK_WEIGHTS = 1 << 17, DOT_FAST = 2 };
 
 typedef struct {
     strided s; /* first: core's own packing of A reads it */
@@ -260,9 +262,8 @@ static bool check(const fab_gemm *g, fab_err *err)
         return fab_fail(err, FAB_EUNSUPPORTED, "gemm: weights of type %s", fab_dtype_name(t));
     if (fab_dtype_is_quantised(t) &&
         (g->b_row != 1 || g->b_col % fab_dtype_block(t) || g->k % fab_dtype_block(t)))
-        return fab_fail(err, FAB_EINTERNAL,
-                        "gemm: %s needs whole blocks of %d along K, K is %lld", fab_dtype_name(t),
-                        fab_dtype_block(t), (long long)g->k);
+        return fab_fail(err, FAB_EINTERNAL, "gemm: %s needs whole blocks of %d along K, K is %lld",
+                        fab_dtype_name(t), fab_dtype_block(t), (long long)g->k);
     return true;
 }
 
@@ -292,8 +293,12 @@ bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
     source s;
 
     if (!check(g, err)) return false;
-    if (g->bf16 && !g->packed && g->a_col == 1 && g->k > 0 && FAB_NAME(fab_int8_takes)(g->b_dtype))
-        return FAB_NAME(fab_int8_gemm)(p, g, err);
+    if (!g->packed && g->a_col == 1 && g->m > 0 && g->k > 0 && fab_dtype_is_quantised(g->b_dtype)) {
+        bool int8 = g->bf16 && FAB_NAME(fab_int8_takes)(g->b_dtype);
+        if (FAB_BASE(fab_dot_takes)(g->b_dtype, g->m) && (g->m <= DOT_FAST || !int8))
+            return FAB_BASE(fab_dot_gemm)(p, g, err);
+        if (int8) return FAB_NAME(fab_int8_gemm)(p, g, err);
+    }
     if (g->m > 0 && g->m <= FEW && g->k > 0 && g->a_col == 1) {
         fab_gemm copy = *g;
         if (g->packed)

@@ -17,9 +17,16 @@
 #if defined(__AVX512VNNI__)
 #include "base/bytes.h"
 #include "kernels/rounded.h"
+#include "kernels/transpose.h"
 
-enum { RM = 7, CN = 32, KQ = 512, ROWS = 1024, WIDE = 256 };
-enum { DA, C0DA, SUM, START, META }; /* meta: [K/sub][META][RM]; SUM = da (sum a), START = bits of C0 - offset (sum a) */
+enum { RM = 7, CN = 32, KQ = 512, ROWS = 1024, WIDE = 256, FEW = 64 };
+enum {
+    DA,
+    C0DA,
+    SUM,
+    START,
+    META
+}; /* meta: [K/sub][META][RM]; SUM = da (sum a), START = bits of C0 - offset (sum a) */
 #define C0      12582912.0f
 #define C0_BITS 0x4b400000
 
@@ -62,9 +69,13 @@ INLINE __m512i column(const uint8_t *const row[16], int64_t at)
 INLINE __m512 low_half(__m512i x) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(x)); }
 INLINE __m512 high_half(__m512i x) { return low_half(_mm512_srli_epi32(x, 16)); }
 INLINE __m512i bytes_of(int x) { return _mm512_set1_epi8((char)x); }
-INLINE void put4(uint8_t *w, int k, __m512i x) { _mm512_store_si512(w + k * CN, x); } /* k % 4 == 0 */
+INLINE void put4(uint8_t *w, int k, __m512i x)
+{
+    _mm512_store_si512(w + k * CN, x);
+} /* k % 4 == 0 */
 
-static void open_q8_0(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d, float *m)
+static void open_q8_0(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d,
+                      float *m)
 {
     (void)m;
     for (int k = 0; k < kc; k += 32, d += CN) {
@@ -90,7 +101,8 @@ INLINE void put_nibbles(uint8_t *w, int k, int far, const __m512i t[4])
     }
 }
 
-static void open_q4_0(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d, float *m)
+static void open_q4_0(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d,
+                      float *m)
 {
     (void)m;
     for (int k = 0; k < kc; k += 32, d += CN) {
@@ -102,7 +114,8 @@ static void open_q4_0(const uint8_t *const row[16], int64_t k0, int kc, uint8_t 
     }
 }
 
-static void open_q4_1(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d, float *m)
+static void open_q4_1(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d,
+                      float *m)
 {
     for (int k = 0; k < kc; k += 32, d += CN, m += CN) {
         int64_t at = (k0 + k) / 32 * 20;
@@ -114,7 +127,8 @@ static void open_q4_1(const uint8_t *const row[16], int64_t k0, int kc, uint8_t 
     }
 }
 
-static void open_q5_0(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d, float *m)
+static void open_q5_0(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d,
+                      float *m)
 {
     (void)m;
     for (int k = 0; k < kc; k += 32, d += CN) {
@@ -150,17 +164,20 @@ INLINE void scales8(const uint8_t *const row[16], int64_t at, float *d, float *m
             __m512i two = _mm512_set1_epi32(3);
             s = _mm512_and_si512(_mm512_srl_epi32(u2, by), four);
             l = _mm512_and_si512(_mm512_srl_epi32(u2, more), four);
-            s = _mm512_or_si512(
-                s, _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u0, top), two), 4));
-            l = _mm512_or_si512(
-                l, _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u1, top), two), 4));
+            s = _mm512_or_si512(s,
+                                _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u0, top), two),
+                                                  4));
+            l = _mm512_or_si512(l,
+                                _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u1, top), two),
+                                                  4));
         }
         _mm512_store_ps(d + j * CN, _mm512_mul_ps(big, _mm512_cvtepi32_ps(s)));
         _mm512_store_ps(m + j * CN, _mm512_mul_ps(less, _mm512_cvtepi32_ps(l)));
     }
 }
 
-static void open_q4_k(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d, float *m)
+static void open_q4_k(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d,
+                      float *m)
 {
     for (int k = 0; k < kc; k += 256, d += 8 * CN, m += 8 * CN) {
         int64_t at = (k0 + k) / 256 * 144;
@@ -177,17 +194,20 @@ static void open_q4_k(const uint8_t *const row[16], int64_t k0, int kc, uint8_t 
 INLINE __m512i six_bits(__m512i low, __m512i high, int up)
 {
     __m512i h = up >= 0 ? _mm512_slli_epi32(high, (unsigned)up) : _mm512_srli_epi32(high, 2);
-    return _mm512_or_si512(_mm512_and_si512(low, bytes_of(15)), _mm512_and_si512(h, bytes_of(0x30)));
+    return _mm512_or_si512(_mm512_and_si512(low, bytes_of(15)),
+                           _mm512_and_si512(h, bytes_of(0x30)));
 }
 
-static void open_q6_k(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d, float *m)
+static void open_q6_k(const uint8_t *const row[16], int64_t k0, int kc, uint8_t *w, float *d,
+                      float *m)
 {
     (void)m;
     for (int k = 0; k < kc; k += 256) {
         int64_t at = (k0 + k) / 256 * 210;
         __m512 big = low_half(column(row, at + 208));
         for (int j = 0; j < 16; j++, d += CN) {
-            __m512i s = _mm512_srl_epi32(column(row, at + 192 + j / 4 * 4), _mm_cvtsi32_si128(8 * (j % 4)));
+            __m512i s =
+                _mm512_srl_epi32(column(row, at + 192 + j / 4 * 4), _mm_cvtsi32_si128(8 * (j % 4)));
             s = _mm512_srai_epi32(_mm512_slli_epi32(s, 24), 24);
             _mm512_store_ps(d, _mm512_mul_ps(big, _mm512_cvtepi32_ps(s)));
         }
@@ -227,8 +247,8 @@ static const kind *kind_of(fab_dtype type)
 typedef struct {
     const fab_gemm *g;
     const kind *kind;
-    int8_t *a;    /* [row panels][K/4][RM][4] */
-    float *meta;  /* [row panels][K/sub][META][RM] */
+    int8_t *a;                       /* [row panels][K/4][RM][4] */
+    float *meta;                     /* [row panels][K/sub][META][RM] */
     int64_t panels, row_parts, wide; /* wide: columns of a task */
     int64_t row_bytes;
 } job;
@@ -236,39 +256,62 @@ typedef struct {
 INLINE int64_t a_panel(const job *j) { return j->g->k * RM; }
 INLINE int64_t meta_panel(const job *j) { return j->g->k / j->kind->sub * META * RM; }
 
-/* Largest size of 32 values -> their scale: NaN when one of them is not finite. */
-INLINE float scale_of(__m512 x, __m512 y, float *inv)
+/* The scale of each of 16 blocks (n of them real) of a row, and its inverse; 22 bits of mantissa. */
+static void scales_of(const float *x, int n, float *d, float *inv)
 {
-    __m512 top = _mm512_max_ps(_mm512_abs_ps(x), _mm512_abs_ps(y));
-    float bad = _mm512_reduce_add_ps(
-              _mm512_mul_ps(_mm512_add_ps(_mm512_sub_ps(x, x), _mm512_sub_ps(y, y)), _mm512_setzero_ps())),
-          d = fab_bits_f32(fab_f32_bits(_mm512_reduce_max_ps(top) / 127.0f) & ~3u);
-    *inv = d > 1e-30f ? 1.0f / d : 0.0f;
-    return d + bad;
+    _Alignas(64) float tops[256], turned[256];
+    __m512 top;
+
+    for (int b = 0; b < 16; b++) {
+        int at = b < n ? 32 * b : 0;
+        _mm512_store_ps(tops + 16 * b, _mm512_max_ps(_mm512_abs_ps(_mm512_loadu_ps(x + at)),
+                                                     _mm512_abs_ps(_mm512_loadu_ps(x + at + 16))));
+    }
+    transpose_block(tops, 16, turned, 16);
+    top = _mm512_load_ps(turned);
+    for (int b = 1; b < 16; b++) top = _mm512_max_ps(top, _mm512_load_ps(turned + 16 * b));
+    top = _mm512_mul_ps(top, _mm512_set1_ps(1.0f / 127.0f));
+    top = _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(top), _mm512_set1_epi32(~3)));
+    __mmask16 some = _mm512_cmp_ps_mask(top, _mm512_set1_ps(1e-30f), _CMP_GT_OQ);
+    _mm512_storeu_ps(d, top);
+    _mm512_storeu_ps(inv, _mm512_maskz_div_ps(some, _mm512_set1_ps(1.0f), top));
 }
 
+INLINE void put_meta(const job *j, float *meta, int i, float d, const int32_t *sums)
+{
+    bool whole = j->kind->sub == 32;
+    for (int s = 0; s < (whole ? 1 : 2); s++, meta += META * RM) {
+        int32_t sum = whole ? sums[0] + sums[1] : sums[s];
+        meta[DA * RM + i] = d, meta[C0DA * RM + i] = C0 * d, meta[SUM * RM + i] = d * (float)sum;
+        meta[START * RM + i] = fab_bits_f32((uint32_t)(C0_BITS - j->kind->offset * sum));
+    }
+}
+
+/* One row to int8; a value that is not finite makes the first scale, and so the whole row of C, NaN. */
 static void round_row(const job *j, const float *x, int8_t *a, float *meta, int i)
 {
-    const kind *t = j->kind;
+    float d[16] = { 0 }, inv[16] = { 0 }, *first = meta + DA * RM + i;
+    __m512 bad = _mm512_setzero_ps();
 
     for (int64_t k = 0; k < j->g->k; k += 32, x += 32) {
-        float inv, d = scale_of(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16), &inv);
-        int32_t sums[2], group[8];
-        __m512 by = _mm512_set1_ps(inv);
-        for (int h = 0; h < 2; h++) {
-            __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16 * h), by));
-            q = _mm512_min_epi32(_mm512_max_epi32(q, _mm512_set1_epi32(-127)), _mm512_set1_epi32(127));
-            sums[h] = _mm512_reduce_add_epi32(q);
-            _mm_storeu_si128((void *)(group + 4 * h), _mm512_cvtepi32_epi8(q));
-        }
-        for (int b = 0; b < 8; b++) memcpy(a + ((k / 4 + b) * RM + i) * 4, group + b, 4);
-        for (int s = 0; s < 32 / t->sub; s++) {
-            float *to = meta + (k / t->sub + s) * META * RM + i;
-            int32_t sum = t->sub == 32 ? sums[0] + sums[1] : sums[s];
-            to[DA * RM] = d, to[C0DA * RM] = C0 * d, to[SUM * RM] = d * (float)sum;
-            to[START * RM] = fab_bits_f32((uint32_t)(C0_BITS - t->offset * sum));
-        }
+        int b = (int)(k / 32 % 16), groups[8];
+        if (b == 0) scales_of(x, (int)min64(16, (j->g->k - k) / 32), d, inv);
+        __m512 by = _mm512_set1_ps(inv[b]), x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
+        __m128i q0 = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(x0, by))),
+                q1 = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(x1, by)));
+        __m256i q = _mm256_inserti128_si256(_mm256_castsi128_si256(q0), q1, 1);
+        uint64_t sum8[4];
+        int32_t sums[2];
+        bad = _mm512_add_ps(bad, _mm512_add_ps(_mm512_sub_ps(x0, x0), _mm512_sub_ps(x1, x1)));
+        _mm256_storeu_si256((void *)groups, q);
+        for (int t = 0; t < 8; t++) memcpy(a + ((k / 4 + t) * RM + i) * 4, groups + t, 4);
+        q = _mm256_xor_si256(q, _mm256_set1_epi8((char)0x80));
+        _mm256_storeu_si256((void *)sum8, _mm256_sad_epu8(q, _mm256_setzero_si256()));
+        for (int h = 0; h < 2; h++) sums[h] = (int32_t)(sum8[2 * h] + sum8[2 * h + 1]) - 2048;
+        put_meta(j, meta, i, d[b], sums);
+        meta += 32 / j->kind->sub * META * RM;
     }
+    *first += _mm512_reduce_add_ps(bad);
 }
 
 static void round_panel(void *arg, int task, int worker)
@@ -278,8 +321,8 @@ static void round_panel(void *arg, int task, int worker)
 
     (void)worker;
     for (int64_t i = r.from; i < r.to; i++)
-        round_row(j, j->g->a + i * j->g->a_row, j->a + task * a_panel(j), j->meta + task * meta_panel(j),
-                  (int)(i - r.from));
+        round_row(j, j->g->a + i * j->g->a_row, j->a + task * a_panel(j),
+                  j->meta + task * meta_panel(j), (int)(i - r.from));
 }
 
 /* sum[mr][CN] over kc; all but the last six are constants */
@@ -343,8 +386,10 @@ typedef void micro_fn(int kc, const int8_t *a, const float *meta, const uint8_t 
     MICRO(5, sub, mins, suffix)                                                                    \
     MICRO(6, sub, mins, suffix)                                                                    \
     MICRO(7, sub, mins, suffix)                                                                    \
-    static micro_fn *const micros##suffix[] = { NULL,       by1##suffix, by2##suffix, by3##suffix, \
-                                                by4##suffix, by5##suffix, by6##suffix, by7##suffix };
+    static micro_fn *const micros##suffix[] = {                                                    \
+        NULL,        by1##suffix, by2##suffix, by3##suffix,                                        \
+        by4##suffix, by5##suffix, by6##suffix, by7##suffix                                         \
+    };
 MICROS(32, false, _plain)
 MICROS(32, true, _mins)
 MICROS(16, false, _sixteen)
@@ -365,38 +410,76 @@ static void open_panel(const job *j, int64_t col, int64_t k0, int kc, buffers *s
     }
 }
 
-static void multiply(const job *j, range panels, int64_t col, int64_t k0, int kc, buffers *s)
+/* Asks for lines that will be needed: what a panel of W is opened from, the t-th of n parts of its rows. */
+static void prefetch_panel(const job *j, int64_t col, int64_t k0, int kc, int64_t t, int64_t n)
+{
+    int64_t size = fab_dtype_block(j->kind->type), bytes = fab_dtype_bytes(j->kind->type);
+    range r = part(CN, n, t);
+
+    for (int64_t i = col + r.from; i < min64(col + r.to, j->g->n); i++) {
+        const char *at = (const char *)j->g->b + i * j->row_bytes + k0 / size * bytes;
+        for (int64_t b = 0; b < kc / size * bytes; b += 64) __builtin_prefetch(at + b);
+    }
+}
+
+static void prefetch_c(const fab_gemm *g, range r, int64_t col)
+{
+    for (int64_t i = r.from; i < r.to; i++) {
+        __builtin_prefetch(g->c + i * g->c_row + col, 1);
+        __builtin_prefetch(g->c + i * g->c_row + col + 16, 1);
+    }
+}
+
+typedef struct {
+    int64_t col, k0;
+    int kc;
+} place;
+
+/* The panel at `at`, opened in s, with all its rows of A; meanwhile asks for the panel at `next`. */
+static void multiply(const job *j, range panels, place at, place next, buffers *s)
 {
     const fab_gemm *g = j->g;
     const kind *t = j->kind;
     micro_fn *const *fn = t->sub == 16 ? micros_sixteen : t->mins ? micros_mins : micros_plain;
-    int n = (int)min64(CN, g->n - col);
+    int n = (int)min64(CN, g->n - at.col);
 
     for (int64_t p = panels.from; p < panels.to; p++) {
         range r = part(g->m, j->panels, p);
-        fn[r.to - r.from](kc, j->a + p * a_panel(j) + k0 * RM,
-                          j->meta + p * meta_panel(j) + k0 / t->sub * META * RM, s->w, s->d, s->m,
-                          s->sum);
+        prefetch_c(g, r, at.col);
+        prefetch_panel(j, next.col, next.k0, next.kc, p - panels.from, panels.to - panels.from);
+        fn[r.to - r.from](at.kc, j->a + p * a_panel(j) + at.k0 * RM,
+                          j->meta + p * meta_panel(j) + at.k0 / t->sub * META * RM, s->w, s->d,
+                          s->m, s->sum);
         for (int64_t i = r.from; i < r.to; i++)
-            add_row(g->c + i * g->c_row + col, s->sum + (i - r.from) * CN, 1.0f, n, g->add || k0 > 0,
-                    g->bias && !k0 ? g->bias + col : NULL);
+            add_row(g->c + i * g->c_row + at.col, s->sum + (i - r.from) * CN, 1.0f, n,
+                    g->add || at.k0 > 0, g->bias && !at.k0 ? g->bias + at.col : NULL);
     }
+}
+
+/* The t-th panel of a task: few rows of A go along the rows of W, many stay in L2 while W's columns pass. */
+static place place_of(const job *j, range cols, int64_t t)
+{
+    int64_t across = ceil_div(cols.to - cols.from, CN), deep = ceil_div(j->g->k, KQ);
+    bool along = j->g->m <= FEW;
+    int64_t k0 = (along ? t % deep : t / across) * KQ, c = along ? t / deep : t % across;
+
+    return (place){ cols.from + c * CN, k0, (int)min64(KQ, j->g->k - k0) };
 }
 
 static void one_task(void *arg, int task, int worker)
 {
     const job *j = arg;
-    int64_t from = task / j->row_parts * j->wide, to = min64(from + j->wide, j->g->n);
-    range panels = part(j->panels, j->row_parts, task % j->row_parts);
+    int64_t from = task / j->row_parts * j->wide;
+    range cols = { from, min64(from + j->wide, j->g->n) },
+          panels = part(j->panels, j->row_parts, task % j->row_parts);
+    int64_t n = ceil_div(cols.to - cols.from, CN) * ceil_div(j->g->k, KQ);
     _Alignas(64) buffers s;
 
     (void)worker;
-    for (int64_t k0 = 0; k0 < j->g->k; k0 += KQ) {
-        int kc = (int)min64(KQ, j->g->k - k0);
-        for (int64_t col = from; col < to; col += CN) {
-            open_panel(j, col, k0, kc, &s);
-            multiply(j, panels, col, k0, kc, &s);
-        }
+    for (int64_t t = 0; t < n; t++) {
+        place at = place_of(j, cols, t), next = place_of(j, cols, t + 1 < n ? t + 1 : t);
+        open_panel(j, at.col, at.k0, at.kc, &s);
+        multiply(j, panels, at, next, &s);
     }
 }
 

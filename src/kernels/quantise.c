@@ -8,9 +8,9 @@
  * for each; then the sub-blocks' s and m are themselves rounded to 6 (q4_K, q5_K) or 8 bits (q6_K) under one scale per
  * 256, and q is chosen again under what is left. The weight of x is |x| + sqrt(mean x^2): large values matter more.
  */
+#include "kernels/quantise.h"
 #include <math.h>
 #include "base/bytes.h"
-#include "kernels/quantise.h"
 
 enum { SUPER = 256, MOST_SUB = 32 };
 
@@ -175,8 +175,7 @@ static void put_45k(const float *x, int most, uint8_t *y)
         float step = d * (float)s, inv = step > 0 ? 1.0f / step : 0.0f;
         put_scales8(y + 4, j, s, m);
         for (int i = 0; i < 32; i++)
-            q[32 * j + i] =
-                (uint8_t)clamp((x[32 * j + i] + dmin * (float)m) * inv + 0.5f, most);
+            q[32 * j + i] = (uint8_t)clamp((x[32 * j + i] + dmin * (float)m) * inv + 0.5f, most);
     }
     for (int g = 0; g < 4; g++) put_nibbles(q + 64 * g, 32, qs + 32 * g);
     for (int j = 0; j < 8 && most == 31; j++)

@@ -1,0 +1,14 @@
+/* dot: a few rows of A against quantised weights, bound by reading the weights: generation. Private to kernels/. */
+#ifndef FAB_KERNELS_DOT_H
+#define FAB_KERNELS_DOT_H
+
+#include "kernels/isa.h"
+
+enum { DOT_MOST = 8 };
+
+/* Whether this file's instruction set has it, for this type of weights and this many rows. */
+bool FAB_BASE(fab_dot_takes)(fab_dtype type, int64_t m);
+/* g->b holds a type that it takes, g->m <= DOT_MOST, a_col is 1. A is rounded to 16 bits under one scale per 32 values. */
+bool FAB_BASE(fab_dot_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err);
+
+#endif
