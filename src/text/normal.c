@@ -57,6 +57,14 @@ static bool is_mark(uint32_t cp)
     return cp >= 0x300 && utf8proc_category((utf8proc_int32_t)cp) == UTF8PROC_CATEGORY_MN;
 }
 
+/* Mn, Mc, Me: StripAccents takes them all, BERT the first alone. */
+static bool is_any_mark(uint32_t cp)
+{
+    utf8proc_category_t c =
+        cp < 0x300 ? UTF8PROC_CATEGORY_CN : utf8proc_category((utf8proc_int32_t)cp);
+    return c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ME;
+}
+
 static bool is_other(uint32_t cp) /* Cc, Cf, Cn, Co, Cs */
 {
     if (cp < 0x80) return cp < 0x20 || cp == 0x7f;
@@ -94,6 +102,13 @@ static void lower(buffer *b, const char *s, size_t n)
 }
 
 static void strip_accents(buffer *b, const char *s, size_t n)
+{
+    uint32_t cp;
+    for (size_t i = 0, len; i < n && (len = (size_t)fab_utf8_next(s + i, n - i, &cp)); i += len)
+        if (!is_any_mark(cp)) put(b, s + i, len);
+}
+
+static void bert_accents(buffer *b, const char *s, size_t n)
 {
     uint32_t cp;
     for (size_t i = 0, len; i < n && (len = (size_t)fab_utf8_next(s + i, n - i, &cp)); i += len)
@@ -300,7 +315,7 @@ static void bert(buffer *b, const char *s, size_t n, int flags)
     } steps[] = { { FAB_BERT_CLEAN, bert_clean },
                   { FAB_BERT_HAN, bert_han },
                   { FAB_BERT_ACCENTS, NULL },
-                  { FAB_BERT_ACCENTS, strip_accents },
+                  { FAB_BERT_ACCENTS, bert_accents },
                   { FAB_BERT_LOWER, lower } };
 
     b->n = 0;

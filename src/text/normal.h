@@ -12,7 +12,7 @@ typedef enum {
     FAB_NORMAL_NFKC,
     FAB_NORMAL_NFKD,
     FAB_NORMAL_LOWER,
-    FAB_NORMAL_STRIP_ACCENTS, /* drops Mn */
+    FAB_NORMAL_STRIP_ACCENTS, /* drops marks */
     FAB_NORMAL_STRIP,         /* blanks at the ends; flags: FAB_STRIP_* */
     FAB_NORMAL_REPLACE,       /* `from` by `to` */
     FAB_NORMAL_SQUEEZE,       /* runs of blanks of at least `least` characters by `to` */

@@ -198,8 +198,6 @@ static bool read_unk(fab_tokenizer *t, const json_t *model, fab_err *err)
             return fab_fail(err, FAB_EFORMAT, "model: unk_id %lld of 0..%d",
                             (long long)json_integer_value(id), t->n - 1);
         t->marks.unk = (int32_t)json_integer_value(id);
-        if (t->pieces[t->marks.unk].kind == FAB_PIECE_NORMAL)
-            t->pieces[t->marks.unk].kind = FAB_PIECE_UNKNOWN;
     } else if (json_is_string(token)) {
         t->marks.unk = fab_tokenizer_id(t, json_string_value(token));
         if (t->marks.unk < 0)
