@@ -1,8 +1,9 @@
 /* test_decoder: published decoders against Hugging Face transformers (tools/golden/decoders.py):
  * embedding, every block, logits and greedy text of tiny checkpoints, on every instruction set. */
 #include <math.h>
+#include "engine/generate.h"
 #include "test.h"
-#include "zoo/decoder.h"
+#include "zoo/convert.h"
 
 #define FOLDER "tests/golden/decoders/"
 
@@ -129,5 +130,123 @@ TEST(decoders_equal_transformers)
             bench_close(&b);
         }
 }
+
+/* ---- conversion ------------------------------------------------------------------------------ */
+
+static void convert(const char *in, const char *out, fab_convert_opts o)
+{
+    fab_err err = FAB_ERR_INIT;
+    CHECK_MSG(fab_convert(in, out, &o, NULL, &err), "%s", err.text);
+}
+
+static void check_file(const char *path, const char *name)
+{
+    bench b;
+    bench_open(&b, path, name, fab_kernels_best());
+    check_blocks(&b);
+    check_greedy(&b);
+    bench_close(&b);
+}
+
+/* Every tensor of the folder is in the other one, bit for bit; vectors may have been widened. */
+static void check_same_tensors(const char *one, const char *two)
+{
+    char path[2][256];
+    fab_err err = FAB_ERR_INIT;
+    snprintf(path[0], sizeof path[0], "%s/model.safetensors", one);
+    snprintf(path[1], sizeof path[1], "%s/model.safetensors", two);
+    fab_weights *a = fab_weights_open(path[0], &err), *b = fab_weights_open(path[1], &err);
+    CHECK_MSG(a && b && fab_weights_count(a) == fab_weights_count(b), "%s", err.text);
+    for (int64_t i = 0; i < fab_weights_count(a); i++) {
+        const fab_weight *x = fab_weights_at(a, i), *y = fab_weights_find(b, x->name, &err);
+        CHECK_MSG(y && x->ndim == y->ndim && x->shape[0] == y->shape[0], "%s", x->name);
+        if (x->ndim > 1)
+            CHECK_MSG(x->dtype == y->dtype && !memcmp(x->data, y->data, x->bytes), "%s", x->name);
+    }
+    fab_weights_close(a);
+    fab_weights_close(b);
+}
+
+TEST(decoders_go_to_gguf_and_back)
+{
+    char root[] = "/tmp/fab-convert-XXXXXX", folder[64], gguf[96], back[96];
+    CHECK(mkdtemp(root));
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(folder, sizeof folder, FOLDER "%s", names[i]);
+        snprintf(gguf, sizeof gguf, "%s/%s.gguf", root, names[i]);
+        snprintf(back, sizeof back, "%s/%s", root, names[i]);
+        convert(folder, gguf, (fab_convert_opts){ .same = true });
+        check_file(gguf, names[i]);
+        convert(gguf, back, (fab_convert_opts){ .same = true });
+        check_file(back, names[i]);
+        check_same_tensors(folder, back);
+        convert(folder, gguf, (fab_convert_opts){ .type = FAB_F32 });
+        check_file(gguf, names[i]);
+    }
+    char clean[64];
+    snprintf(clean, sizeof clean, "rm -r %s", root);
+    CHECK(system(clean) == 0);
+}
+
+/* ---- published weights ----------------------------------------------------------------------- */
+
+/* weights/NAME/FILE here or one folder up (tools/get-weights); SKIPs when it is at neither. */
+static const char *published(const char *name, const char *file)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "weights/%s/%s", name, file);
+    if (fab_exists(path)) return path;
+    snprintf(path, sizeof path, "../weights/%s/%s", name, file);
+    if (!fab_exists(path)) SKIP("weights/%s is not there: tools/get-weights %s", name, name);
+    return path;
+}
+
+static int32_t *numbers(const json_t *row, const char *key, fab_arena *a, int64_t *n)
+{
+    const json_t *list = json_object_get(row, key);
+    int32_t *out = fab_arena_take(a, (json_array_size(list) + 1) * sizeof *out, NULL);
+    *n = (int64_t)json_array_size(list);
+    CHECK(out && *n > 0);
+    for (int64_t i = 0; i < *n; i++)
+        out[i] = (int32_t)json_integer_value(json_array_get(list, (size_t)i));
+    return out;
+}
+
+/* Greedy text in f32 is the reference's, token for token. */
+static void check_texts(const char *name)
+{
+    char golden[128];
+    fab_err err = FAB_ERR_INIT;
+    snprintf(golden, sizeof golden, "tests/golden/texts/%s.json", name);
+    json_t *doc = fab_json_open(golden, &err);
+    CHECK_MSG(doc, "%s", err.text);
+    fab_arena *a = fab_arena_new(0, &err);
+    fab_generator *g =
+        fab_generator_open(published(name, fab_json_str(doc, "model", &err)), NULL, true, &err);
+    CHECK_MSG(g && a, "%s", err.text);
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(doc, "prompts"), i, row)
+    {
+        int64_t n, m;
+        fab_prompt p = { .ids = numbers(row, "ids", a, &n) };
+        const int32_t *want = numbers(row, "says", a, &m);
+        fab_generated out;
+        p.n = n;
+        CHECK_MSG(fab_generate(g, &p, 1,
+                               &(fab_generate_opts){ .max_tokens = (int)m, .ignore_end = true }, a,
+                               &out, &err),
+                  "%s", err.text);
+        CHECK(out.n == m);
+        for (int64_t k = 0; k < m; k++)
+            CHECK_MSG(out.ids[k] == want[k], "%s, prompt %zu, token %lld: %d, not %d", name, i,
+                      (long long)k, (int)out.ids[k], (int)want[k]);
+    }
+    fab_generator_close(g);
+    fab_arena_free(a);
+    json_decref(doc);
+}
+
+TEST(smollm2_says_what_the_reference_says) { check_texts("smollm2-135m"); }
 
 TEST_MAIN

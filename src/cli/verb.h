@@ -67,8 +67,9 @@ typedef struct {
     bool json, quiet;
     FILE *out;        /* results; the only place a verb prints to */
     fab_arena *arena; /* for whatever the verb wants */
-    const volatile sig_atomic_t
-        *interrupted; /* set by the first SIGINT or SIGTERM when the row says .stops_itself */
+    /* set by the first SIGINT or SIGTERM when the row says .stops_itself; a verb that goes on after
+     * it clears it */
+    volatile sig_atomic_t *interrupted;
     int exit_code;    /* set by a verb that returns true: 3 = some inputs failed; 0 otherwise */
 } fab_run;
 

@@ -148,7 +148,7 @@ static bool write_gguf(job *j, const char *in, const char *out, fab_err *err)
     bool ok = g && fab_decoder_put(&d->cfg, g, d->arena, err) &&
               fab_gguf_str(g, "general.name", fab_path_base(in)) &&
               fab_gguf_u32(g, "general.file_type", file_type(j)) &&
-              fab_words_put(g, d, err);
+              fab_words_to_gguf(g, d, err);
     const float *f = ok ? fab_decoder_factors(&d->cfg, d->arena, err) : NULL;
     int64_t half = d->cfg.head_dim / 2;
     if (ok && f && d->cfg.stretch.kind == FAB_STRETCH_LLAMA3)
@@ -197,7 +197,7 @@ static bool write_folder(job *j, const char *out, fab_err *err)
     if (ok) ok = fab_write_beside(out, "config.json", json_incref(config), d->arena, err);
     json_decref(config);
     json_decref(meta);
-    return ok && fab_words_write(d, out, err);
+    return ok && fab_words_to_folder(d, out, err);
 }
 
 bool fab_convert(const char *in, const char *out, const fab_convert_opts *o, fab_pool *pool,

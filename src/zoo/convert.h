@@ -26,9 +26,9 @@ bool fab_convert(const char *in, const char *out, const fab_convert_opts *o, fab
 /* The steps of it. */
 bool fab_decoder_put(const fab_decoder_config *c, fab_gguf *g, fab_arena *a, fab_err *err);
 json_t *fab_decoder_json(const fab_decoder_config *c, fab_arena *a, fab_err *err);
-bool fab_words_put(fab_gguf *g, const fab_decoder *d, fab_err *err); /* tokenizer.ggml.* */
+bool fab_words_to_gguf(fab_gguf *g, const fab_decoder *d, fab_err *err); /* tokenizer.ggml.* */
 /* tokenizer.json and tokenizer_config.json into the folder out. */
-bool fab_words_write(const fab_decoder *d, const char *out, fab_err *err);
+bool fab_words_to_folder(const fab_decoder *d, const char *out, fab_err *err);
 /* dir/name, and drops o, which may be NULL (false, with err as it is). */
 bool fab_write_beside(const char *dir, const char *name, json_t *o, fab_arena *a, fab_err *err);
 

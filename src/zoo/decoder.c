@@ -2,6 +2,7 @@
 #include "zoo/decoder.h"
 
 #include <string.h>
+#include "zoo/tokenizer_file.h"
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -84,6 +85,13 @@ static void ends_gguf(fab_decoder *d, const fab_weights *w)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* LLaVA's own folders name the larger model where its decoder is meant. */
+static const char *text_type(const char *type)
+{
+    if (!type || strncmp(type, "llava", 5) != 0) return type;
+    return strcmp(type, "llava_mistral") ? "llama" : "mistral";
+}
+
 static bool read_config(fab_decoder *d, const files *f, fab_err *err)
 {
     if (d->gguf) {
@@ -91,11 +99,35 @@ static bool read_config(fab_decoder *d, const files *f, fab_err *err)
         ends_gguf(d, d->weights);
         return true;
     }
-    if (!fab_decoder_config_json(&d->cfg, f->config, fab_json_str(f->config, "model_type", NULL),
+    const json_t *text = json_object_get(f->config, "text_config");
+    if (!json_is_object(text)) text = f->config;
+    if (!fab_decoder_config_json(&d->cfg, text, text_type(fab_json_str(text, "model_type", NULL)),
                                  err))
         return false;
+    ends_json(d, text);
     ends_json(d, f->config);
     if (f->generation) ends_json(d, f->generation);
+    return true;
+}
+
+/* A folder without any tokenizer is a model of numbers alone; a broken tokenizer is an error. */
+static bool read_words(fab_decoder *d, fab_err *err)
+{
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "vocab.json", NULL };
+    static const char *const ends[] = { "<|im_end|>", "<|eot_id|>", "<end_of_turn>" };
+    if (d->gguf && fab_weights_has(d->weights, "tokenizer.ggml.model"))
+        d->words = fab_tokenizer_from_weights(d->weights, err);
+    else if (d->gguf || !first_there(d->arena, d->dir, names, err)) return !err || !err->code;
+    else d->words = fab_tokenizer_open(d->dir, err);
+    if (!d->words) return false;
+    if (fab_tokenizer_size(d->words) > d->cfg.vocab)
+        return fab_fail(err, FAB_EFORMAT, "the tokenizer has %ld tokens, the embedding %lld rows",
+                        (long)fab_tokenizer_size(d->words), (long long)d->cfg.vocab);
+    fab_decoder_end(d, fab_tokenizer_marks_get(d->words)->eos);
+    for (int i = 0; i < 3; i++) {
+        int32_t id = fab_tokenizer_id(d->words, ends[i]);
+        if (id >= 0 && fab_tokenizer_is_special(d->words, id)) fab_decoder_end(d, id);
+    }
     return true;
 }
 
@@ -125,7 +157,7 @@ static bool open_all(fab_decoder *d, const char *path, const fab_decoder_opts *o
     if ((!d->gguf && !f->config && !beside(d->arena, f, err)) || !read_config(d, f, err))
         return false;
     d->names = fab_names_new(d->arena, d->weights, fab_decoder_rules(&d->cfg, d->gguf), err);
-    return d->names && fab_decoder_load(d, o, err);
+    return d->names && fab_decoder_load(d, o, err) && read_words(d, err);
 }
 
 fab_decoder *fab_decoder_open(const char *path, const fab_decoder_opts *o, fab_err *err)
@@ -149,6 +181,7 @@ fab_decoder *fab_decoder_open(const char *path, const fab_decoder_opts *o, fab_e
 void fab_decoder_close(fab_decoder *d)
 {
     if (!d) return;
+    fab_tokenizer_free(d->words);
     fab_weights_close(d->weights);
     fab_arena_free(d->arena);
     fab_free(d);

@@ -44,7 +44,12 @@ static const fab_name_rule gguf_gemma[] = {
     { LAYER "self_attn.rotary_emb.inv_freq", NULL, FAB_NAME_DROPPED }, \
     { "model.language_model.", "model." }, \
     { "language_model.model.", "model." }, \
-    { "language_model.lm_head.", "lm_head." }
+    { "language_model.lm_head.", "lm_head." }, \
+    { "vision_tower.", NULL, FAB_NAME_DROPPED }, /* what sees: llava.c */ \
+    { "model.vision_tower.", NULL, FAB_NAME_DROPPED }, \
+    { "multi_modal_projector.", NULL, FAB_NAME_DROPPED }, \
+    { "model.multi_modal_projector.", NULL, FAB_NAME_DROPPED }, \
+    { "model.mm_projector.", NULL, FAB_NAME_DROPPED }
 static const fab_name_rule hf[] = { HF_COMMON, { 0 } };
 static const fab_name_rule hf_tied[] = {
     { "lm_head.weight", NULL, FAB_NAME_DROPPED },

@@ -18,6 +18,7 @@ typedef struct {
     fab_tower_config tower; /* causal: false */
     int image_size, patch;
     bool class_token, pre_norm, patch_bias;
+    bool no_post_norm; /* what is read lies before it (LLaVA) */
 } fab_vit_config;
 
 typedef struct {

@@ -252,7 +252,7 @@ static bool put_folder(folder *f, fab_gguf *g, fab_err *err)
            (!chat || fab_gguf_str(g, "tokenizer.chat_template", chat));
 }
 
-bool fab_words_put(fab_gguf *g, const fab_decoder *d, fab_err *err)
+bool fab_words_to_gguf(fab_gguf *g, const fab_decoder *d, fab_err *err)
 {
     folder f = { .d = d };
     char *path = fab_path_join(d->arena, d->dir, "tokenizer.json", err);
@@ -502,7 +502,7 @@ bool fab_write_beside(const char *dir, const char *name, json_t *o, fab_arena *a
     return ok;
 }
 
-bool fab_words_write(const fab_decoder *d, const char *out, fab_err *err)
+bool fab_words_to_folder(const fab_decoder *d, const char *out, fab_err *err)
 {
     keys k;
     if (!fab_weights_has(d->weights, KEY("model"))) return true;
