@@ -3,11 +3,11 @@
 would leave them (config, weights under their names), and golden.safetensors beside: inputs, the tokens after every
 block, embeddings, scores.
 
-    bert        Hugging Face BertModel, with sentence-transformers' modules (mean, Normalize)
+    bert        Hugging Face BertModel, with sentence-transformers' modules (mean, Normalize) and a vocab.txt
     clip        Hugging Face CLIPModel, QuickGELU
     clip-open   open_clip's own towers, erf GELU, open_clip_config.json
     clip-openai the same names without a config, f16, QuickGELU: what OpenAI's files hold
-    siglip      Hugging Face SiglipModel
+    siglip      Hugging Face SiglipModel, with a Unigram tokenizer.json
     biomedclip  open_clip with a timm ViT and a BERT (hf_model_name)
     conch       no package of CONCH's authors is used: a timm ViT, open_clip's AttentionalPooler twice (packed by hand
                 into the published names) and open_clip's TextTransformer with embed_cls and the shifted mask
@@ -31,6 +31,7 @@ from open_clip.transformer import AttentionalPooler, TextTransformer
 from PIL import Image
 from timm.models import register_model
 from timm.models.vision_transformer import VisionTransformer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -88,6 +89,34 @@ def taps(blocks, out):
     return [b.register_forward_hook(lambda m, i, o, n=n: out.__setitem__(n, o)) for n, b in enumerate(blocks)]
 
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+SENTENCES = ["A cough.", "no fever was seen", "fever \u80ba"]  # of the tests: tests/test_encoders.c
+
+
+def bert_words():
+    """vocab.txt's lines and the tokenizer of them."""
+    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *LETTERS, *("##" + c for c in LETTERS), "cough", "fever", "no", ".",
+             "##ver"]
+    t = Tokenizer(models.WordPiece({w: i for i, w in enumerate(lines)}, unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer()
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]",
+                                                     special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return lines, t
+
+
+def siglip_words():
+    pieces = [("<unk>", 0.0), ("</s>", 0.0), ("\u2581", -2.0), *((c, -4.0) for c in LETTERS), ("\u2581a", -1.0),
+              ("\u2581photo", -1.5), ("\u2581of", -1.2), ("lung", -3.0), ("\u2581the", -1.4)]
+    pieces += [(f"<{i}>", -20.0) for i in range(50 - len(pieces))]
+    t = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=False))
+    t.normalizer = normalizers.Lowercase()
+    t.pre_tokenizer = pre_tokenizers.Metaspace()
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    t.add_special_tokens(["</s>", "<unk>"])
+    return t
+
+
 def bert():
     cfg = BertConfig(vocab_size=61, hidden_size=24, num_hidden_layers=3, num_attention_heads=2, intermediate_size=40,
                      max_position_embeddings=20, type_vocab_size=2)
@@ -100,6 +129,9 @@ def bert():
          "mean": (x * w).sum(1) / w.sum(1)}
     layers(g, "text", y.hidden_states)
     g["embedding"] = unit(g["mean"])
+    lines, words = bert_words()
+    g["sentences"] = torch.cat([unit(m(torch.tensor([words.encode(t).ids[:12]])).last_hidden_state.mean(1))
+                                for t in SENTENCES])
     keys = ("vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size max_position_embeddings "
             "type_vocab_size hidden_act layer_norm_eps model_type").split()
     modules = [{"idx": i, "name": str(i), "path": p, "type": f"sentence_transformers.models.{t}"}
@@ -108,15 +140,18 @@ def bert():
         "config.json": pick(cfg, *keys), "modules.json": modules,
         "sentence_bert_config.json": {"max_seq_length": 12, "do_lower_case": False},
         "1_Pooling/config.json": {"word_embedding_dimension": 24, "pooling_mode_cls_token": False,
-                                  "pooling_mode_mean_tokens": True}})
+                                  "pooling_mode_mean_tokens": True},
+        "tokenizer_config.json": {"do_lower_case": True, "tokenizer_class": "BertTokenizer"}})
+    with open(os.path.join(ROOT, "bert", "vocab.txt"), "w") as f:
+        f.write("".join(line + "\n" for line in lines))
 
 
-def hf_pair(name, m, ids, images, configs):
+def hf_pair(name, m, ids, images, configs, more=lambda m: {}):
     vision = m.vision_model(images, output_hidden_states=True)
     text = m.text_model(ids, output_hidden_states=True)
     y = m(input_ids=ids, pixel_values=images)
     g = {"ids": ids.int(), "images": channels_last(images), "image": y.image_embeds, "text": y.text_embeds,
-         "scores": y.logits_per_image}
+         "scores": y.logits_per_image, **more(m)}
     layers(g, "vision", vision.hidden_states)
     layers(g, "words", text.hidden_states)
     put(name, m.state_dict(), g, configs)
@@ -156,13 +191,24 @@ def siglip():
         m.logit_scale.fill_(2.3)
         m.logit_bias.fill_(-1.5)
     ids = torch.tensor([[5, 9, 33, 42, 1, 1, 1, 1], [7, 1, 1, 1, 1, 1, 1, 1], [2, 3, 4, 5, 6, 7, 8, 1]])
+    words = siglip_words()
+
+    def said(m):
+        """Lower case, no ASCII punctuation, padded with </s> to the context of 8, its last </s> kept when cut."""
+        rows = [words.encode(t.lower().replace(".", "")).ids for t in SENTENCES]
+        rows = [r if len(r) <= 8 else r[:7] + [1] for r in rows]
+        rows = torch.tensor([r + [1] * (8 - len(r)) for r in rows])
+        return {"sentences": unit(m.text_model(rows).pooler_output)}
+
     hf_pair("siglip", m, ids, torch.randn(2, 3, 24, 24), {
+        "tokenizer.json": json.loads(words.to_str()),
         "config.json": {"model_type": "siglip",
                         "vision_config": sub(cfg.vision_config, "image_size", "patch_size"),
                         "text_config": sub(cfg.text_config, "vocab_size", "max_position_embeddings",
                                            "projection_size")},
         "preprocessor_config.json": {"do_resize": True, "size": {"height": 24, "width": 24}, "resample": 3,
-                                     "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}})
+                                     "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}},
+            said)
 
 
 def open_clip_pair(name, m, ids, images, blocks, configs, file, weights=None, width=None):
