@@ -115,4 +115,19 @@ TEST(odd_values_and_refusals)
     CHECK(!fab_quantise(FAB_F16, x, raw, 32));
 }
 
+TEST(a_scale_that_is_not_finite_is_seen)
+{
+    static const int at[TYPES][2] = { { 0, 0 },   { 0, 2 },     { 0, 0 }, { 0, 2 }, { 0, 0 },
+                                      { 80, 82 }, { 108, 108 }, { 0, 2 }, { 0, 2 }, { 208, 208 } };
+    for (int t = 0; t < TYPES; t++)
+        for (int i = 0; i < 2; i++) {
+            uint8_t raw[2 * 256] = { 0 };
+            int bytes = fab_dtype_bytes(types[t]), n = 2 * fab_dtype_block(types[t]);
+            CHECK(fab_quantised_finite(types[t], raw, n));
+            raw[bytes + at[t][i] + 1] = 0xfc; /* -Inf in the second block */
+            CHECK_MSG(!fab_quantised_finite(types[t], raw, n), "%s", fab_dtype_name(types[t]));
+            CHECK(fab_quantised_finite(types[t], raw, n / 2));
+        }
+}
+
 TEST_MAIN

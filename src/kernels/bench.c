@@ -21,6 +21,7 @@ double fab_peak_run_c(float *sink);
 #if defined(__x86_64__)
 double fab_peak_run_avx2(float *sink);
 double fab_peak_run_avx512(float *sink);
+double fab_peak_int8_run_avx512vnni(float *sink);
 #endif
 #if defined(FAB_HAVE_AMX)
 double fab_peak_run_amx(float *sink);
@@ -51,6 +52,15 @@ double fab_peak_f32(const fab_kernels *k, double seconds)
 #endif
     (void)k;
     return best(fab_peak_run_c, seconds);
+}
+
+double fab_peak_int8(double seconds)
+{
+#if defined(__x86_64__)
+    if (fab_kernels_named("avx512vnni")) return best(fab_peak_int8_run_avx512vnni, seconds);
+#endif
+    (void)seconds;
+    return 0;
 }
 
 double fab_peak_amx(double seconds)

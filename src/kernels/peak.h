@@ -5,5 +5,6 @@
 #include "kernels/isa.h"
 
 double FAB_NAME(fab_peak_run)(float *sink);
+double FAB_NAME(fab_peak_int8_run)(float *sink); /* of peak_int8.c */
 
 #endif

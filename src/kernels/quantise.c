@@ -257,3 +257,26 @@ bool fab_quantise(fab_dtype to, const float *x, void *y, int64_t n)
     for (int64_t b = 0; b < n / size; b++) put_block(to, x + b * size, (uint8_t *)y + b * bytes);
     return true;
 }
+
+/* Where a block's one or two f16 lie. */
+static int scale_at(fab_dtype t)
+{
+    return t == FAB_Q2_K ? 80 : t == FAB_Q3_K ? 108 : t == FAB_Q6_K ? 208 : 0;
+}
+
+static bool has_two(fab_dtype t)
+{
+    return t == FAB_Q4_1 || t == FAB_Q5_1 || t == FAB_Q2_K || t == FAB_Q4_K || t == FAB_Q5_K;
+}
+
+bool fab_quantised_finite(fab_dtype type, const void *x, int64_t n)
+{
+    int64_t blocks = n / fab_dtype_block(type), bytes = fab_dtype_bytes(type);
+    const uint8_t *p = (const uint8_t *)x + scale_at(type);
+    const int two = has_two(type) ? 2 : 0; /* else the same one again */
+    unsigned bad = 0;
+
+    for (int64_t b = 0; b < blocks; b++, p += bytes)
+        bad |= ((p[1] & 0x7cu) == 0x7cu) | ((p[1 + two] & 0x7cu) == 0x7cu);
+    return !bad;
+}

@@ -10,4 +10,7 @@
  * same bytes on every machine. */
 bool fab_quantise(fab_dtype to, const float *x, void *y, int64_t n);
 
+/* Whether the f16 scales of n values in blocks of a quantised type are finite: then the values are. Reads no others. */
+bool fab_quantised_finite(fab_dtype type, const void *x, int64_t n);
+
 #endif

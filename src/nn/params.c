@@ -1,5 +1,6 @@
 /* params: the visitors of a model's parameter list: fresh values, values of a file, counting. */
 #include "nn/params.h"
+#include "kernels/quantise.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -156,11 +157,12 @@ static bool usable(fab_dtype d)
 /* Looks for a value that is not finite, a piece at a time. */
 static bool finite(const fab_params *p, fab_dtype dtype, const void *data, int64_t n)
 {
+    if (fab_dtype_is_quantised(dtype)) return fab_quantised_finite(dtype, data, n);
     float piece[1024];
-    int block = fab_dtype_block(dtype), bytes = fab_dtype_bytes(dtype);
+    int bytes = fab_dtype_bytes(dtype);
     for (int64_t i = 0; i < n; i += 1024) {
         int64_t m = n - i < 1024 ? n - i : 1024;
-        p->k->to_f32(NULL, dtype, (const char *)data + i / block * bytes, piece, m);
+        p->k->to_f32(NULL, dtype, (const char *)data + i * bytes, piece, m);
         float sum = 0; /* 0 times anything finite; NaN or Inf shows */
         for (int64_t j = 0; j < m; j++) sum += 0.0f * piece[j];
         if (!(sum == 0)) return false;
