@@ -26,7 +26,7 @@ typedef struct {
 
 static void put(buffer *b, const char *s, size_t n)
 {
-    if (b->failed) return;
+    if (b->failed || !n) return;
     if (n > b->room - b->n) {
         size_t room = 2 * (b->room + n) + 16;
         char *wide = fab_arena_take(b->arena, room, b->err);
@@ -34,7 +34,7 @@ static void put(buffer *b, const char *s, size_t n)
             b->failed = true;
             return;
         }
-        memcpy(wide, b->s, b->n);
+        if (b->n) memcpy(wide, b->s, b->n);
         b->s = wide;
         b->room = room;
     }
