@@ -174,6 +174,26 @@ bool fab_gguf_f32s(fab_gguf *g, const char *key, const float *v, int64_t n)
     return ok;
 }
 
+bool fab_gguf_copy(fab_gguf *g, const fab_weights *w, const char *const *but)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < w->n_kv; i++) {
+        const fab_kv *kv = w->kv + i;
+        int skip = 0;
+        while (but[skip] && strcmp(but[skip], kv->key) != 0) skip++;
+        if (but[skip]) continue;
+        if (kv->type == FAB_KV_STR) ok = fab_gguf_str(g, kv->key, kv->str);
+        else if (kv->type != FAB_KV_ARRAY)
+            ok = begin_key(g, kv->key, kv->type) &&
+                 put(g, &g->keys, kv->raw, (size_t)fab_kv_type_size(kv->type));
+        else if (kv->item == FAB_KV_STR) ok = fab_gguf_strs(g, kv->key, kv->strs, kv->n);
+        else
+            ok = begin_array(g, kv->key, kv->item, kv->n) &&
+                 put(g, &g->keys, kv->raw, (size_t)kv->n * (size_t)fab_kv_type_size(kv->item));
+    }
+    return ok;
+}
+
 /* --- tensors --- */
 
 bool fab_gguf_tensor(fab_gguf *g, const char *name, fab_dtype dtype, int ndim, const int64_t *shape,

@@ -29,6 +29,9 @@ bool fab_gguf_strs(fab_gguf *g, const char *key, const char *const *v, int64_t n
 bool fab_gguf_i32s(fab_gguf *g, const char *key, const int32_t *v, int64_t n);
 bool fab_gguf_f32s(fab_gguf *g, const char *key, const float *v, int64_t n);
 
+/* Every key of w as it is, but for those named in the NULL-terminated list. */
+bool fab_gguf_copy(fab_gguf *g, const fab_weights *w, const char *const *but);
+
 /* shape outermost first; data holds the bytes of dtype's layout (base/dtype.h). */
 bool fab_gguf_tensor(fab_gguf *g, const char *name, fab_dtype dtype, int ndim, const int64_t *shape,
                      const void *data);
