@@ -3,6 +3,8 @@
 #include <math.h>
 #include "base/bytes.h"
 #include "cases.h"
+#include "engine/speech_search.h"
+#include "engine/transcribe.h"
 #include "media/audio.h"
 #include "media/logmel.h"
 #include "media/resample.h"
@@ -258,6 +260,123 @@ TEST(sinusoids_begin_with_zeros_then_ones)
     for (int i = 0; i < 4; i++) CHECK(v[i] == 0 && v[4 + i] == 1);
     CHECK_NEAR(v[8], sin(1), 1e-7);
     CHECK_NEAR(v[2 * 8 + 7], cos(2 * 1e-4), 1e-7);
+}
+
+/* ---- decoding -------------------------------------------------------------------------------- */
+static const int32_t unspoken[] = { 3, 17, 61, 64, 65, 66, 67, 68 };
+static const fab_whisper_ids tiny_ids = { .eot = 60,
+                                          .sot = 61,
+                                          .translate = 64,
+                                          .transcribe = 65,
+                                          .sot_prev = 67,
+                                          .no_speech = 68,
+                                          .no_times = 69,
+                                          .first_time = 70,
+                                          .languages = 2,
+                                          .quiet = unspoken,
+                                          .n_quiet = 8,
+                                          .blank = 5 };
+static const int32_t before[] = { 7, 8, 9, 70, 11, 12 };
+
+static const struct {
+    const char *name;
+    fab_speech_opts o;
+} ways[] = {
+    { "greedy", { .language = 62, .lanes = 1 } },
+    { "greedy_ts", { .language = 62, .lanes = 1, .timestamps = true } },
+    { "beam", { .language = 62, .lanes = 3 } },
+    { "beam_ts", { .language = 62, .lanes = 5, .timestamps = true } },
+    { "prompt",
+      { .language = 62, .lanes = 1, .timestamps = true, .prompt = before, .n_prompt = 6 } },
+};
+
+static void check_text(fixture *f, const char *name, int64_t b, const fab_speech_text *got)
+{
+    char part[32];
+    snprintf(part, sizeof part, "%s.ids", name);
+    const fab_weight *ids = stored(f->file, part);
+    const int32_t *want = (const int32_t *)ids->data + b * ids->shape[1];
+    int n = 0;
+    while (want[n] >= 0) n++;
+    CHECK_MSG(got->n == n, "%s %lld: %d tokens, not %d", name, (long long)b, got->n, n);
+    for (int i = 0; i < n; i++)
+        CHECK_MSG(got->tokens[i] == want[i], "%s %lld: token %d is %d, not %d", name, (long long)b,
+                  i, (int)got->tokens[i], (int)want[i]);
+    snprintf(part, sizeof part, "%s.stats", name);
+    const float *stats = (const float *)stored(f->file, part)->data + 2 * b;
+    CHECK_NEAR(got->avg_logp, (double)stats[0], 1e-4 * fmax(1, fabs((double)stats[0])));
+    CHECK_NEAR(got->no_speech, (double)stats[1], 1e-4);
+}
+
+TEST(texts_equal_openai_whisper_greedy_beams_timestamps_prompt)
+{
+    fixture f;
+    tiny_open(&f, fab_kernels_best());
+    for (int64_t b = 0; b < 8; b++) {
+        fab_whisper_heard heard;
+        float p[2];
+        fab_tensor *mel = sample_of(&f, "mels", b);
+        CHECK_MSG(fab_whisper_hear(&f.c, &f.m, fab_whisper_encode(&f.c, &f.m, mel, -1), &heard),
+                  "%s", f.c.err.text);
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+            fab_speech_text got;
+            CHECK_MSG(fab_speech_search(&f.c, &f.m, &tiny_ids, &heard, &ways[i].o, f.model, &got),
+                      "%s", f.c.err.text);
+            check_text(&f, ways[i].name, b, &got);
+        }
+        CHECK_MSG(fab_speech_language(&f.c, &f.m, &tiny_ids, &heard, p), "%s", f.c.err.text);
+        for (int i = 0; i < 2; i++)
+            CHECK_NEAR((double)p[i],
+                       (double)((const float *)stored(f.file, "language")->data)[2 * b + i], 1e-5);
+    }
+    tiny_close(&f);
+}
+
+/* What may follow, on logits that are all alike but for one. */
+static const struct {
+    const char *name;
+    int32_t said[4];
+    int n;
+    int32_t may, may_not;
+} rules[] = {
+    { "first is a timestamp of at most a second", { 0 }, 0, 71, 72 },
+    { "first is no word", { 0 }, 0, 70, 10 },
+    { "after the first timestamp come words", { 70 }, 1, 10, 75 },
+    { "after a word a later timestamp", { 70, 10, 11 }, 3, 71, 70 },
+    { "after an end its pair or <eot>, no word", { 70, 10, 75 }, 3, 60, 10 },
+    { "the pair may be the same moment, not earlier", { 70, 10, 75 }, 3, 75, 74 },
+    { "after a pair come words", { 10, 75, 75 }, 3, 10, 80 },
+    { "symbols are never said", { 70 }, 1, 10, 17 },
+    { "notimestamps is never said", { 70 }, 1, 10, 69 },
+};
+
+TEST(rules_of_timestamps)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        float z[101] = { 0 };
+        bool may_time = rules[i].may >= 70;
+        for (int t = 70; t < 101; t++) z[t] = may_time ? 0 : -20; /* words are likelier */
+        z[rules[i].may] = 1;
+        z[rules[i].may_not] = rules[i].may_not == 69 ? 30 : z[rules[i].may_not];
+        fab_speech_rules(&tiny, &tiny_ids, true, rules[i].said, rules[i].n, z);
+        CHECK_MSG(isfinite(z[rules[i].may]), "%s: %d", rules[i].name, (int)rules[i].may);
+        CHECK_MSG(isinf(z[rules[i].may_not]), "%s: not %d", rules[i].name, (int)rules[i].may_not);
+    }
+}
+
+TEST(a_text_drawn_twice_with_one_seed_is_the_same)
+{
+    fixture f;
+    fab_whisper_heard heard;
+    fab_speech_text a, b;
+    fab_speech_opts o = { .language = 62, .lanes = 5, .temperature = 0.8f, .seed = 3 };
+    tiny_open(&f, fab_kernels_best());
+    fab_tensor *mel = sample_of(&f, "mels", 2);
+    CHECK(fab_whisper_hear(&f.c, &f.m, fab_whisper_encode(&f.c, &f.m, mel, -1), &heard));
+    CHECK(fab_speech_search(&f.c, &f.m, &tiny_ids, &heard, &o, f.model, &a));
+    CHECK(fab_speech_search(&f.c, &f.m, &tiny_ids, &heard, &o, f.model, &b));
+    CHECK(a.n == b.n && !memcmp(a.tokens, b.tokens, (size_t)a.n * sizeof *a.tokens));
+    tiny_close(&f);
 }
 
 /* ---- resampling ------------------------------------------------------------------------------ */

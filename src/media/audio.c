@@ -12,8 +12,7 @@
 #include "media/sandbox.h"
 
 enum { RATE = 16000, BLOCK = 4096 };
-#define MAX_BYTES (UINT64_C(4) << 30)
-#define LOUDEST   1e6f /* a float sample beyond this is no sound: full scale is 1 */
+#define LOUDEST 1e6f /* a float sample beyond this is no sound: full scale is 1 */
 
 typedef struct {
     const uint8_t *bytes;
@@ -265,7 +264,7 @@ fab_audio *fab_audio_parse(const void *bytes, size_t size, const fab_audio_opts 
 fab_audio *fab_audio_open(const char *path, const fab_audio_opts *opts, fab_err *err)
 {
     fab_file f = { 0 };
-    if (!fab_file_map(&f, path, MAX_BYTES, err)) return NULL; /* names the path itself */
+    if (!fab_file_map(&f, path, FAB_AUDIO_MAX_BYTES, err)) return NULL; /* names the path itself */
     fab_audio *a = fab_audio_parse(f.data, f.size, opts, err);
     if (!a) fab_while(err, "%s", path);
     fab_file_unmap(&f);

@@ -17,6 +17,7 @@ enum {
     FAB_AUDIO_MAX_SECONDS = 4 * 3600, /* longer: FAB_ELIMIT */
     FAB_AUDIO_MAX_CHANNELS = 64,
 };
+#define FAB_AUDIO_MAX_BYTES (UINT64_C(4) << 30) /* of a file */
 
 typedef struct {
     float *samples; /* [n] one channel; finite */

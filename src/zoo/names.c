@@ -106,17 +106,20 @@ static bool add(fab_names *n, const fab_weight *e, fab_err *err)
     return true;
 }
 
-static bool add_thirds(fab_names *n, fab_arena *a, const fab_weight *e, const char *to, long number,
-                       const char *rest, fab_err *err)
+static bool add_parts(fab_names *n, fab_arena *a, const fab_weight *e, const fab_name_rule *r,
+                      long number, const char *rest, fab_err *err)
 {
-    if (e->ndim < 1 || e->shape[0] % 3)
-        return fab_fail(err, FAB_EFORMAT, "%s: %lld rows are no thirds of query, key and value",
-                        e->name, e->ndim ? (long long)e->shape[0] : 0);
+    const char *letters = r->how == FAB_NAME_HALVES ? "kv" : "qkv";
+    int parts = (int)strlen(letters);
+    if (e->ndim < 1 || e->shape[0] % parts)
+        return fab_fail(err, FAB_EFORMAT, "%s: %lld rows are no %s and value", e->name,
+                        e->ndim ? (long long)e->shape[0] : 0,
+                        parts == 2 ? "halves of key" : "thirds of query, key");
     fab_weight t = *e;
-    t.shape[0] /= 3;
-    t.bytes /= 3;
-    for (int i = 0; i < 3; i++) {
-        t.name = renamed(a, to, number, &"qkv"[i], rest, err);
+    t.shape[0] /= parts;
+    t.bytes /= (uint64_t)parts;
+    for (int i = 0; i < parts; i++) {
+        t.name = renamed(a, r->to, number, &letters[i], rest, err);
         t.data = (const char *)e->data + (uint64_t)i * t.bytes;
         if (!t.name || !add(n, &t, err)) return false;
     }
@@ -151,7 +154,8 @@ static bool take(fab_names *n, fab_arena *a, const fab_weight *e, const fab_name
         const char *rest;
         if (!match(r->from, e->name, &number, &rest)) continue;
         if (r->how == FAB_NAME_DROPPED) return true;
-        if (r->how == FAB_NAME_THIRDS) return add_thirds(n, a, e, r->to, number, rest, err);
+        if (r->how == FAB_NAME_THIRDS || r->how == FAB_NAME_HALVES)
+            return add_parts(n, a, e, r, number, rest, err);
         if (r->how == FAB_NAME_TURNED && !turn(a, &t, err)) return false;
         t.name = renamed(a, r->to, number, "", rest, err);
         break;

@@ -18,6 +18,7 @@
 typedef enum {
     FAB_NAME_PLAIN,
     FAB_NAME_THIRDS, /* rows are q, k, v: `to` is printed with each letter for its {} */
+    FAB_NAME_HALVES, /* rows are k, v */
     FAB_NAME_TURNED, /* [in,out]: copied as [out,in] */
     FAB_NAME_DROPPED /* not a parameter */
 } fab_name_how;
