@@ -69,6 +69,35 @@ static void check_text(const fab_tokenizer *t, const char *name, const json_t *t
     same_ids(name, s, json_array_get(json_object_get(file, "framed"), i), ids, n);
 }
 
+/* The models that tools/get-weights fetches, when they are there. */
+TEST(real_ids)
+{
+    static const char *const names[] = { "minilm", "whisper-base" };
+    const char *dir = getenv("FABRICA_WEIGHTS") ? getenv("FABRICA_WEIGHTS") : "weights";
+    fab_err err = FAB_ERR_INIT;
+    json_t *doc = fab_json_open(GOLDEN "real.json", &err);
+    const json_t *texts = json_object_get(doc, "texts"), *text;
+    fab_arena *a = fab_arena_new(0, NULL);
+    int files = 0;
+
+    CHECK_MSG(doc, "%s", err.text);
+    for (size_t k = 0; k < 2; k++) {
+        char path[512];
+        size_t i;
+        snprintf(path, sizeof path, "%s/%s", dir, names[k]);
+        if (!fab_exists(path)) continue;
+        fab_tokenizer *t = fab_tokenizer_open(path, &err);
+        CHECK_MSG(t, "%s", err.text);
+        const json_t *file = json_object_get(json_object_get(doc, "files"), names[k]);
+        json_array_foreach(texts, i, text) check_text(t, names[k], text, file, i, a);
+        fab_tokenizer_free(t);
+        files++;
+    }
+    fab_arena_free(a);
+    json_decref(doc);
+    if (!files) SKIP("no %s/minilm: tools/get-weights minilm fetches it", dir);
+}
+
 TEST(golden_ids)
 {
     fab_err err = FAB_ERR_INIT;

@@ -3,12 +3,14 @@
 
     tools/golden/published_tokenizers.py    trains a tiny tokenizer of each kind on tests/golden/bpe/corpus.txt and writes it with the
                                   reference's ids and texts for some 60 awkward strings to tests/golden/tokenizers
+    tools/golden/published_tokenizers.py WEIGHTS    writes real.json from the folder that tools/get-weights filled
 
 cases.json: {"texts": [...], "files": {FILE: {"ids": [[...]], "framed": [[...]], "text": [...]}}}; text is what the reference
 decodes, absent where it has no decoder of its own; plain: control tokens in a text are not looked for.
 """
 import json
 import pathlib
+import sys
 import tempfile
 
 import gguf
@@ -228,7 +230,22 @@ def spm_kinds():
     save("unigram.json", tok)
 
 
+def real(weights):
+    """real.json: the ids that the tokenizer.json of tools/get-weights' models give."""
+    out = {}
+    for name in ("minilm", "whisper-base"):
+        tok = Tokenizer.from_file(f"{weights}/{name}/tokenizer.json")
+        tok.no_truncation()
+        tok.no_padding()
+        out[name] = {"ids": [tok.encode(t, add_special_tokens=False).ids for t in TEXTS],
+                     "framed": [tok.encode(t).ids for t in TEXTS]}
+    (HERE / "real.json").write_text(json.dumps({"texts": TEXTS, "files": out}, ensure_ascii=False, separators=(",", ":")))
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        real(sys.argv[1])
+        sys.exit()
     HERE.mkdir(parents=True, exist_ok=True)
     for make in (byte_level, clip, llama, wordpiece, spm_kinds):
         make()
