@@ -1,0 +1,464 @@
+/* fabrica bench: how fast models run here, as fractions of what this machine gives.
+ *
+ *   prefill   T = 577 tokens through a LLaMA in one pass, weights bf16, q8_0, q4_0          tokens/s, of the products' rate
+ *   generate  one token after another, weights q8_0, q4_0, q4_K                            tokens/s, of the read bandwidth
+ *   encode    one picture through CLIP's ViT-B/16-224 and ViT-L/14-336, pixels to features pictures/s, of the bf16 rate
+ *
+ * Weights are random, drawn in memory, every tensor its own. Rounds are interleaved: each measures the machine's limits on
+ * all threads (products from registers, reads in four streams), then the model once; the fraction is median over median.
+ * Products of bf16 are held against AMX where there is one, else against f32 multiply-adds (operands rounded to f16 can
+ * pass 1); q8_0 and q4_0 against int8 products where there is VNNI, else against those of bf16. Limits are in CPU time,
+ * models in wall time: other work on the machine lowers the fractions.
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/progress.h"
+#include "cli/verb.h"
+#include "kernels/bench.h"
+#include "kernels/quantise.h"
+#include "zoo/clip.h"
+#include "zoo/llama.h"
+
+typedef struct {
+    const char *shape;
+    bool quick;
+} opts;
+
+enum { PROMPT = 577, MOST_ROUNDS = 9, PATTERN_ROWS = 32, READ_BYTES = 1 << 28 };
+typedef enum { PEAK_BF16, PEAK_INT8, PEAK_F32, PEAK_READ, PEAKS } peak;
+static const char *const peak_names[PEAKS] = { "bf16_gflops", "int8_gops", "f32_gflops",
+                                               "read_gbs" };
+
+typedef struct {
+    fab_run *r;
+    const fab_kernels *k;
+    int rounds;
+    float *read; /* READ_BYTES, touched */
+    double seen[PEAKS][128];
+    int n_seen[PEAKS];
+    json_t *doc;
+    fab_progress progress;
+} bench;
+
+/* ---- the machine's limits ------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const bench *b;
+    peak what;
+    double rate[256];
+} limit_job;
+
+static void one_limit(void *arg, int task, int worker)
+{
+    limit_job *j = arg;
+    size_t each = READ_BYTES / (size_t)j->b->r->threads / 64 * 64;
+
+    (void)worker;
+    switch (j->what) {
+    case PEAK_BF16: j->rate[task] = fab_peak_amx(0.004); break;
+    case PEAK_INT8: j->rate[task] = fab_peak_int8(0.004); break;
+    case PEAK_F32: j->rate[task] = fab_peak_f32(j->b->k, 0.004); break;
+    default:
+        j->rate[task] =
+            fab_peak_read((const char *)j->b->read + (size_t)task * each, each, 4, 0.02);
+    }
+}
+
+/* All threads at once; remembered. */
+static double limit(bench *b, peak what)
+{
+    limit_job j = { .b = b, .what = what };
+    double sum = 0;
+
+    if (what == PEAK_BF16 && strcmp(b->k->name, "amx") != 0) what = j.what = PEAK_F32;
+    if (what == PEAK_INT8 && (b->k->name[0] != 'a' || !strcmp(b->k->name, "avx2") ||
+                              !strcmp(b->k->name, "avx512") || !strcmp(b->k->name, "amx")))
+        return 0;
+    fab_pool_run(b->r->pool, b->r->threads, one_limit, &j);
+    for (int i = 0; i < b->r->threads; i++) sum += j.rate[i];
+    if (b->n_seen[what] < 128) b->seen[what][b->n_seen[what]++] = sum;
+    return sum;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+static double median(double *x, int n)
+{
+    qsort(x, (size_t)n, sizeof *x, ascending);
+    return n ? x[n / 2] : 0;
+}
+
+/* ---- random weights ------------------------------------------------------------------------------------------- */
+
+/* A LLaMA's weights under their names: a source for fab_params_load. */
+typedef struct {
+    fab_llama_config cfg;
+    fab_dtype type;
+    fab_arena *arena;
+    fab_rng rng;
+    uint64_t read_bytes; /* what one token reads: all but the embedding */
+    double values;       /* of the matrices that a token passes through */
+    fab_err err;
+} weights;
+
+static bool ends(const char *name, const char *with)
+{
+    size_t n = strlen(name), m = strlen(with);
+    return n >= m && !strcmp(name + n - m, with);
+}
+
+static void shape_of(const weights *w, const char *name, int *ndim, int64_t *shape)
+{
+    const fab_llama_config *g = &w->cfg;
+    int64_t kv = g->dim / g->heads * g->kv_heads;
+
+    *ndim = ends(name, "norm.weight") ? 1 : 2;
+    shape[0] = shape[1] = g->dim;
+    if (ends(name, "k_proj.weight") || ends(name, "v_proj.weight")) shape[0] = kv;
+    if (ends(name, "gate_proj.weight") || ends(name, "up_proj.weight")) shape[0] = g->ffn;
+    if (ends(name, "down_proj.weight")) shape[1] = g->ffn;
+    if (ends(name, "embed_tokens.weight") || ends(name, "lm_head.weight")) shape[0] = g->vocab;
+}
+
+/* PATTERN_ROWS random rows, again and again: drawing all would take longer than what is measured. */
+static void *fill(weights *w, fab_dtype type, int64_t rows, int64_t cols)
+{
+    uint64_t row;
+    float *x = fab_new_array((size_t)cols, sizeof *x, &w->err);
+
+    fab_dtype_row_bytes(type, cols, &row);
+    uint8_t *y = fab_arena_take(w->arena, (size_t)rows * row, &w->err);
+    for (int64_t i = 0; x && y && i < rows; i++)
+        if (i < PATTERN_ROWS) {
+            for (int64_t j = 0; j < cols; j++)
+                x[j] = rows == 1 ? 1.0f : 0.04f * (fab_rng_uniform(&w->rng) - 0.5f);
+            fab_kernels_best()->from_f32(NULL, type, x, y + (uint64_t)i * row, cols);
+        } else memcpy(y + (uint64_t)i * row, y + (uint64_t)(i % PATTERN_ROWS) * row, row);
+    fab_free(x);
+    return y;
+}
+
+static bool find(void *arg, const char *name, fab_dtype *dtype, int *ndim,
+                 int64_t shape[FAB_MAX_DIM], const void **data)
+{
+    weights *w = arg;
+    uint64_t bytes;
+
+    shape_of(w, name, ndim, shape);
+    bool vector = *ndim == 1;
+    *dtype = vector ? FAB_F32 : w->type;
+    *data = fill(w, *dtype, vector ? 1 : shape[0], vector ? shape[0] : shape[1]);
+    if (!vector && !ends(name, "embed_tokens.weight")) {
+        fab_dtype_size(*dtype, 2, shape, NULL, &bytes);
+        w->read_bytes += bytes;
+        w->values += (double)shape[0] * (double)shape[1];
+    }
+    return *data != NULL;
+}
+
+/* ---- a LLaMA -------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    weights w;
+    fab_arena *home, *work;
+    fab_llama model;
+    fab_ctx c;
+    fab_kv kv;
+} decoder;
+
+static const fab_llama_config shapes[] = {
+    { .dim = 576, .ffn = 1536, .vocab = 49152, .layers = 30, .heads = 9, .kv_heads = 3 },
+    { .dim = 2048, .ffn = 5632, .vocab = 32000, .layers = 22, .heads = 32, .kv_heads = 4 },
+};
+
+static void decoder_close(decoder *d)
+{
+    fab_arena_free(d->work);
+    fab_arena_free(d->home);
+    fab_arena_free(d->w.arena);
+    fab_free(d);
+}
+
+static decoder *decoder_open(bench *b, const fab_llama_config *cfg, fab_dtype type, fab_err *err)
+{
+    decoder *d = fab_new(sizeof *d, err);
+    fab_param_list list = { 0 };
+
+    if (!d) return NULL;
+    /* rows of 576 fill no block of 256: as llama.cpp does, what cannot be q4_K is q8_0 */
+    if (cfg->dim % fab_dtype_block(type)) type = FAB_Q8_0;
+    d->w = (weights){ .cfg = *cfg, .type = type, .arena = fab_arena_new(0, err) };
+    fab_rng_init(&d->w.rng, 1);
+    d->home = fab_arena_new(0, err);
+    d->work = fab_arena_new((size_t)16 << 20, err);
+    if (d->w.arena && d->home && d->work) {
+        fab_params p = fab_params_load(d->home, &list, &(fab_param_source){ &d->w, find, NULL });
+        p.pool = b->r->pool;
+        p.k = b->k;
+        fab_llama_params(&p, &d->model, cfg);
+        if (d->w.err.code) p.err = d->w.err;
+        fab_ctx_init(&d->c, d->work, b->r->pool);
+        d->c.bf16 = true;
+        if (fab_params_end(&p, err) &&
+            fab_llama_kv(&d->model, &d->kv, d->home, 1, PROMPT + 64, err))
+            return d;
+    }
+    decoder_close(d);
+    return NULL;
+}
+
+/* n tokens after those in the cache; seconds, or negative with err set. */
+static double pass(decoder *d, int n, fab_err *err)
+{
+    fab_ctx_reset(&d->c);
+    double start = fab_bench_wall();
+    fab_tensor *ids = fab_tensor_new(&d->c, FAB_I32, FAB_SHAPE(1, n)),
+               *last = fab_tensor_new(&d->c, FAB_I32, FAB_SHAPE(1));
+    for (int i = 0; ids && i < n; i++)
+        fab_i32(ids)[i] = (int32_t)fab_rng_below(&d->w.rng, (uint32_t)d->w.cfg.vocab);
+    if (last) fab_i32(last)[0] = n - 1;
+    fab_tensor *x = fab_llama_embed(&d->c, &d->model, ids);
+    x = fab_llama_hidden(&d->c, &d->model, x, NULL, NULL, &d->kv, 0);
+    x = fab_llama_logits(&d->c, &d->model, x, last);
+    if (!x) fab_fail(err, d->c.err.code, "%s", d->c.err.text);
+    return x ? fab_bench_wall() - start : -1;
+}
+
+/* ---- measuring ------------------------------------------------------------------------------------------------- */
+
+static bool record(bench *b, const char *group, const char *name, const char *unit, double rate,
+                   double fraction, fab_err *err)
+{
+    json_t *o = json_object_get(b->doc, group),
+           *v = json_pack("{s:f, s:s, s:f}", "rate", rate, "unit", unit, "fraction", fraction);
+    if (!o || !v || json_object_set_new(o, name, v))
+        return fab_fail(err, FAB_ENOMEM, "out of memory");
+    return true;
+}
+
+/* What q8_0 and the like are held against. */
+static double quantised_limit(bench *b)
+{
+    double int8 = limit(b, PEAK_INT8);
+    return int8 > 0 ? int8 : limit(b, PEAK_BF16);
+}
+
+static void step(bench *b, const char *what)
+{
+    fab_progress_set(&b->progress, b->progress.done + 1, "%s", what);
+}
+
+static bool prefill(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
+                    fab_err *err)
+{
+    double rate[MOST_ROUNDS], work[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
+    decoder *d = decoder_open(b, cfg, type, err);
+    bool ok = d != NULL;
+
+    for (int i = -1; ok && i < b->rounds; i++) { /* one pass to warm up */
+        double peak_now = fab_dtype_is_quantised(type) ? quantised_limit(b) : limit(b, PEAK_BF16);
+        d->kv.len[0] = 0;
+        double s = pass(d, PROMPT, err);
+        ok = s > 0;
+        if (i < 0 || !ok) continue;
+        /* the head sees one row; scores and their use: half of T x T is seen */
+        double flops = 2.0 * PROMPT * (d->w.values - (double)(cfg->vocab * cfg->dim)) +
+                       2.0 * PROMPT * PROMPT * (double)cfg->dim * cfg->layers;
+        rate[i] = PROMPT / s, work[i] = flops / s, peak_rate[i] = peak_now;
+    }
+    if (ok) {
+        double mid = median(rate, b->rounds),
+               fraction = median(work, b->rounds) / median(peak_rate, b->rounds);
+        ok = record(b, "prefill", name, "tokens/s", mid, fraction, err);
+    }
+    if (d) decoder_close(d);
+    step(b, name);
+    return ok;
+}
+
+static bool generate(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
+                     fab_err *err)
+{
+    double rate[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
+    decoder *d = decoder_open(b, cfg, type, err);
+    bool ok = d && pass(d, 16, err) > 0;
+
+    for (int i = 0; ok && i < b->rounds; i++) {
+        double s[4] = { 0 };
+        peak_rate[i] = limit(b, PEAK_READ);
+        for (int t = 0; ok && t < 4; t++) ok = (s[t] = pass(d, 1, err)) > 0;
+        rate[i] = 1 / median(s, 4);
+    }
+    if (ok) {
+        double mid = median(rate, b->rounds),
+               fraction = mid * (double)d->w.read_bytes / median(peak_rate, b->rounds);
+        ok = record(b, "generate", name, "tokens/s", mid, fraction, err);
+    }
+    if (d) decoder_close(d);
+    step(b, name);
+    return ok;
+}
+
+/* ---- pictures -------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    int64_t width, ffn;
+    int layers, heads, size, patch;
+    double flops;
+} vit;
+
+static const vit vits[] = {
+    { "vit_b16_224", 768, 3072, 12, 12, 224, 16, 35.1e9 },
+    { "vit_l14_336", 1024, 4096, 24, 16, 336, 14, 382e9 },
+};
+
+/* Packed as a file's weights are when they are read for inference. */
+static void pack_all(bench *b, fab_param_list *list, fab_arena *a, fab_err *err)
+{
+    for (int64_t i = 0; i < list->n && !err->code; i++) {
+        fab_tensor *t = list->items[i];
+        if (t->ndim != 2 || strstr(t->name, "embed")) continue;
+        t->packed = fab_arena_zero(a, sizeof *t->packed, err);
+        if (t->packed &&
+            !b->k->pack(t->packed, a, t->data, t->dtype, t->shape[0], t->shape[1], true, err))
+            t->packed = NULL;
+    }
+}
+
+static bool encode(bench *b, const vit *v, fab_err *err)
+{
+    fab_clip_config cfg = { .vision = { v->width, v->ffn, v->layers, v->heads },
+                            .text = { 64, 64, 1, 1 },
+                            .image_size = v->size,
+                            .patch = v->patch,
+                            .context = 8,
+                            .vocab = 64,
+                            .embed = 512,
+                            .eos = -1,
+                            .gelu = FAB_GELU_QUICK,
+                            .eps = 1e-5f };
+    double rate[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
+    fab_arena *home = fab_arena_new(0, err), *work = fab_arena_new((size_t)16 << 20, err);
+    fab_param_list list = { 0 };
+    fab_clip m;
+    bool ok = home && work;
+
+    if (ok) {
+        fab_params p = fab_params_init(home, &list, 1);
+        fab_clip_params(&p, &m, &cfg);
+        ok = fab_params_end(&p, err);
+        if (ok) pack_all(b, &list, home, err);
+        ok = ok && !err->code;
+    }
+    for (int i = -1; ok && i < b->rounds; i++) {
+        fab_ctx c;
+        double peak_now = limit(b, PEAK_BF16);
+        fab_ctx_init(&c, work, b->r->pool);
+        c.bf16 = true;
+        double start = fab_bench_wall();
+        fab_tensor *x = fab_tensor_zeros(&c, FAB_SHAPE(1, v->size, v->size, 3));
+        x = fab_clip_image(&c, &m, x);
+        double s = fab_bench_wall() - start;
+        ok = x || fab_fail(err, c.err.code, "%s", c.err.text);
+        if (i >= 0) rate[i] = 1 / s, peak_rate[i] = peak_now;
+        fab_arena_reset(work);
+    }
+    if (ok) {
+        double mid = median(rate, b->rounds),
+               fraction = mid * v->flops / median(peak_rate, b->rounds);
+        ok = record(b, "encode", v->name, "images/s", mid, fraction, err);
+    }
+    fab_arena_free(work);
+    fab_arena_free(home);
+    step(b, v->name);
+    return ok;
+}
+
+/* ---- the verb -------------------------------------------------------------------------------------------------- */
+
+static void print_table(const bench *b)
+{
+    const char *group, *name;
+    json_t *rows, *row;
+
+    json_object_foreach(json_object_get(b->doc, "peak"), name, row)
+        fprintf(b->r->out, "%-10s %-12s %10.1f\n", "peak", name, json_number_value(row));
+    json_object_foreach(b->doc, group, rows)
+    {
+        if (!json_is_object(rows) || !strcmp(group, "peak")) continue;
+        json_object_foreach(rows, name, row)
+            fprintf(b->r->out, "%-10s %-12s %10.2f %-9s %5.1f %%\n", group, name,
+                    json_number_value(json_object_get(row, "rate")),
+                    json_string_value(json_object_get(row, "unit")),
+                    100 * json_number_value(json_object_get(row, "fraction")));
+    }
+}
+
+static void put_peaks(bench *b)
+{
+    json_t *o = json_object_get(b->doc, "peak");
+
+    limit(b, PEAK_F32), limit(b, PEAK_BF16), limit(b, PEAK_INT8), limit(b, PEAK_READ);
+    for (int i = 0; i < PEAKS; i++) {
+        int from = b->n_seen[i] ? i : i == PEAK_BF16 ? PEAK_F32 : i;
+        json_object_set_new(o, peak_names[i],
+                            json_real(median(b->seen[from], b->n_seen[from]) * 1e-9));
+    }
+}
+
+static bool measure(bench *b, const fab_llama_config *cfg, fab_err *err)
+{
+    return prefill(b, cfg, "bf16", FAB_BF16, err) && prefill(b, cfg, "q8_0", FAB_Q8_0, err) &&
+           prefill(b, cfg, "q4_0", FAB_Q4_0, err) && generate(b, cfg, "q8_0", FAB_Q8_0, err) &&
+           generate(b, cfg, "q4_0", FAB_Q4_0, err) && generate(b, cfg, "q4_K", FAB_Q4_K, err) &&
+           encode(b, vits, err) && encode(b, vits + 1, err);
+}
+
+static bool run(fab_run *r, const void *vo, fab_err *err)
+{
+    const opts *o = vo;
+    bench b = { .r = r, .k = fab_kernels_best(), .rounds = o->quick ? 1 : 5 };
+
+    if (r->threads > 256) return fab_fail(err, FAB_EUSAGE, "bench runs on 256 threads at most");
+    b.read = fab_aligned_new(READ_BYTES, err);
+    b.doc = json_pack("{s:s, s:i, s:s, s:{}, s:{}, s:{}, s:{}}", "isa", b.k->name, "threads",
+                      r->threads, "shape", o->shape, "peak", "prefill", "generate", "encode");
+    bool ok = b.read && (b.doc || fab_fail(err, FAB_ENOMEM, "out of memory"));
+    if (ok) {
+        memset(b.read, 1, READ_BYTES);
+        fab_progress_init(&b.progress, "bench", 8);
+        ok = measure(&b, shapes + !strcmp(o->shape, "1.1b"), err);
+        fab_progress_clear(&b.progress);
+    }
+    if (ok) put_peaks(&b);
+    fab_aligned_free(b.read);
+    if (ok && r->json) return fab_run_json(r, b.doc, err);
+    if (ok) print_table(&b);
+    json_decref(b.doc);
+    return ok;
+}
+
+const fab_verb fab_verb_bench = {
+    .name = "bench",
+    .summary = "measure how fast models run on this machine",
+    .about = "Random weights of a LLaMA's shape are drawn in memory; prompts of 577 tokens, "
+             "generation token by token, "
+             "and CLIP's picture towers are timed between measurements of what the machine gives "
+             "at most, and stated "
+             "as fractions of it. The 1.1b shape takes 3 GB.",
+    .example = "fabrica bench --shape 135m --json",
+    .opts_size = sizeof(opts),
+    .run = run,
+    .opts = (const fab_opt[]){ { "shape", FAB_CHOICE, offsetof(opts, shape), "1.1b",
+                                 "size of the LLaMA", .choices = "135m|1.1b" },
+                               { "quick", FAB_FLAG, offsetof(opts, quick), NULL,
+                                 "one round of each in place of five" },
+                               { 0 } },
+};
