@@ -216,10 +216,13 @@ void fab_gate_features(const float *mean, int dim, const uint8_t *rgb, int side,
 
 /* ---- distance and verdict -------------------------------------------------------------------- */
 
-static double part(const float *x, const float *m, const float *iv, int n)
+static double part(const float *x, const float *m, const float *iv, int n, double clip)
 {
     double d = 0;
-    for (int i = 0; i < n; i++) d += (double)(x[i] - m[i]) * (double)(x[i] - m[i]) * (double)iv[i];
+    for (int i = 0; i < n; i++) {
+        double z2 = (double)(x[i] - m[i]) * (double)(x[i] - m[i]) * (double)iv[i];
+        d += z2 < clip ? z2 : clip;
+    }
     return n > 0 ? d / n : 0;
 }
 
@@ -240,13 +243,13 @@ static double strangeness(const fab_gate *g, const float *x)
 
 float fab_gate_distance(const fab_gate *g, const float *x, int *cluster)
 {
-    double best = INFINITY;
+    double best = INFINITY, clip = g->clip > 0 ? (double)g->clip : INFINITY;
     int K = FAB_GATE_PIXEL_DIMS, D = g->dim - K, nearest = -1;
     bool strange = g->n > 3 && g->ivar[(int64_t)(g->n - 1) * g->dim] < 0;
     for (int c = 0; c < g->n - (strange ? 3 : 0); c++) {
         const float *m = g->mean + (int64_t)c * g->dim, *iv = g->ivar + (int64_t)c * g->dim;
-        double d =
-            D > 0 ? 0.5 * (part(x, m, iv, D) + part(x + D, m + D, iv + D, K)) : part(x, m, iv, K);
+        double d = part(x + D, m + D, iv + D, K, clip);
+        if (D > 0) d = 0.5 * (d + part(x, m, iv, D, clip));
         if (d < best) best = d, nearest = c;
     }
     double odds = strange ? strangeness(g, x) : 0;
@@ -272,7 +275,8 @@ fab_gate_verdict fab_engine_gate(const fab_engine *e, const uint8_t *rgb, int wi
                            .cluster = -1 };
     v.fitted = f->gate_n > 0 && f->gate_dim == look->dim + FAB_GATE_PIXEL_DIMS;
     if (v.reason != FAB_GATE_KNOWN || !v.fitted) return v;
-    const fab_gate g = { f->gate_n, f->gate_dim, f->gate_mean, f->gate_ivar, f->gate_limit };
+    const fab_gate g = { f->gate_n,    f->gate_dim,   f->gate_mean,
+                         f->gate_ivar, f->gate_limit, f->gate_clip };
     float *x = fab_new_array((size_t)g.dim, sizeof *x, NULL);
     if (x) {
         fab_gate_features(look->mean, look->dim, look->rgb, look->side, x);

@@ -3,7 +3,7 @@
  * k-means++ seeding (Arthur & Vassilvitskii 2007) and Lloyd steps on features divided by the
  * domain's deviation; then
  *
- *   v_cj = (n_c s2_cj + 8 s2_j) / (n_c + 8) + 1e-3 S2_j + 1e-6
+ *   v_cj = (n_c s2_cj + 50 s2_j) / (n_c + 50) + 1e-3 S2_j + 1e-6
  *
  * with s2_c within the cluster, s2 within the domain, S2 over all pictures: a small cluster borrows
  * its domain's spread, and a feature that is constant in one domain (colour of grey pictures) still
@@ -16,8 +16,9 @@
 #include <string.h>
 #include "engine/gate_strange.h"
 
-enum { LLOYD_STEPS = 20, LEAST_MEMBERS = 12, DEFAULT_CLUSTERS = 8, PRIOR = 8, FOLDS = 5 };
+enum { LLOYD_STEPS = 20, LEAST_MEMBERS = 12, DEFAULT_CLUSTERS = 3, PRIOR = 50, FOLDS = 5 };
 static const double DEFAULT_RATE = 0.01;
+static const float CLIP = 16;
 
 typedef struct {
     const float *x;    /* [N,dim] */
@@ -203,7 +204,7 @@ static bool held_out_limit(const domain *d, const double *all_var, const fab_gat
     for (int fold = 0; fold < folds; fold++) {
         fab_arena_mark mark = fab_arena_save(a);
         domain part = { .x = d->x, .id = id, .dim = d->dim };
-        fab_gate g = { .dim = d->dim };
+        fab_gate g = { .dim = d->dim, .clip = CLIP };
         for (int64_t i = 0; i < d->n; i++)
             if (folds == 1 || i % folds != fold) id[part.n++] = d->id[i];
         if (!room(&g, o->clusters, a, err) ||
@@ -231,7 +232,33 @@ static bool fit_scaled(fab_gate *g, domain *d, const double *all_var, const fab_
     return true;
 }
 
-static bool fit_all(fab_gate *g, const float *x, const int32_t *domains, int64_t n, int n_domains,
+/* Pictures of no known domain join the one whose mean is nearest, each feature over its variance. */
+static bool place_unknown(const float *x, int32_t *domains, int64_t n, int dim, int n_domains,
+                          const double *var, fab_arena *a, fab_err *err)
+{
+    double *mean = fab_arena_zero(a, (size_t)n_domains * (size_t)dim * sizeof *mean, err),
+           *count = fab_arena_zero(a, (size_t)n_domains * sizeof *count, err);
+    if (!mean || !count) return false;
+    for (int64_t i = 0; i < n; i++) {
+        if (domains[i] < 0) continue;
+        count[domains[i]]++;
+        for (int j = 0; j < dim; j++) mean[(int64_t)domains[i] * dim + j] += (double)x[i * dim + j];
+    }
+    for (int64_t i = 0; i < n; i++) {
+        double least = INFINITY;
+        for (int k = 0, unknown = domains[i] < 0; unknown && k < n_domains; k++) {
+            double s = count[k] > 0 ? 0 : INFINITY;
+            for (int j = 0; j < dim && count[k] > 0; j++) {
+                double t = (double)x[i * dim + j] - mean[(int64_t)k * dim + j] / count[k];
+                s += t * t / (var[j] + 1e-12);
+            }
+            if (s < least || k == 0) least = s, domains[i] = k;
+        }
+    }
+    return true;
+}
+
+static bool fit_all(fab_gate *g, const float *x, int32_t *domains, int64_t n, int n_domains,
                     const fab_gate_opts *o, fab_arena *scratch, fab_err *err)
 {
     size_t row = (size_t)g->dim * sizeof(double);
@@ -240,6 +267,7 @@ static bool fit_all(fab_gate *g, const float *x, const int32_t *domains, int64_t
     if (!id || !mean || !var) return false;
     for (int64_t i = 0; i < n; i++) id[i] = i;
     moments(&(domain){ .x = x, .id = id, .n = n, .dim = g->dim }, -1, mean, var);
+    if (!place_unknown(x, domains, n, g->dim, n_domains, var, scratch, err)) return false;
     for (int k = 0; k < n_domains; k++) {
         domain d = { .x = x, .id = id, .dim = g->dim };
         for (int64_t i = 0; i < n; i++)
@@ -249,14 +277,14 @@ static bool fit_all(fab_gate *g, const float *x, const int32_t *domains, int64_t
     return true;
 }
 
-bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domains, int64_t n, int dim,
+bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *of, int64_t n, int dim,
                   const fab_gate_opts *opts, fab_arena *a, fab_err *err)
 {
     fab_gate_opts o = opts ? *opts : (fab_gate_opts){ 0 };
-    int n_domains = 0;
+    int n_domains = 1;
     if (o.clusters <= 0) o.clusters = DEFAULT_CLUSTERS;
     if (o.rate <= 0) o.rate = DEFAULT_RATE;
-    *g = (fab_gate){ .dim = dim, .limit = 1 };
+    *g = (fab_gate){ .dim = dim, .limit = 1, .clip = CLIP };
     if (n < 1 || dim < FAB_GATE_PIXEL_DIMS)
         return fab_fail(err, FAB_EFORMAT, "input gate: %lld pictures of %d features", (long long)n,
                         dim);
@@ -265,10 +293,11 @@ bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domains, in
             return fab_fail(err, FAB_EFORMAT,
                             "input gate: picture %lld has a feature that is not finite",
                             (long long)(i / dim));
-    for (int64_t i = 0; i < n; i++)
-        n_domains = domains[i] >= n_domains ? domains[i] + 1 : n_domains;
+    for (int64_t i = 0; i < n; i++) n_domains = of[i] >= n_domains ? of[i] + 1 : n_domains;
     fab_arena *scratch = fab_arena_new(0, err);
-    bool ok = scratch && room(g, n_domains * o.clusters, a, err) &&
+    int32_t *domains = scratch ? fab_arena_take(scratch, (size_t)n * sizeof *domains, err) : NULL;
+    if (domains) memcpy(domains, of, (size_t)n * sizeof *domains);
+    bool ok = domains && room(g, n_domains * o.clusters, a, err) &&
               fit_all(g, features, domains, n, n_domains, &o, scratch, err) &&
               (!o.engine || fab_gate_fit_strange(g, features, n, &o, scratch, err));
     fab_arena_free(scratch);

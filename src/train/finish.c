@@ -14,6 +14,7 @@
 
 /* False refusals that the gate is set for, on pictures it was not fitted on. */
 static const double gate_rate = 0.02;
+enum { GATE_MOST = 600 };
 
 static char *model_path(fab_session *s, const char *suffix, fab_err *err)
 {
@@ -80,27 +81,47 @@ static bool gate_features(fab_session *s, fab_engine *e, int32_t image, int dim,
     return true;
 }
 
+/* The picture's kind by its records: modality; -1 unknown. */
+static int32_t kind_of(const fab_session *s, int32_t image)
+{
+    static const char *const kinds[] = { "ct", "mri", "xray", "dermoscopy", "microscopy" };
+    int32_t at = s->bundle.case_of[image];
+    for (int32_t k = 0; at >= 0 && k < 5; k++)
+        if (s->bundle.cases.items[at].presence[fab_label_find(kinds[k])] == 1) return k;
+    return -1;
+}
+
+/* At most GATE_MOST pictures of a set are looked at: every so many-th. */
+static bool look_at_known(fab_session *s, fab_engine *e, int dim, float *fit, int32_t *kind,
+                          int64_t *n, fab_err *err)
+{
+    for (int k = 0; k < FAB_SETS; k++) {
+        int32_t step = (s->n_set[k] + GATE_MOST - 1) / GATE_MOST;
+        for (int32_t i = 0; i < s->n_set[k]; i += step) {
+            int32_t image = s->set_pictures[k][i];
+            if (!gate_features(s, e, image, dim, fit + *n * (dim + FAB_GATE_PIXEL_DIMS), err))
+                return false;
+            kind[(*n)++] = kind_of(s, image);
+        }
+    }
+    return true;
+}
+
 static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused, fab_err *err)
 {
-    int dim = fab_mini_width(&s->model->cfg), width = dim + FAB_GATE_PIXEL_DIMS;
+    int dim = fab_mini_width(&fab_engine_model(e)->model->cfg), width = dim + FAB_GATE_PIXEL_DIMS;
     int32_t n = s->bundle.images.n;
     float *fit = fab_arena_take(s->arena, (size_t)n * (size_t)width * sizeof *fit, err);
     float *held = fab_arena_take(s->arena, (size_t)n * (size_t)width * sizeof *held, err);
-    int32_t *domain = fab_arena_take(s->arena, (size_t)n * sizeof *domain, err);
+    int32_t *kind = fab_arena_take(s->arena, (size_t)n * sizeof *kind, err);
     int64_t n_fit = 0, n_held = 0;
-    if (!fit || !held || !domain) return false;
-    for (int k = 0; k < FAB_SETS; k++)
-        for (int32_t i = 0; i < s->n_set[k]; i++) {
-            if (!gate_features(s, e, s->set_pictures[k][i], dim, fit + n_fit * width, err))
-                return false;
-            domain[n_fit++] = k;
-        }
+    if (!fit || !held || !kind || !look_at_known(s, e, dim, fit, kind, &n_fit, err)) return false;
     for (int32_t i = 0; i < n; i++) {
         if (s->of_picture[i].n_real || s->of_picture[i].n_made) continue;
         if (!gate_features(s, e, i, dim, held + n_held++ * width, err)) return false;
     }
     const fab_gate_opts o = { .seed = 1, .engine = e };
-    if (!fab_gate_fit(g, fit, domain, n_fit, width, &o, s->arena, err)) return false;
+    if (!fab_gate_fit(g, fit, kind, n_fit, width, &o, s->arena, err)) return false;
     if (!n_held)
         return fab_fail(err, FAB_EFORMAT,
                         "gate: all %lld pictures train it, none is left to set its limit",
@@ -181,7 +202,8 @@ static bool tell(json_t *card, const fab_gate *gate, double refused, double T,
 }
 
 /* Temperature, gate and the worth of each row, for the card and for what is saved. */
-static bool fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o, fab_err *err)
+bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
+                     fab_err *err)
 {
     fab_gate gate;
     fab_calibration before, after;
@@ -197,6 +219,7 @@ static bool fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts 
     o->gate_mean = gate.mean;
     o->gate_ivar = gate.ivar;
     o->gate_limit = gate.limit;
+    o->gate_clip = gate.clip;
     return tell(card, &gate, refused, T, &before, &after, &o->skills, err);
 }
 
@@ -223,7 +246,7 @@ bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
     bool ok = path && (o.question_only = pack_blind(s, err)) != NULL;
     fab_engine *e = ok ? fab_session_engine(s, path, &o, err) : NULL;
     json_t *card = e ? measure(s, e, summary, err) : NULL;
-    ok = card && fit(s, e, card, &o, err) && save_with_card(s, path, card, &o, err);
+    ok = card && fab_session_fit(s, e, card, &o, err) && save_with_card(s, path, card, &o, err);
     fab_engine_close(e);
     if (ok && (json_object_set_new(summary, "model", json_string(path)) != 0 ||
                json_object_set(summary, "card", card) != 0))

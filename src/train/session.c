@@ -234,6 +234,16 @@ static bool check_stages(const fab_session *s, fab_err *err)
     return true;
 }
 
+bool fab_session_open_data(fab_session *s, const char *data_dir, fab_pool *pool, fab_err *err)
+{
+    memset(s, 0, sizeof *s);
+    s->pool = pool;
+    s->arena = fab_arena_new(64u << 20, err);
+    s->step_arena = s->arena ? fab_arena_new(16u << 20, err) : NULL;
+    return s->step_arena && fab_bundle_open(&s->bundle, data_dir, NULL, err) &&
+           index_questions(s, err) && index_sets(s, err) && index_val(s, err);
+}
+
 bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
 {
     memset(s, 0, sizeof *s);

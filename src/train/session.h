@@ -38,6 +38,8 @@ typedef struct {
 } fab_session;
 
 bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err);
+/* The data and their split, without recipe, tokenizer, pictures and model: for fitting a file. */
+bool fab_session_open_data(fab_session *s, const char *data_dir, fab_pool *pool, fab_err *err);
 void fab_session_close(fab_session *s);
 
 /* A context for one step: a reset step arena, recording when training. */
@@ -79,7 +81,11 @@ bool fab_session_skills(fab_session *s, fab_engine *e, fab_skills *out, fab_err 
 int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
                  int32_t *ids, int max, int *answer_at, fab_err *err);
 
-/* finish.c: temperature, input gate, question-only baseline, card, model file. */
+/* finish.c: temperature, input gate and the worth of each row, by the engine's model: into the card
+ * and into what is to be saved. */
+bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
+                     fab_err *err);
+/* The same, question-only baseline, card, model file. */
 bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err);
 
 #endif

@@ -123,9 +123,9 @@ typedef struct {
     /* input gate, see engine/gate.h: statistics of the tower's mean and of pixels; n 0: none */
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar; /* [n,dim] */
-    float gate_limit;
-    fab_skills skills;           /* n 0: none */
-    const char *card;            /* JSON text, "" when absent */
+    float gate_limit, gate_clip;        /* clip 0: none */
+    fab_skills skills;                  /* n 0: none */
+    const char *card;                   /* JSON text, "" when absent */
     const char *question_only;   /* evaluate/vqa.h's fab_blind_parse reads it, "" when absent */
     fab_arena *arena;            /* owns all of the above */
     struct fab_weights *weights; /* the mapped file */
@@ -139,12 +139,16 @@ typedef struct {
     float temperature;
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar;
-    float gate_limit;
+    float gate_limit, gate_clip;
     fab_skills skills;                                 /* n 0: left out */
     const char *name, *version, *card, *question_only; /* NULL: left out */
     fab_dtype dtype; /* of all but vectors: FAB_F16, FAB_BF16, FAB_Q8_0 or FAB_F32 */
 } fab_mini_save_opts;
 bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe,
                    const fab_mini_save_opts *o, fab_err *err);
+/* An opened file again, its tensors byte for byte, with other options. o's name, version, card,
+ * question_only: NULL keeps the file's; dtype is not used. */
+bool fab_mini_resave(const char *path, const fab_mini_file *f, const fab_mini_save_opts *o,
+                     fab_err *err);
 
 #endif

@@ -9,7 +9,7 @@
  *                 attention.head_count, attention.head_count_kv} u32        the decoder
  *   tokenizer.ggml.{model, pre, tokens, merges, token_type}                 byte-level BPE
  *   fabrica.calibration.temperature f32
- *   fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit f32}
+ *   fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit, clip f32}
  *   fabrica.skills.{code, choice string[], auc f32[], positives, negatives i32[]}   zoo/skills.h
  *   fabrica.card, fabrica.question_only string (JSON)
  *
@@ -134,7 +134,7 @@ static const float *read_rows(const fab_weights *w, const char *key, fab_mini_fi
 
 static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
-    double limit = 0;
+    double limit = 0, clip = 0;
     if (!fab_weights_has(w, KEY_GATE("n"))) return true;
     if (!get_int(w, KEY_GATE("n"), &f->gate_n, err) ||
         !get_int(w, KEY_GATE("dim"), &f->gate_dim, err) ||
@@ -147,6 +147,11 @@ static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
     if (!(limit > 0 && isfinite(limit)))
         return fab_fail(err, FAB_EFORMAT, KEY_GATE("limit") ": %g is not above 0", limit);
     f->gate_limit = (float)limit;
+    if (fab_weights_has(w, KEY_GATE("clip")) && !fab_weights_num(w, KEY_GATE("clip"), &clip, err))
+        return false;
+    if (!(clip >= 0 && isfinite(clip)))
+        return fab_fail(err, FAB_EFORMAT, KEY_GATE("clip") ": %g is not 0 or more", clip);
+    f->gate_clip = (float)clip;
     return (f->gate_mean = read_rows(w, KEY_GATE("mean"), f, err)) &&
            (f->gate_ivar = read_rows(w, KEY_GATE("ivar"), f, err));
 }
@@ -266,6 +271,7 @@ static void put_options(fab_gguf *g, const fab_mini_save_opts *o)
         fab_gguf_u32(g, KEY_GATE("n"), (uint32_t)o->gate_n);
         fab_gguf_u32(g, KEY_GATE("dim"), (uint32_t)o->gate_dim);
         fab_gguf_f32(g, KEY_GATE("limit"), o->gate_limit);
+        if (o->gate_clip > 0) fab_gguf_f32(g, KEY_GATE("clip"), o->gate_clip);
         fab_gguf_f32s(g, KEY_GATE("mean"), o->gate_mean, n);
         fab_gguf_f32s(g, KEY_GATE("ivar"), o->gate_ivar, n);
     }
@@ -295,15 +301,13 @@ static bool put_tensor(fab_gguf *g, const fab_tensor *t, fab_dtype dtype, fab_ar
     return fab_gguf_tensor(g, t->name, dtype, t->ndim, t->shape, data);
 }
 
-static bool save(fab_gguf *g, const char *path, const fab_mini *m, const fab_bpe *bpe,
-                 const fab_mini_save_opts *o, fab_arena *a, fab_err *err)
+/* All but the tensors. */
+static bool put_head(fab_gguf *g, const fab_mini_config *cfg, const fab_bpe *bpe,
+                     const fab_mini_save_opts *o, fab_arena *a, fab_err *err)
 {
     put_options(g, o);
-    put_config(g, &m->cfg);
-    if (!fab_skills_put(g, &o->skills, a, err) || !fab_bpe_put(g, bpe, a, err)) return false;
-    for (int64_t i = 0; i < m->list.n; i++)
-        if (!put_tensor(g, m->list.items[i], o->dtype, a, err)) return false;
-    return fab_gguf_write(g, path, err);
+    put_config(g, cfg);
+    return fab_skills_put(g, &o->skills, a, err) && fab_bpe_put(g, bpe, a, err);
 }
 
 bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe,
@@ -311,7 +315,31 @@ bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe,
 {
     fab_arena *a = fab_arena_new(1 << 20, err);
     fab_gguf *g = a ? fab_gguf_new(err) : NULL;
-    bool ok = g && save(g, path, m, bpe, o, a, err);
+    bool ok = g && put_head(g, &m->cfg, bpe, o, a, err);
+    for (int64_t i = 0; ok && i < m->list.n; i++)
+        ok = put_tensor(g, m->list.items[i], o->dtype, a, err);
+    ok = ok && fab_gguf_write(g, path, err);
+    fab_gguf_free(g);
+    fab_arena_free(a);
+    return ok;
+}
+
+bool fab_mini_resave(const char *path, const fab_mini_file *f, const fab_mini_save_opts *opts,
+                     fab_err *err)
+{
+    fab_mini_save_opts o = *opts;
+    if (!o.name) o.name = read_text(f->weights, "general.name", "mini", err);
+    if (!o.version) o.version = read_text(f->weights, "general.version", "0", err);
+    if (!o.card && *f->card) o.card = f->card;
+    if (!o.question_only && *f->question_only) o.question_only = f->question_only;
+    fab_arena *a = fab_arena_new(1 << 20, err);
+    fab_gguf *g = a && o.name && o.version ? fab_gguf_new(err) : NULL;
+    bool ok = g && put_head(g, &f->model->cfg, f->bpe, &o, a, err);
+    for (int64_t i = 0; ok && i < fab_weights_count(f->weights); i++) {
+        const fab_weight *t = fab_weights_at(f->weights, i);
+        ok = fab_gguf_tensor(g, t->name, t->dtype, t->ndim, t->shape, t->data);
+    }
+    ok = ok && fab_gguf_write(g, path, err);
     fab_gguf_free(g);
     fab_arena_free(a);
     return ok;

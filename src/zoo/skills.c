@@ -64,15 +64,29 @@ json_t *fab_skills_json(const fab_skills *s)
 
 /* ---- in the file ----------------------------------------------------------------------------- */
 
-static bool lengths(int64_t n, const int64_t other[6], fab_err *err)
+static bool same_length(const char *key, int64_t n, int64_t there, fab_err *err)
 {
-    static const char *const keys[] = { KEY("choice"),    KEY("auc"),   KEY("positives"),
-                                        KEY("negatives"), KEY("slope"), KEY("offset") };
-    for (int i = 0; i < 6; i++)
-        if (other[i] != n)
-            return fab_fail(err, FAB_EFORMAT, "%s: %lld entries, " KEY("code") " has %lld", keys[i],
-                            (long long)other[i], (long long)n);
-    return true;
+    return n == there || fab_fail(err, FAB_EFORMAT, "%s: %lld entries, " KEY("code") " has %lld",
+                                  key, (long long)there, (long long)n);
+}
+
+/* n numbers; NULL with err set. A key that may be absent gives zeros. */
+static const float *read_numbers(const fab_weights *w, const char *key, bool optional, int64_t n,
+                                 fab_arena *a, fab_err *err)
+{
+    int64_t there = n;
+    const float *v = optional && !fab_weights_has(w, key)
+                         ? fab_arena_zero(a, (size_t)(n ? n : 1) * sizeof *v, err)
+                         : fab_weights_f32s(w, key, a, &there, err);
+    return v && same_length(key, n, there, err) ? v : NULL;
+}
+
+static const int32_t *read_counts(const fab_weights *w, const char *key, int64_t n, fab_arena *a,
+                                  fab_err *err)
+{
+    int64_t there = n;
+    const int32_t *v = fab_weights_i32s(w, key, a, &there, err);
+    return v && same_length(key, n, there, err) ? v : NULL;
 }
 
 static bool check(const fab_skill *s, fab_err *err)
@@ -92,18 +106,19 @@ static bool check(const fab_skill *s, fab_err *err)
 
 bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_err *err)
 {
-    int64_t n = 0, others[6] = { 0 };
+    int64_t n = 0, n_choices = 0;
     *out = (fab_skills){ 0 };
     if (!fab_weights_has(w, KEY("code"))) return true;
     const char *const *codes = fab_weights_strs(w, KEY("code"), &n, err),
                       *const *choices =
-                          codes ? fab_weights_strs(w, KEY("choice"), &others[0], err) : NULL;
-    const float *auc = choices ? fab_weights_f32s(w, KEY("auc"), a, &others[1], err) : NULL;
-    const int32_t *pos = auc ? fab_weights_i32s(w, KEY("positives"), a, &others[2], err) : NULL,
-                  *neg = pos ? fab_weights_i32s(w, KEY("negatives"), a, &others[3], err) : NULL;
-    const float *slope = neg ? fab_weights_f32s(w, KEY("slope"), a, &others[4], err) : NULL,
-                *offset = slope ? fab_weights_f32s(w, KEY("offset"), a, &others[5], err) : NULL;
-    if (!offset || !lengths(n, others, err)) return false;
+                          codes ? fab_weights_strs(w, KEY("choice"), &n_choices, err) : NULL;
+    if (!choices || !same_length(KEY("choice"), n, n_choices, err)) return false;
+    const float *auc = read_numbers(w, KEY("auc"), false, n, a, err),
+                *slope = auc ? read_numbers(w, KEY("slope"), true, n, a, err) : NULL,
+                *offset = slope ? read_numbers(w, KEY("offset"), true, n, a, err) : NULL;
+    const int32_t *pos = offset ? read_counts(w, KEY("positives"), n, a, err) : NULL,
+                  *neg = pos ? read_counts(w, KEY("negatives"), n, a, err) : NULL;
+    if (!neg) return false;
     if (n > 10000)
         return fab_fail(err, FAB_EFORMAT, KEY("code") ": %lld entries, at most 10000 are read",
                         (long long)n);

@@ -6,7 +6,7 @@
  *   fabrica.skills.auc        f32[n]      area under the ROC curve, 0 when one side is empty
  *   fabrica.skills.positives, .negatives  i32[n]   held-out pictures of either kind
  *   fabrica.skills.slope, .offset         f32[n]   p' = sigmoid(slope logit p + offset): the row's
- *                             probability where both kinds are as frequent; slope 0: not fitted
+ *                             probability where both kinds are as frequent; slope 0, or no keys: not fitted
  *
  * A row that is not above chance was not taught, whatever the model answers to it:
  *

@@ -40,6 +40,10 @@ same "SLAKE, English, blank" "$(scores $card 3)" "$(scores slake.json 8)"
 same "VQA-RAD, blank" "$(scores $card 4)" "$(scores vqa_rad.json 5)"
 "$FABRICA" inspect a/tiny.gguf | grep -c '"verdict"'
 
+# What was fitted to the file is fitted to it again, and nothing else changes.
+"$FABRICA" refit a/tiny.gguf --data d -o again.gguf --quiet >out 2>err || tail -n 1 err
+cmp a/tiny.gguf again.gguf && echo "refitted, the same"
+
 # The same steps with averages and without: what ships is another model.
 one() { "$FABRICA" embed --model "$1/tiny.gguf" --text liver; }
 mkdir b c && for d in b c; do cp a/store.bin a/tokenizer.json $d/; done
