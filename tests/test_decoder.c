@@ -1,7 +1,9 @@
 /* test_decoder: published decoders against Hugging Face transformers (tools/golden/decoders.py):
  * embedding, every block, logits and greedy text of tiny checkpoints, on every instruction set. */
 #include <math.h>
+#include <unistd.h>
 #include "engine/generate.h"
+#include "format/weights_write.h"
 #include "test.h"
 #include "zoo/convert.h"
 
@@ -186,6 +188,151 @@ TEST(decoders_go_to_gguf_and_back)
     char clean[64];
     snprintf(clean, sizeof clean, "rm -r %s", root);
     CHECK(system(clean) == 0);
+}
+
+/* ---- broken models --------------------------------------------------------------------------- */
+
+static char broken[] = "/tmp/fab-decoder-XXXXXX";
+
+static void make_broken(void)
+{
+    if (!strstr(broken, "XXXXXX")) return;
+    CHECK(mkdtemp(broken));
+}
+
+/* The llama again, its config changed: the object `with` replaces keys. */
+static void write_broken(const char *with)
+{
+    fab_err err = FAB_ERR_INIT;
+    char path[64];
+    json_t *o = fab_json_open(FOLDER "llama/config.json", &err);
+    json_t *change = fab_json_parse(with, strlen(with), &err);
+    CHECK_MSG(o && change && json_object_update(o, change) == 0, "%s", err.text);
+    snprintf(path, sizeof path, "%s/config.json", broken);
+    CHECK_MSG(fab_json_write(path, o, &err), "%s", err.text);
+    json_decref(o);
+    json_decref(change);
+}
+
+/* Its tensors: all but those whose names hold `without`, cut to `size` bytes (0: whole). */
+static void write_tensors(const char *without, bool not_a_number, size_t size)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_weights *w = fab_weights_open(FOLDER "llama/model.safetensors", &err);
+    fab_weight list[64];
+    static float spoilt[40 * 32];
+    char path[64];
+    int64_t n = 0;
+    CHECK(w && fab_weights_count(w) < 64);
+    for (int64_t i = 0; i < fab_weights_count(w); i++) {
+        fab_weight e = *fab_weights_at(w, i);
+        if (without && strstr(e.name, without)) continue;
+        if (not_a_number && !strcmp(e.name, "model.layers.1.mlp.down_proj.weight")) {
+            memcpy(spoilt, e.data, sizeof spoilt);
+            spoilt[77] = NAN;
+            e.data = spoilt;
+        }
+        list[n++] = e;
+    }
+    snprintf(path, sizeof path, "%s/model.safetensors", broken);
+    CHECK_MSG(fab_safetensors_write(path, list, n, NULL, &err), "%s", err.text);
+    if (size) CHECK(truncate(path, (off_t)size) == 0);
+    fab_weights_close(w);
+}
+
+static void refused(const char *path, const char *says)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_decoder *d = fab_decoder_open(path, NULL, &err);
+    CHECK_MSG(!d, "%s: accepted", says);
+    CHECK_SAYS(err.text, path);
+    CHECK_SAYS(err.text, says);
+}
+
+TEST(broken_decoders_say_what_disagrees)
+{
+    static const struct {
+        const char *with, *says;
+    } configs[] = {
+        { "{\"model_type\":\"phi\"}", "model_type 'phi' is none of llama" },
+        { "{\"hidden_size\":40}", "embed_tokens.weight: file [48,32], model [48,40]" },
+        { "{\"num_hidden_layers\":1}", "model.layers.1.input_layernorm.weight: not in the model" },
+        { "{\"num_hidden_layers\":3}", "not in the file" },
+        { "{\"num_key_value_heads\":3}", "4 heads (3 for keys)" },
+        { "{\"vocab_size\":50}", "file [48,32], model [50,32]" },
+        { "{\"hidden_act\":\"relu\"}", "hidden_act 'relu', a llama has 'silu'" },
+        { "{\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4}}", "rope_type 'yarn'" },
+        { "{\"attention_bias\":true}", "attention_bias is set" },
+        { "{\"num_hidden_layers\":-2}", "layers: -2 is out of range" },
+        { "{\"intermediate_size\":\"wide\"}", "intermediate_size" },
+        { "{\"rms_norm_eps\":0}", "epsilon 0" },
+    };
+    make_broken();
+    write_tensors(NULL, false, 0);
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        write_broken(configs[i].with);
+        refused(broken, configs[i].says);
+    }
+    write_broken("{}");
+    write_tensors("layers.0.self_attn.k_proj", false, 0);
+    refused(broken, "model.layers.0.self_attn.k_proj.weight: not in the file");
+    write_tensors("lm_head", false, 0);
+    refused(broken, "lm_head.weight: not in the file");
+    write_tensors(NULL, false, 5000);
+    refused(broken, "model.safetensors");
+    refused("tests/golden/formats", "tests/golden/formats");
+}
+
+TEST(a_value_that_is_not_finite_is_traced_to_its_layer)
+{
+    fab_err err = FAB_ERR_INIT;
+    int32_t ids[] = { 5, 6, 7 };
+    fab_prompt p = { .ids = ids, .n = 3 };
+    fab_generated out;
+    make_broken();
+    write_broken("{}");
+    write_tensors(NULL, true, 0);
+    fab_arena *a = fab_arena_new(0, &err);
+    fab_generator *g = fab_generator_open(broken, NULL, true, &err);
+    CHECK_MSG(g && a, "%s", err.text);
+    CHECK(!fab_generate(g, &p, 1, NULL, a, &out, &err));
+    CHECK_SAYS(err.text, "layer 1: linear with model.layers.1.mlp.down_proj.weight: the result "
+                         "[1,3,32] holds a value that is not finite");
+    fab_generator_close(g);
+    fab_arena_free(a);
+    char clean[64];
+    snprintf(clean, sizeof clean, "rm -r %s", broken);
+    CHECK(system(clean) == 0);
+}
+
+/* Eight prompts together say what each says alone. */
+TEST(prompts_decoded_together_say_the_same)
+{
+    enum { N = 8, SAY = 12 };
+    fab_err err = FAB_ERR_INIT;
+    int32_t ids[N][N + 2];
+    fab_prompt p[N];
+    fab_generated out[N], alone;
+    fab_arena *a = fab_arena_new(0, &err);
+    fab_generator *g = fab_generator_open(FOLDER "gemma3", NULL, true, &err);
+    CHECK_MSG(g && a, "%s", err.text);
+    for (int i = 0; i < N; i++) {
+        p[i] = (fab_prompt){ .ids = ids[i], .n = i + 2 };
+        for (int k = 0; k < i + 2; k++) ids[i][k] = (7 * i + 11 * k + 3) % 48;
+    }
+    for (int hot = 0; hot < 2; hot++) {
+        fab_generate_opts o = { .max_tokens = SAY, .ignore_end = true };
+        if (hot) o = (fab_generate_opts){ .max_tokens = SAY, .temperature = 1, .seed = 4 };
+        CHECK_MSG(fab_generate(g, p, N, &o, a, out, &err), "%s", err.text);
+        CHECK(fab_generate(g, p, 1, &o, a, &alone, &err));
+        CHECK(alone.n == out[0].n && !memcmp(alone.ids, out[0].ids, sizeof(int32_t) * SAY));
+        for (int i = 1; i < N && !hot; i++) {
+            CHECK(fab_generate(g, &p[i], 1, &o, a, &alone, &err));
+            CHECK(!memcmp(alone.ids, out[i].ids, sizeof(int32_t) * SAY));
+        }
+    }
+    fab_generator_close(g);
+    fab_arena_free(a);
 }
 
 /* ---- published weights ----------------------------------------------------------------------- */

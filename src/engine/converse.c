@@ -48,7 +48,7 @@ static bool choose(fab_chat *c, const fab_decoder *d, const char *format, bool s
 
 static bool has_words(const fab_decoder *d, fab_err *err)
 {
-    return d->words || fab_fail(err, FAB_EUNSUPPORTED, "%s: the model has no tokenizer", d->dir);
+    return d->words || fab_fail(err, FAB_EUNSUPPORTED, "%s: the model has no tokenizer", d->path);
 }
 
 int32_t *fab_prompt_ids(const fab_decoder *d, const char *text, size_t n, fab_arena *a,

@@ -149,7 +149,8 @@ bool fab_decoder_load(fab_decoder *d, const fab_decoder_opts *o, fab_err *err)
 static bool open_all(fab_decoder *d, const char *path, const fab_decoder_opts *o, files *f,
                      fab_err *err)
 {
-    if (!find_files(path, d->arena, f, err)) return false;
+    d->path = fab_arena_strdup(d->arena, path, err);
+    if (!d->path || !find_files(path, d->arena, f, err)) return false;
     d->weights = fab_weights_open(f->weights, err);
     if (!d->weights) return false;
     d->dir = f->dir;

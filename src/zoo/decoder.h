@@ -50,7 +50,7 @@ enum { FAB_DECODER_ENDS = 8 };
 typedef struct {
     fab_arena *arena;
     fab_weights *weights;
-    const char *dir; /* where the files lie */
+    const char *path, *dir; /* as it was opened; where the files lie */
     bool gguf;
     fab_decoder_config cfg;
     fab_names *names; /* the file's tensors under the model's names */
