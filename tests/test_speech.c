@@ -288,6 +288,7 @@ static const struct {
     { "beam_ts", { .language = 62, .lanes = 5, .timestamps = true } },
     { "prompt",
       { .language = 62, .lanes = 1, .timestamps = true, .prompt = before, .n_prompt = 6 } },
+    { "zh", { .language = 63, .lanes = 1, .timestamps = true } },
 };
 
 static void check_text(fixture *f, const char *name, int64_t b, const fab_speech_text *got)

@@ -46,10 +46,10 @@ const char *fab_names_back(const fab_name_rule *rules, const char *name, fab_are
 int fab_names_count(const fab_names *n, const char *fmt);
 fab_param_source fab_source_names(const fab_names *n);
 
-extern const fab_name_rule fab_names_clip[];     /* OpenAI's and open_clip's, Hugging Face's as is */
-extern const fab_name_rule fab_names_timm[];     /* open_clip with a timm tower: BiomedCLIP, CONCH */
-extern const fab_name_rule fab_names_siglip[];   /* Hugging Face's: only the head is packed */
-extern const fab_name_rule fab_names_bert[];     /* "bert." and LayerNorm.gamma of old files */
+extern const fab_name_rule fab_names_clip[];   /* OpenAI's and open_clip's, Hugging Face's as is */
+extern const fab_name_rule fab_names_timm[];   /* open_clip with a timm tower: BiomedCLIP, CONCH */
+extern const fab_name_rule fab_names_siglip[]; /* Hugging Face's: only the head is packed */
+extern const fab_name_rule fab_names_bert[];   /* "bert." and LayerNorm.gamma of old files */
 extern const fab_name_rule fab_names_bert_gguf[];
 
 #endif

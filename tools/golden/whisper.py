@@ -29,11 +29,13 @@ class Tokens:
     """What openai-whisper's decoder asks of a tokenizer."""
     eot, sot, transcribe, translate, sot_prev, no_speech, no_timestamps, timestamp_begin = 60, 61, 65, 64, 67, 68, 69, 70
     sot_lm = 66
-    sot_sequence = (61, 62, 65)
-    sot_sequence_including_notimestamps = (61, 62, 65, 69)
     all_language_tokens, all_language_codes = (62, 63), ("en", "zh")
     non_speech_tokens = (3, 17)
     language, language_token = "en", 62
+
+    def __init__(self, *a, language="en", **k):
+        self.sot_sequence = (61, 62 if language == "en" else 63, 65)
+        self.sot_sequence_including_notimestamps = self.sot_sequence + (69,)
 
     def encode(self, text):
         assert text == " "
@@ -98,7 +100,7 @@ def blocks(m, out):
 
 
 def decodes(m, out):
-    whisper.decoding.get_tokenizer = lambda *a, **k: Tokens()
+    whisper.decoding.get_tokenizer = Tokens
     w = openai(m)
     mels = torch.randn(8, 80, 2 * CTX) * torch.linspace(0.3, 2.4, 8)[:, None, None]
     out["golden.mels"] = mels.permute(0, 2, 1)
