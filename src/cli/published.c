@@ -16,7 +16,8 @@ fab_embedder *fab_published_open(fab_run *r, const char *model, bool exact, cons
     static const struct {
         const char *word;
         int pool_by;
-    } ways[] = { { "mean", 1 + FAB_POOL_MEAN }, { "cls", 1 + FAB_POOL_CLS },
+    } ways[] = { { "mean", 1 + FAB_POOL_MEAN },
+                 { "cls", 1 + FAB_POOL_CLS },
                  { "pooler", 1 + FAB_POOL_POOLER } };
     fab_embedder_opts o = { .pool = r->pool, .exact = exact };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)

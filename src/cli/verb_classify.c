@@ -157,8 +157,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     const opts *o = vo;
     const char *published = fab_published_model(o->model);
     if (published) return run_published(r, o, published, err);
-    if (o->templates.n)
-        return fab_fail(err, FAB_EUSAGE, "--template is for published models");
+    if (o->templates.n) return fab_fail(err, FAB_EUSAGE, "--template is for published models");
     return fab_run_picture(r, o->image, NULL, o->model, classify, o, err);
 }
 

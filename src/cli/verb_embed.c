@@ -28,8 +28,7 @@ static json_t *vector(const float *v, int64_t E)
 
 static void print_line(fab_run *r, const float *v, int64_t E)
 {
-    for (int64_t i = 0; i < E; i++)
-        fprintf(r->out, "%.7g%c", (double)v[i], i + 1 < E ? ' ' : '\n');
+    for (int64_t i = 0; i < E; i++) fprintf(r->out, "%.7g%c", (double)v[i], i + 1 < E ? ' ' : '\n');
 }
 
 /* One input: its vector; several: a list. */
@@ -71,8 +70,8 @@ static bool own_text(fab_run *r, const opts *o, fab_err *err)
     float *v =
         e ? fab_arena_take(r->arena, (size_t)fab_engine_model(e)->model->cfg.embed * sizeof *v, err)
           : NULL;
-    bool ok = v && fab_engine_embed_text(e, o->texts.items, 1, v, err) &&
-              print_own(r, "text", e, v, err);
+    bool ok =
+        v && fab_engine_embed_text(e, o->texts.items, 1, v, err) && print_own(r, "text", e, v, err);
     fab_engine_close(e);
     return ok;
 }
@@ -161,8 +160,7 @@ static bool run_published(fab_run *r, const opts *o, fab_embedder *e, fab_err *e
 {
     static const char *const dash = "-";
     bool pictures = fab_embedder_about(e)->images;
-    if (o->texts.n && o->inputs.n)
-        return fab_fail(err, FAB_EUSAGE, "give either images or --text");
+    if (o->texts.n && o->inputs.n) return fab_fail(err, FAB_EUSAGE, "give either images or --text");
     fab_list in = o->texts.n ? o->texts : o->inputs;
     if (pictures && !o->texts.n)
         return run_images(r, e, in.n ? in.items : &dash, in.n ? in.n : 1, err);

@@ -69,11 +69,10 @@ static json_t *describe_decoder(const char *folder, fab_err *err)
     fab_decoder *d = fab_decoder_open(folder, &o, err);
     if (!d) return NULL;
     const fab_decoder_config *c = &d->cfg;
-    json_t *v =
-        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "family", c->kind->type, "layers",
-                  (json_int_t)c->layers, "width", (json_int_t)c->dim, "heads", (json_int_t)c->heads,
-                  "kv_heads", (json_int_t)c->kv_heads, "vocabulary", (json_int_t)c->vocab,
-                  "context", (json_int_t)c->context);
+    json_t *v = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "family", c->kind->type, "layers",
+                          (json_int_t)c->layers, "width", (json_int_t)c->dim, "heads",
+                          (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "vocabulary",
+                          (json_int_t)c->vocab, "context", (json_int_t)c->context);
     fab_decoder_close(d);
     return v;
 }
@@ -145,15 +144,17 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 const fab_verb fab_verb_inspect = {
     .name = "inspect",
     .summary = "say what a file of weights or an image is",
-    .about = "Safetensors and GGUF: tensors and metadata; for a model of ours what each question of a "
-             "report is worth on held-out pictures. A folder: the published model in it, and "
-             "whether all of it fits. PNG, JPEG and DICOM: size, samples, "
-             "checksum of the decoded "
-             "pixels, geometry and windows. The kind is found by the first bytes, not by the name.",
+    .about =
+        "Safetensors and GGUF: tensors and metadata; for a model of ours what each question of a "
+        "report is worth on held-out pictures. A folder: the published model in it, and "
+        "whether all of it fits. PNG, JPEG and DICOM: size, samples, "
+        "checksum of the decoded "
+        "pixels, geometry and windows. The kind is found by the first bytes, not by the name.",
     .example = "fabrica inspect slice.dcm --json",
     .opts_size = sizeof(opts),
     .run = run,
-    .opts = (const fab_opt[]){ { "FILE", FAB_FILE_IN, offsetof(opts, file), NULL, "the file, or a published model's folder" },
+    .opts = (const fab_opt[]){ { "FILE", FAB_FILE_IN, offsetof(opts, file), NULL,
+                                 "the file, or a published model's folder" },
                                { "frame", FAB_INT, offsetof(opts, frame), "0",
                                  "the frame whose window is shown, from 0", .min = 0, .max = 1e9 },
                                { "header", FAB_FLAG, offsetof(opts, header), NULL,

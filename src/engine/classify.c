@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include "data/prompts.h"
+#include "engine/zero_shot.h"
 
 struct fab_classifier {
     fab_engine *e;
@@ -131,16 +132,7 @@ static bool embed_name(fab_classifier *c, int i, float *rows, int E, fab_err *er
     int k = fab_prompts(c->names[i], fab_lang_guess(c->names[i]), c->arena, prompts, err);
     if (k < 1 || !fab_engine_embed_text(c->e, prompts, k, rows, err))
         return fab_while(err, "%s", c->names[i]);
-    float *centre = c->centre + (int64_t)i * E;
-    double length = 0;
-    for (int j = 0; j < E; j++) {
-        double sum = 0;
-        for (int p = 0; p < k; p++) sum += (double)rows[(int64_t)p * E + j];
-        centre[j] = (float)(sum / k);
-        length += (double)centre[j] * (double)centre[j];
-    }
-    length = length > 0 ? sqrt(length) : 1;
-    for (int j = 0; j < E; j++) centre[j] /= (float)length;
+    fab_unit_mean(rows, k, E, c->centre + (int64_t)i * E);
     return true;
 }
 

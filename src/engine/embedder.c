@@ -112,7 +112,9 @@ static int32_t *framed(const fab_embedder *e, int32_t *ids, int64_t *n, fab_aren
 {
     const fab_tokenizer_marks *m = fab_tokenizer_marks_get(e->tokenizer);
     bool bert = e->facts->family == FAB_ENCODER_BERT || e->facts->family == FAB_ENCODER_BIOMEDCLIP;
-    int32_t first = bert ? m->cls : e->facts->family == FAB_ENCODER_SIGLIP ? -1 : m->bos,
+    int32_t first = bert                                     ? m->cls
+                    : e->facts->family == FAB_ENCODER_SIGLIP ? -1
+                                                             : m->bos,
             last = bert ? m->sep : m->eos;
     bool before = first >= 0 && (*n == 0 || ids[0] != first),
          after = last >= 0 && (*n == 0 || ids[*n - 1] != last);
@@ -193,8 +195,7 @@ static bool embed_lines(fab_embedder *e, const line *lines, int64_t n, float *ou
     const float *rows = rows_of(e, fab_encoder_texts, ids, len, err);
     if (!rows) return false;
     for (int64_t i = 0; i < n; i++)
-        memcpy(out + lines[i].at * f->embed, rows + i * f->embed,
-               (size_t)f->embed * sizeof *out);
+        memcpy(out + lines[i].at * f->embed, rows + i * f->embed, (size_t)f->embed * sizeof *out);
     return true;
 }
 

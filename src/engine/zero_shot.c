@@ -13,8 +13,11 @@ struct fab_zero_shot {
 };
 
 /* ---- sentences ------------------------------------------------------------------------------- */
-static const char *const clip_words[] = { "a photo of {}.", "a photo of a {}.", "an image of {}.",
-                                          "a medical image of {}.", "a medical image showing {}.",
+static const char *const clip_words[] = { "a photo of {}.",
+                                          "a photo of a {}.",
+                                          "an image of {}.",
+                                          "a medical image of {}.",
+                                          "a medical image showing {}.",
                                           NULL };
 static const char *const plip_words[] = { "An H&E image patch of {}.",
                                           "An H&E image patch of {} tissue.", NULL };
@@ -76,7 +79,7 @@ static const char *sentence(const char *frame, const char *name, fab_arena *a, f
 }
 
 /* ---- centres --------------------------------------------------------------------------------- */
-static void unit_mean(const float *rows, int k, int64_t E, float *out)
+void fab_unit_mean(const float *rows, int k, int64_t E, float *out)
 {
     double length = 0;
     for (int64_t j = 0; j < E; j++) {
@@ -104,7 +107,7 @@ static bool embed_names(fab_zero_shot *z, fab_embedder *e, const char *const *na
             if (!(all[i * k + t] = sentence(templates[t], names[i], z->arena, err))) return false;
         }
     if (!fab_embedder_texts(e, all, (int64_t)n * k, rows, err)) return false;
-    for (int i = 0; i < n; i++) unit_mean(rows + i * k * E, k, E, z->centre + i * E);
+    for (int i = 0; i < n; i++) fab_unit_mean(rows + i * k * E, k, E, z->centre + i * E);
     return true;
 }
 

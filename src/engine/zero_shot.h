@@ -26,4 +26,7 @@ const char *const *fab_zero_shot_templates(const fab_encoder_facts *f);
 /* One picture's row [E] -> p [n], cosine [n] (NULL: not wanted). */
 void fab_zero_shot_score(const fab_zero_shot *z, const float *row, float *p, float *cosine);
 
+/* The mean of k rows [k,E] at length one -> out [E]: a class's centre. */
+void fab_unit_mean(const float *rows, int k, int64_t E, float *out);
+
 #endif

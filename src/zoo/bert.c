@@ -78,8 +78,7 @@ static fab_tensor *embed(fab_ctx *c, const fab_bert *m, fab_tensor *ids)
     int64_t W = m->cfg.width;
     fab_tensor *x = fab_embedding(c, ids, m->words);
     x = fab_add(c, x, fab_slice(c, m->positions, 0, 0, ids->shape[1]));
-    if (m->types)
-        x = fab_add(c, x, fab_reshape(c, fab_slice(c, m->types, 0, 0, 1), FAB_SHAPE(W)));
+    if (m->types) x = fab_add(c, x, fab_reshape(c, fab_slice(c, m->types, 0, 0, 1), FAB_SHAPE(W)));
     return fab_norm_forward(c, &m->norm, x);
 }
 

@@ -23,8 +23,9 @@ static const char *const family_names[] = { "bert", "clip", "biomedclip", "sigli
 
 /* ---- finding --------------------------------------------------------------------------------- */
 static const char *const weight_files[] = {
-    "model.safetensors",         "model.safetensors.index.json",  "open_clip_model.safetensors",
-    "open_clip_pytorch_model.bin", "pytorch_model.bin",           "pytorch_model.bin.index.json",
+    "model.safetensors",           "model.safetensors.index.json",
+    "open_clip_model.safetensors", "open_clip_pytorch_model.bin",
+    "pytorch_model.bin",           "pytorch_model.bin.index.json",
 };
 enum { WEIGHT_FILES = sizeof weight_files / sizeof *weight_files };
 
@@ -82,9 +83,7 @@ static void visit(fab_params *p, fab_encoder *e, const fab_encoder_configs *g)
     switch (e->facts.family) {
     case FAB_ENCODER_BERT: fab_bert_params(p, &e->m.bert, &g->bert); break;
     case FAB_ENCODER_CLIP: fab_clip_params(p, &e->m.clip, &g->clip); break;
-    case FAB_ENCODER_BIOMEDCLIP:
-        fab_biomedclip_params(p, &e->m.biomedclip, &g->biomedclip);
-        break;
+    case FAB_ENCODER_BIOMEDCLIP: fab_biomedclip_params(p, &e->m.biomedclip, &g->biomedclip); break;
     case FAB_ENCODER_SIGLIP: fab_siglip_params(p, &e->m.siglip, &g->siglip); break;
     case FAB_ENCODER_CONCH: fab_conch_params(p, &e->m.conch, &g->conch); break;
     }

@@ -42,8 +42,8 @@ typedef struct {
     bool images;      /* reads pictures */
     bool pad_to_full; /* texts are padded to `context` with `pad` */
     int32_t pad;      /* < 0: by repeating the last id */
-    bool sigmoid;     /* each label for itself: sigmoid(scale cos + bias); else softmax(scale cos) */
-    bool unit;        /* rows of length one (bert: only when the folder asks for it) */
+    bool sigmoid; /* each label for itself: sigmoid(scale cos + bias); else softmax(scale cos) */
+    bool unit;    /* rows of length one (bert: only when the folder asks for it) */
     float scale, bias;
     fab_bert_pool pool; /* of bert */
     fab_preprocess preprocess;

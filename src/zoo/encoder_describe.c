@@ -1,6 +1,6 @@
 /* encoder_describe: an opened encoder's facts as JSON. */
-#include "zoo/encoder.h"
 #include <math.h>
+#include "zoo/encoder.h"
 
 static json_t *three(const float v[3])
 {
@@ -22,18 +22,18 @@ json_t *fab_encoder_describe(const fab_encoder *e, fab_err *err)
 {
     static const char *const pools[] = { "mean", "cls", "pooler" };
     const fab_encoder_facts *f = fab_encoder_about(e);
-    json_t *o = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b}", "family", f->name, "names",
-                          f->naming, "weights", fab_path_base(f->weights), "parameters",
-                          (json_int_t)f->n_values, "embedding", (json_int_t)f->embed, "context",
-                          (json_int_t)f->context, "vocabulary", (json_int_t)f->vocab, "unit_length",
-                          f->unit);
+    json_t *o =
+        json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b}", "family", f->name, "names", f->naming,
+                  "weights", fab_path_base(f->weights), "parameters", (json_int_t)f->n_values,
+                  "embedding", (json_int_t)f->embed, "context", (json_int_t)f->context,
+                  "vocabulary", (json_int_t)f->vocab, "unit_length", f->unit);
     if (o && f->family == FAB_ENCODER_BERT)
         json_object_set_new(o, "pooling", json_string(pools[f->pool]));
     if (o && f->images) {
         json_object_set_new(o, "images", pictures(&f->preprocess));
-        json_object_set_new(o, "score", json_pack("{s:s,s:f,s:f}", "kind",
-                                                  f->sigmoid ? "sigmoid" : "softmax", "scale",
-                                                  (double)f->scale, "bias", (double)f->bias));
+        json_object_set_new(o, "score",
+                            json_pack("{s:s,s:f,s:f}", "kind", f->sigmoid ? "sigmoid" : "softmax",
+                                      "scale", (double)f->scale, "bias", (double)f->bias));
     }
     if (!o) fab_fail(err, FAB_ENOMEM, "no memory for the description");
     return o;

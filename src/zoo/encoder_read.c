@@ -117,8 +117,7 @@ static bool tower_of(const fab_encoder_folder *f, const char *front, const json_
     const char *hidden = json_object_get(o, "width") ? "width" : "hidden_size",
                *layers = json_object_get(o, "layers") ? "layers" : "num_hidden_layers";
     return (agrees(o, hidden, t->width, err) && agrees(o, layers, t->layers, err) &&
-            agrees(o, "intermediate_size", t->ffn, err) &&
-            heads_of(o, t->width, &t->heads, err)) ||
+            agrees(o, "intermediate_size", t->ffn, err) && heads_of(o, t->width, &t->heads, err)) ||
            fab_while(err, "%.*s", (int)strlen(front) - 1, front);
 }
 
@@ -203,8 +202,8 @@ static bool read_clip(fab_encoder_folder *f, fab_encoder_configs *out, fab_err *
     if (!v.class_token || !v.pre_norm || v.patch_bias)
         return fab_fail(err, FAB_EFORMAT, "the image tower is not CLIP's: %s",
                         v.patch_bias ? "its patches have a bias" : "no norm before its blocks");
-    g->vision = (fab_clip_tower_config){ v.tower.width, v.tower.ffn, v.tower.layers,
-                                         v.tower.heads };
+    g->vision =
+        (fab_clip_tower_config){ v.tower.width, v.tower.ffn, v.tower.layers, v.tower.heads };
     g->text = (fab_clip_tower_config){ t.width, t.ffn, t.layers, t.heads };
     g->image_size = v.image_size;
     g->patch = v.patch;
@@ -224,8 +223,7 @@ static bool read_siglip(fab_encoder_folder *f, fab_encoder_configs *out, fab_err
     fab_siglip_config *g = &out->siglip;
     const json_t *vo = json_object_get(f->config, "vision_config"),
                  *to = json_object_get(f->config, "text_config");
-    if (!vit_of(f, vo, &g->vision, err) ||
-        !text_of(f, to, &g->text, &g->vocab, &g->context, err) ||
+    if (!vit_of(f, vo, &g->vision, err) || !text_of(f, to, &g->text, &g->vocab, &g->context, err) ||
         !axis(f, "text_model.head.weight", 0, &g->embed, err) ||
         !gelu_of(vo, FAB_GELU_TANH, &g->vision.tower.gelu, err) ||
         !gelu_of(to, FAB_GELU_TANH, &g->text.gelu, err) ||
@@ -251,8 +249,7 @@ static bool read_conch(fab_encoder_folder *f, fab_encoder_configs *out, fab_err 
     g->vision.tower = (fab_tower_config){ .gelu = FAB_GELU_ERF, .eps = 1e-6f };
     g->text = (fab_tower_config){ .gelu = FAB_GELU_ERF, .eps = 1e-5f, .causal = true };
     g->contrast = g->caption = (fab_pooler_config){ .norms = true, .eps = 1e-5f };
-    if (!vit_of(f, vo, &g->vision, err) ||
-        !tower_of(f, "text_model.", to, &g->text, err) ||
+    if (!vit_of(f, vo, &g->vision, err) || !tower_of(f, "text_model.", to, &g->text, err) ||
         !axis(f, "text_model.embeddings.token_embedding.weight", 0, &g->vocab, err) ||
         !axis(f, "text_model.embeddings.position_embedding.weight", 0, &g->context, err) ||
         !axis(f, "text_projection.weight", 0, &g->embed, err) ||
@@ -426,14 +423,16 @@ static bool read_preprocess(fab_encoder_folder *f, fab_err *err)
 bool fab_encoder_read(fab_encoder_folder *f, fab_encoder_configs *out, fab_err *err)
 {
     static bool (*const readers[])(fab_encoder_folder *, fab_encoder_configs *, fab_err *) = {
-        [FAB_ENCODER_BERT] = read_bert,         [FAB_ENCODER_CLIP] = read_clip,
-        [FAB_ENCODER_BIOMEDCLIP] = read_biomedclip, [FAB_ENCODER_SIGLIP] = read_siglip,
+        [FAB_ENCODER_BERT] = read_bert,
+        [FAB_ENCODER_CLIP] = read_clip,
+        [FAB_ENCODER_BIOMEDCLIP] = read_biomedclip,
+        [FAB_ENCODER_SIGLIP] = read_siglip,
         [FAB_ENCODER_CONCH] = read_conch,
     };
     const char *type = fab_json_str(f->config, "model_type", NULL);
     if (type && strcmp(type, f->row->model_type) && strcmp(f->row->naming, "open_clip"))
-        return fab_fail(err, FAB_EFORMAT, "config.json: model_type is '%.40s', the tensors are of %s",
-                        type, f->row->model_type);
-    return readers[f->row->family](f, out, err) &&
-           (!f->facts->images || read_preprocess(f, err));
+        return fab_fail(err, FAB_EFORMAT,
+                        "config.json: model_type is '%.40s', the tensors are of %s", type,
+                        f->row->model_type);
+    return readers[f->row->family](f, out, err) && (!f->facts->images || read_preprocess(f, err));
 }

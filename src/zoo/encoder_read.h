@@ -6,7 +6,8 @@
 #include "zoo/names.h"
 
 typedef struct {
-    const char *model_type, *naming, *sign; /* config.json's word; sign: the tensor it is known by */
+    const char *model_type, *naming,
+        *sign;           /* config.json's word; sign: the tensor it is known by */
     const char *besides; /* another tensor that must be there, or NULL */
     const fab_name_rule *rules;
     fab_encoder_family family;

@@ -92,8 +92,7 @@ bool fab_preprocess_read_open_clip(fab_preprocess *p, const json_t *o, fab_err *
         return fab_fail(err, FAB_EUNSUPPORTED, "interpolation: '%.40s'; bicubic and bilinear are",
                         filter);
     if (mode) p->fit = strcmp(mode, "squash") ? FAB_FIT_SHORTEST : FAB_FIT_SQUASH;
-    if (filter)
-        p->filter = strcmp(filter, "bilinear") ? FAB_FILTER_BICUBIC : FAB_FILTER_BILINEAR;
+    if (filter) p->filter = strcmp(filter, "bilinear") ? FAB_FILTER_BICUBIC : FAB_FILTER_BILINEAR;
     return size_agrees(p, "size", read_size(o, "size"), err) &&
            read_three(o, "mean", p->mean, false, err) && read_three(o, "std", p->std, true, err);
 }
@@ -103,8 +102,7 @@ static void to_float(const fab_preprocess *p, const uint8_t *rgb, float *out)
 {
     float table[3][256];
     for (int c = 0; c < 3; c++)
-        for (int v = 0; v < 256; v++)
-            table[c][v] = ((float)v / 255.0f - p->mean[c]) / p->std[c];
+        for (int v = 0; v < 256; v++) table[c][v] = ((float)v / 255.0f - p->mean[c]) / p->std[c];
     for (int64_t i = 0; i < (int64_t)p->size * p->size; i++)
         for (int c = 0; c < 3; c++) out[3 * i + c] = table[c][rgb[3 * i + c]];
 }
@@ -117,8 +115,8 @@ static void crop(const fab_preprocess *p, const uint8_t *rgb, fab_size from, uin
         return;
     }
     int dx = from.width - n, dy = from.height - n; /* negative: padded, the odd pixel in front */
-    fab_crop_u8(rgb, from, 3, dx >= 0 ? dx / 2 : -((1 - dx) / 2), dy >= 0 ? dy / 2 : -((1 - dy) / 2),
-                out, (fab_size){ n, n }, 0);
+    fab_crop_u8(rgb, from, 3, dx >= 0 ? dx / 2 : -((1 - dx) / 2),
+                dy >= 0 ? dy / 2 : -((1 - dy) / 2), out, (fab_size){ n, n }, 0);
 }
 
 bool fab_preprocess_run(const fab_preprocess *p, const uint8_t *rgb, int width, int height,

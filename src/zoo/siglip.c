@@ -76,7 +76,8 @@ fab_tensor *fab_siglip_image(fab_ctx *c, const fab_siglip_model *m, fab_tensor *
     return fab_l2norm(c, pooled(c, m, fab_norm_forward(c, &m->vision.post, x)), 1e-12f);
 }
 
-fab_tensor *fab_siglip_text_tokens(fab_ctx *c, const fab_siglip_model *m, fab_tensor *ids, int layers)
+fab_tensor *fab_siglip_text_tokens(fab_ctx *c, const fab_siglip_model *m, fab_tensor *ids,
+                                   int layers)
 {
     if (!ids) return NULL;
     if (layers < 0) layers += m->cfg.text.layers + 1;

@@ -35,9 +35,11 @@ void fab_siglip_params(fab_params *p, fab_siglip_model *m, const fab_siglip_conf
 
 /* Unit rows. images [B,S,S,3]; ids i32 [B,T], padded to `context` as in training: the last position
  * is the text's row and padding is seen. */
-fab_tensor *fab_siglip_image(fab_ctx *c, const fab_siglip_model *m, fab_tensor *images); /* -> [B,E] */
-fab_tensor *fab_siglip_text(fab_ctx *c, const fab_siglip_model *m, fab_tensor *ids);     /* -> [B,E] */
+fab_tensor *fab_siglip_image(fab_ctx *c, const fab_siglip_model *m,
+                             fab_tensor *images);                                    /* -> [B,E] */
+fab_tensor *fab_siglip_text(fab_ctx *c, const fab_siglip_model *m, fab_tensor *ids); /* -> [B,E] */
 /* All text tokens after `layers` blocks (-1: all), before the last norm. */
-fab_tensor *fab_siglip_text_tokens(fab_ctx *c, const fab_siglip_model *m, fab_tensor *ids, int layers);
+fab_tensor *fab_siglip_text_tokens(fab_ctx *c, const fab_siglip_model *m, fab_tensor *ids,
+                                   int layers);
 
 #endif

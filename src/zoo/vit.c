@@ -27,8 +27,7 @@ void fab_vit_params(fab_params *p, fab_vit *m, const fab_vit_config *cfg)
               FAB_SHAPE(fab_vit_count(cfg), t->width), init);
     if (cfg->pre_norm) fab_norm_params(p, &m->pre, "pre_layrnorm", t->width, t->eps);
     fab_tower_params(p, &m->tower, t);
-    if (!cfg->no_post_norm)
-        fab_norm_params(p, &m->post, "post_layernorm", t->width, t->eps);
+    if (!cfg->no_post_norm) fab_norm_params(p, &m->post, "post_layernorm", t->width, t->eps);
 }
 
 fab_tensor *fab_vit_tokens(fab_ctx *c, const fab_vit *m, fab_tensor *images, int layers)

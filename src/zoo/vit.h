@@ -31,7 +31,8 @@ typedef struct {
 
 /* An error of the visit when the sizes make no sense. */
 void fab_vit_params(fab_params *p, fab_vit *m, const fab_vit_config *cfg);
-int64_t fab_vit_count(const fab_vit_config *cfg); /* tokens of one image, the class token included */
+int64_t fab_vit_count(
+    const fab_vit_config *cfg); /* tokens of one image, the class token included */
 
 /* Images [B,S,S,3] as the model's preprocessing leaves them -> all tokens after `layers` blocks
  * (< 0: from the end, -1 = all), before the last norm: [B,T,W], the class token first, then patches
