@@ -395,5 +395,6 @@ static void check_texts(const char *name)
 }
 
 TEST(smollm2_says_what_the_reference_says) { check_texts("smollm2-135m"); }
+TEST(gemma3_says_what_the_reference_says) { check_texts("gemma3-270m"); }
 
 TEST_MAIN
