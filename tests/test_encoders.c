@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "base/bytes.h"
 #include "base/file.h"
+#include "engine/zero_shot.h"
 #include "format/weights.h"
 #include "test.h"
 #include "zoo/encoder.h"
@@ -107,7 +108,8 @@ static void check_vision(golden *g, const fab_vit *v, int from)
 static void check_pair(golden *g)
 {
     const fab_encoder_facts *f = fab_encoder_about(g->e);
-    fab_tensor *ids = stored(g, "ids"), *len = fab_tensor_new(&g->c, FAB_I32, FAB_SHAPE(ids->shape[0]));
+    fab_tensor *ids = stored(g, "ids"),
+               *len = fab_tensor_new(&g->c, FAB_I32, FAB_SHAPE(ids->shape[0]));
     for (int64_t b = 0; b < ids->shape[0]; b++) {
         int32_t n = 0;
         while (n < ids->shape[1] && fab_i32(ids)[b * ids->shape[1] + n] != 0) n++;
@@ -192,7 +194,8 @@ static void check_conch(const fab_kernels *k)
     const int32_t n[] = { 4, 8, 4 }; /* tokens and the one column of padding that is seen */
     check_vision(&g, &m->vision, 1);
     for (int i = 1; i <= m->text.cfg.layers; i++)
-        same_rows(&g, fab_conch_text_tokens(&g.c, m, stored(&g, "ids"), i), numbered("words", i), n);
+        same_rows(&g, fab_conch_text_tokens(&g.c, m, stored(&g, "ids"), i), numbered("words", i),
+                  n);
     same(&g, fab_conch_caption_tokens(&g.c, m, stored(&g, "images")), "caption");
     check_pair(&g);
     golden_close(&g);
@@ -204,7 +207,8 @@ TEST(bert_equals_transformers)
 }
 TEST(clip_equals_transformers_in_every_block)
 {
-    for (int k = 0; fab_kernels_all()[k]; k++) check_clip("clip", fab_kernels_all()[k], FAB_GELU_QUICK, 0);
+    for (int k = 0; fab_kernels_all()[k]; k++)
+        check_clip("clip", fab_kernels_all()[k], FAB_GELU_QUICK, 0);
 }
 TEST(clip_equals_open_clip)
 {
@@ -230,8 +234,8 @@ TEST(conch_equals_open_clip)
 }
 
 /* ---- pictures -------------------------------------------------------------------------------- */
-static void check_picture(fab_weights *w, const char *name, const char *how, const fab_preprocess *p,
-                          double most)
+static void check_picture(fab_weights *w, const char *name, const char *how,
+                          const fab_preprocess *p, double most)
 {
     char part[32];
     fab_err err = FAB_ERR_INIT;
@@ -446,6 +450,162 @@ TEST(cut_files_and_empty_folders_are_told)
     CHECK(!fab_encoder_open(to, NULL, false, &err));
     CHECK_SAYS(err.text, "no weights in this folder");
     rmdir(to);
+}
+
+/* ---- texts and pictures in, rows out --------------------------------------------------------- */
+static const char *const sentences[] = { "A cough.", "no fever was seen", "fever \u80ba" };
+
+static fab_embedder *open_embedder(const char *name, bool exact)
+{
+    char path[128];
+    fab_err err = FAB_ERR_INIT;
+    const fab_embedder_opts o = { .exact = exact };
+    snprintf(path, sizeof path, ROOT "%s", name);
+    fab_embedder *e = fab_embedder_open(path, &o, &err);
+    CHECK_MSG(e, "%s", err.text);
+    return e;
+}
+
+TEST(sentences_become_the_rows_of_the_references)
+{
+    static const char *const names[] = { "bert", "siglip" };
+    for (int i = 0; i < 2; i++) {
+        golden g;
+        fab_err err = FAB_ERR_INIT;
+        golden_open(&g, names[i], fab_kernels_best());
+        fab_embedder *e = open_embedder(names[i], true);
+        fab_tensor *rows = fab_tensor_new(&g.c, FAB_F32, FAB_SHAPE(3, 24));
+        CHECK_MSG(fab_embedder_texts(e, sentences, 3, fab_f32(rows), &err), "%s", err.text);
+        same(&g, rows, "sentences");
+        fab_embedder_close(e);
+        golden_close(&g);
+    }
+}
+
+TEST(a_long_text_keeps_its_end_mark)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &err);
+    fab_embedder *e = open_embedder("bert", true);
+    int64_t n = 0;
+    const int32_t *ids =
+        fab_embedder_ids(e, "no no no no no no no no no no no no no no", a, &n, &err);
+    CHECK_MSG(ids, "%s", err.text);
+    CHECK(n == 12 && ids[0] == 2 && ids[11] == 3 && ids[10] == 58);
+    fab_embedder_close(e);
+    fab_arena_free(a);
+}
+
+TEST(a_row_does_not_depend_on_its_batch)
+{
+    enum { N = 70 };
+    fab_err err = FAB_ERR_INIT;
+    fab_embedder *e = open_embedder("bert", true);
+    const char *texts[N];
+    static float rows[N * 24], one[24];
+    for (int i = 0; i < N; i++) texts[i] = sentences[i * 7 % 3];
+    CHECK_MSG(fab_embedder_texts(e, texts, N, rows, &err), "%s", err.text);
+    for (int i = 0; i < 3; i++) {
+        CHECK(fab_embedder_texts(e, &texts[i], 1, one, &err));
+        for (int j = 0; j < 24; j++) {
+            CHECK_NEAR((double)rows[i * 24 + j], (double)one[j], 1e-6);
+            CHECK_NEAR((double)rows[(66 + i) * 24 + j], (double)one[j], 1e-6);
+        }
+    }
+    fab_embedder_close(e);
+}
+
+static double dot(const float *a, const float *b, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+TEST(half_precision_keeps_the_direction)
+{
+    static const char *const names[] = { "clip", "clip-open", "siglip", "biomedclip", "conch" };
+    uint8_t rgb[40 * 30 * 3];
+    for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(i * i / 7 + i * 31);
+    const fab_picture p[2] = { { rgb, 40, 30 }, { rgb + 90, 30, 30 } };
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        float exact[2 * 24], half[2 * 24];
+        fab_err err = FAB_ERR_INIT;
+        fab_embedder *a = open_embedder(names[k], true), *b = open_embedder(names[k], false);
+        int64_t E = fab_embedder_about(a)->embed;
+        CHECK_MSG(fab_embedder_pictures(a, p, 2, exact, &err) &&
+                      fab_embedder_pictures(b, p, 2, half, &err),
+                  "%s", err.text);
+        for (int i = 0; i < 2; i++) {
+            double c = dot(exact + i * E, half + i * E, E);
+            CHECK_MSG(c > 0.9995, "%s: cosine %.6f", names[k], c);
+        }
+        fab_embedder_close(a);
+        fab_embedder_close(b);
+    }
+}
+
+TEST(labels_are_scored_one_by_one_with_a_sigmoid)
+{
+    static const char *const names[] = { "lung", "fever" }, *const frames[] = { "A photo of {}." };
+    static const char *const prompts[] = { "A photo of lung.", "A photo of fever." };
+    float row[24], text[2 * 24], p[2], cosine[2];
+    uint8_t rgb[30 * 30 * 3];
+    fab_err err = FAB_ERR_INIT;
+    memset(rgb, 90, sizeof rgb);
+    fab_embedder *e = open_embedder("siglip", true);
+    const fab_encoder_facts *f = fab_embedder_about(e);
+    fab_zero_shot *z = fab_zero_shot_new(e, names, 2, frames, 1, &err);
+    CHECK_MSG(z, "%s", err.text);
+    CHECK(fab_embedder_pictures(e, &(fab_picture){ rgb, 30, 30 }, 1, row, &err));
+    CHECK(fab_embedder_texts(e, prompts, 2, text, &err));
+    fab_zero_shot_score(z, row, p, cosine);
+    for (int i = 0; i < 2; i++) {
+        double c = dot(row, text + i * 24, 24);
+        CHECK_NEAR((double)cosine[i], c, 1e-5);
+        CHECK_NEAR((double)p[i], 1 / (1 + exp(-(double)f->scale * c - (double)f->bias)), 1e-5);
+    }
+    CHECK(!fab_zero_shot_new(e, names, 2, prompts, 1, &err));
+    CHECK_SAYS(err.text, "has no {} for the class");
+    fab_zero_shot_free(z);
+    fab_embedder_close(e);
+}
+
+TEST(what_a_folder_lacks_is_told_when_it_is_asked_for)
+{
+    float out[24];
+    fab_err err = FAB_ERR_INIT;
+    fab_embedder *e = open_embedder("clip", true); /* without a tokenizer: pictures only */
+    CHECK(!fab_embedder_texts(e, sentences, 1, out, &err));
+    CHECK_SAYS(err.text, "encoders/clip");
+    fab_embedder_close(e);
+    err = (fab_err)FAB_ERR_INIT;
+    e = open_embedder("bert", true);
+    CHECK(!fab_embedder_pictures(e, NULL, 1, out, &err));
+    CHECK_SAYS(err.text, "bert reads no pictures, only texts");
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(!fab_embedder_texts(e, (const char *const[]){ "" }, 1, out, &err));
+    CHECK_SAYS(err.text, "empty");
+    fab_embedder_close(e);
+}
+
+TEST(activations_that_overflow_are_named)
+{
+    char to[64];
+    float out[24];
+    fab_err err = FAB_ERR_INIT;
+    const fab_embedder_opts o = { .exact = true };
+    make_copy(to, "siglip", NULL, NULL, NULL);
+    poke(to, "vision_model.encoder.layers.1.mlp.fc1.bias", 3e38f, 0);
+    poke(to, "vision_model.encoder.layers.1.mlp.fc2.weight", 3e38f, 0);
+    uint8_t rgb[24 * 24 * 3] = { 0 };
+    fab_embedder *e = fab_embedder_open(to, &o, &err);
+    CHECK_MSG(e, "%s", err.text);
+    CHECK(!fab_embedder_pictures(e, &(fab_picture){ rgb, 24, 24 }, 1, out, &err));
+    fab_embedder_close(e);
+    drop_copy(to);
+    CHECK_SAYS(err.text, "vision_model.encoder.layers.1.mlp.fc");
+    CHECK_SAYS(err.text, "not finite");
 }
 
 TEST_MAIN
