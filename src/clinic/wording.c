@@ -332,15 +332,18 @@ static const fab_finding *next_claim(const fab_report *r, const fab_sentence *sa
     return best;
 }
 
+/* The rows by name; "abnormal" as such only when no other was asked about. */
 static void put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS])
 {
     const fab_finding *top = NULL;
-    for (int i = 0; i < r->n_findings; i++) {
-        const fab_finding *f = &r->findings[i];
-        if (!fab_finding_abnormal(f) || f->state != FAB_STATE_UNCLAIMED) continue;
-        refer(s, f);
-        if (!top || f->p > top->p) top = f;
-    }
+    for (int overall = 0; overall < 2 && !top; overall++)
+        for (int i = 0; i < r->n_findings; i++) {
+            const fab_finding *f = &r->findings[i];
+            bool asked = fab_finding_abnormal(f) && f->state == FAB_STATE_UNCLAIMED;
+            if (!asked || is_overall(f) != overall) continue;
+            refer(s, f);
+            if (!top || f->p > top->p) top = f;
+        }
     if (!top) return;
     put_names(r, s->refs, s->n_refs, w);
     fab_words_put(&w[FAB_EN], "; highest: ");
