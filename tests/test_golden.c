@@ -1,9 +1,10 @@
-/* test_golden: against PyTorch and Hugging Face transformers (tools/golden/{ops,llama,clip}.py):
+/* test_golden: against PyTorch and Hugging Face transformers (tools/golden/{ops,llama,clip,lite0}.py):
  * outputs and gradients of subtle ops, and whole tiny models loaded from checkpoints under their
  * published names. Run on every instruction set. */
 #include <math.h>
 #include "test.h"
 #include "zoo/clip.h"
+#include "zoo/lite0.h"
 #include "zoo/llama.h"
 #include "zoo/source.h"
 
@@ -216,6 +217,99 @@ static void check_clip(const fab_kernels *k, int32_t eos)
     same(&g, fab_f32(i), "image", tol_model);
     same(&g, fab_f32(t), "text", tol_model);
     same(&g, fab_f32(scores), "scores", tol_model);
+    golden_close(&g);
+}
+
+/* ---- a trunk: maps, and gradients back to the image ------------------------------------------ */
+
+/* A trunk of the golden file's sizes, batch norms folded in. */
+static fab_param_list small_lite0(golden *g, fab_lite0 *t, fab_err *err)
+{
+    const fab_lite0_config cfg = { { 4, 4, 4, 8, 8, 8, 8, 12 }, { 1, 2, 1, 1, 1, 1, 1 } };
+    fab_param_list list = { 0 };
+    CHECK(fab_lite0_init(t, g->model, &cfg, err));
+    fab_params p = fab_params_init(g->model, &list, 1);
+    p.train = true;
+    fab_lite0_params(&p, t);
+    CHECK_MSG(fab_params_end(&p, err), "%s", err->text);
+    return list;
+}
+
+static void check_lite0(const fab_kernels *k)
+{
+    static const char *const grads[][2] = { { "stem.weight", "d_stem" },
+                                            { "blocks.1.expand.weight", "d_expand" },
+                                            { "blocks.3.depthwise.weight", "d_depthwise" },
+                                            { "blocks.6.project.weight", "d_project" } };
+    golden g;
+    fab_lite0 t;
+    fab_err err = FAB_ERR_INIT;
+    golden_open(&g, "tests/golden/lite0.safetensors", k);
+    g.name = "golden";
+    fab_param_list list = small_lite0(&g, &t, &err);
+    CHECK_MSG(fab_lite0_fill(&t, g.file, &err), "%s", err.text);
+    fab_tensor *images = stored(&g, "images");
+    g.c.record = true;
+    fab_want_grad(images);
+    fab_lite0_maps m = fab_lite0_forward(&g.c, &t, images, 0);
+    CHECK_MSG(m.coarse, "%s", g.c.err.text);
+    same(&g, fab_f32(m.fine), "fine", tol_model);
+    same(&g, fab_f32(m.coarse), "coarse", tol_model);
+    m.fine->grad = fab_f32(stored(&g, "weight_fine"));
+    m.coarse->grad = fab_f32(stored(&g, "weight_coarse"));
+    CHECK_MSG(fab_backward_from(&g.c, m.coarse), "%s", g.c.err.text);
+    same(&g, images->grad, "d_images", tol_model);
+    for (size_t i = 0; i < sizeof grads / sizeof *grads; i++)
+        same(&g, fab_param_named(&list, grads[i][0])->grad, grads[i][1], tol_model);
+    golden_close(&g);
+}
+
+TEST(lite0_equals_pytorch)
+{
+    for (int k = 0; fab_kernels_all()[k]; k++) check_lite0(fab_kernels_all()[k]);
+}
+
+TEST(lite0_has_the_published_size)
+{
+    const fab_lite0_config cfg = FAB_LITE0_DEFAULTS;
+    fab_lite0 t;
+    fab_err err = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &err);
+    CHECK(fab_lite0_init(&t, a, &cfg, &err));
+    fab_params p = fab_params_count();
+    fab_lite0_params(&p, &t);
+    /* 4,652,008 with the head and two values of each norm (timm's efficientnet_lite0); folded, a
+     * norm is one bias: less 1280 * (320 + 2) of the last product, 1,281,000 of the classifier and
+     * one value of 19,728 channels */
+    CHECK(fab_params_end(&p, &err) && p.n_values == 2939120);
+    fab_arena_free(a);
+}
+
+/* Folding refuses, naming the tensor, what does not belong to the trunk's sizes. */
+TEST(lite0_of_other_sizes)
+{
+    golden g;
+    fab_lite0 t;
+    fab_err err = FAB_ERR_INIT;
+    golden_open(&g, "tests/golden/lite0.safetensors", fab_kernels_best());
+    small_lite0(&g, &t, &err);
+    fab_param_list list = { 0 };
+    const fab_lite0_config wide = { { 4, 4, 4, 8, 9, 8, 8, 12 }, { 1, 2, 1, 1, 1, 1, 1 } },
+                           deep = { { 4, 4, 4, 8, 8, 8, 8, 12 }, { 1, 2, 1, 1, 1, 1, 2 } },
+                           *sizes[] = { &wide, &deep };
+    static const char *const says[] = {
+        "_blocks.4._project_conv.weight: not of the shape of blocks.4.project.weight, 432 values",
+        "_blocks.8._expand_conv.weight",
+    };
+    for (int i = 0; i < 2; i++) {
+        err = (fab_err)FAB_ERR_INIT;
+        CHECK(fab_lite0_init(&t, g.model, sizes[i], &err));
+        fab_params p = fab_params_init(g.model, &list, 1);
+        fab_lite0_params(&p, &t);
+        CHECK(fab_params_end(&p, &err));
+        CHECK(!fab_lite0_fill(&t, g.file, &err));
+        CHECK_SAYS(err.text, says[i]);
+    }
     golden_close(&g);
 }
 

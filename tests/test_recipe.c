@@ -76,6 +76,26 @@ TEST(sound_recipe)
     fab_recipe_clear(&r);
 }
 
+TEST(pretrained_tower)
+{
+    setup();
+    fab_recipe r;
+    fab_err err = FAB_ERR_INIT;
+    CHECK(read_with(&r, NULL, &err));
+    CHECK(r.model.tower == FAB_TOWER_RESIDUAL && !r.init_tower && r.tower_rate == 1);
+    fab_recipe_clear(&r);
+    const char *const sets[] = { "model={tower: lite0, image_size: 32, width: 64, trunk_widths: "
+                                 "[8, 8, 8, 8, 8, 8, 8, 16]}",
+                                 "init={tower: a.pth}", "optimizer.tower_rate=0.25" };
+    const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 3 };
+    CHECK_MSG(fab_recipe_read(&r, &o, &err), "%s", err.text);
+    CHECK(r.model.tower == FAB_TOWER_LITE0 && r.model.width == 64 &&
+          r.model.trunk.widths[7] == 16 && r.model.trunk.depths[5] == 4);
+    CHECK_STR(r.init_tower, "a.pth");
+    CHECK(r.tower_rate == 0.25f);
+    fab_recipe_clear(&r);
+}
+
 TEST(bad_recipes)
 {
     static const struct {
@@ -103,6 +123,18 @@ TEST(bad_recipes)
         { "model.widths=[8, 8, 1.5]", "model: widths is no list" },
         { "model.depths=[1, -1, 1]", "model: depths is no list" },
         { "model.widths=[8, 8, 4294967297]", "model: widths is no list" },
+        { "model.tower=vgg", "model: there is no tower 'vgg': residual or lite0" },
+        { "model.tower=lite0", "model: widths is not for tower lite0" },
+        { "model.width=64", "model: width is not for tower residual" },
+        { "model.trunk_widths=[1]", "model: trunk_widths is not for tower residual" },
+        { "model={tower: lite0, image_size: 32, trunk_depths: [1, 2]}",
+          "model: trunk_depths is no list of 7 whole numbers" },
+        { "model={tower: lite0, image_size: 32, trunk_depths: [1, 2, 0, 1, 1, 1, 1]}",
+          "model: trunk: depth 2 is 0, 1 to 64 are possible" },
+        { "model={tower: lite0, image_size: 32, width: 250}", "4 heads do not divide width 250" },
+        { "init={tower: a.pth}", "init: the residual tower starts from no file" },
+        { "init={model: a.pth}", "init has no setting 'model'" },
+        { "optimizer.tower_rate=-1", "tower_rate is -1, 0 to 100" },
         { "model.vit_heads=3", "model: 3 heads do not divide width 16" },
         { "model.vit_layers=100", "100 transformer blocks" },
         { "model.kv_heads=-2", "kv_heads is -2" },
