@@ -143,7 +143,8 @@ int32_t *fab_embedder_ids(const fab_embedder *e, const char *text, fab_arena *a,
 {
     const fab_encode_opts how = { .frame = true };
     if (!e->tokenizer) {
-        fab_fail(err, e->no_tokenizer.code, "%s", e->no_tokenizer.text);
+        fab_fail(err, e->no_tokenizer.code, "no tokenizer with %s: %s", e->facts->weights,
+                 e->no_tokenizer.text);
         return NULL;
     }
     if (!text || !*text) {
