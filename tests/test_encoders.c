@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "engine/zero_shot.h"
-#include "format/weights.h"
+#include "format/weights_write.h"
 #include "test.h"
 #include "zoo/encoder.h"
 
@@ -606,6 +606,78 @@ TEST(activations_that_overflow_are_named)
     drop_copy(to);
     CHECK_SAYS(err.text, "vision_model.encoder.layers.1.mlp.fc");
     CHECK_SAYS(err.text, "not finite");
+}
+
+/* ---- GGUF ------------------------------------------------------------------------------------ */
+/* llama.cpp's name of a tensor of BERT; NULL: it stores none. */
+static const char *gguf_name(const char *hf)
+{
+    static const char *const pairs[][2] = {
+        { "attention.self.query", "attn_q" },
+        { "attention.self.key", "attn_k" },
+        { "attention.self.value", "attn_v" },
+        { "attention.output.dense", "attn_output" },
+        { "attention.output.LayerNorm", "attn_output_norm" },
+        { "intermediate.dense", "ffn_up" },
+        { "output.dense", "ffn_down" },
+        { "output.LayerNorm", "layer_output_norm" },
+    };
+    static const char *const heads[][2] = {
+        { "embeddings.word_embeddings", "token_embd" },
+        { "embeddings.position_embeddings", "position_embd" },
+        { "embeddings.token_type_embeddings", "token_types" },
+        { "embeddings.LayerNorm", "token_embd_norm" },
+    };
+    static char name[96];
+    const char *end = strrchr(hf, '.');
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (!strncmp(hf, heads[i][0], strlen(heads[i][0]))) {
+            snprintf(name, sizeof name, "%s%s", heads[i][1], end);
+            return name;
+        }
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (!strncmp(hf, "encoder.layer.", 14) &&
+            !strncmp(hf + 16, pairs[i][0], (size_t)(end - hf - 16)) &&
+            strlen(pairs[i][0]) == (size_t)(end - hf - 16)) {
+            snprintf(name, sizeof name, "blk.%c.%s%s", hf[14], pairs[i][1], end);
+            return name;
+        }
+    return NULL;
+}
+
+TEST(bert_opens_from_gguf)
+{
+    golden g;
+    char path[] = "/tmp/fab-encoder-XXXXXX";
+    fab_err err = FAB_ERR_INIT;
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    close(fd);
+    golden_open(&g, "bert", fab_kernels_best());
+    fab_weights *w = fab_weights_open(ROOT "bert/model.safetensors", &err);
+    fab_gguf *out = fab_gguf_new(&err);
+    CHECK_MSG(w && out, "%s", err.text);
+    fab_gguf_str(out, "general.architecture", "bert");
+    fab_gguf_u32(out, "bert.attention.head_count", 2);
+    fab_gguf_u32(out, "bert.block_count", 3);
+    fab_gguf_u32(out, "bert.context_length", 20);
+    fab_gguf_u32(out, "bert.pooling_type", 1);
+    fab_gguf_f32(out, "bert.attention.layer_norm_epsilon", 1e-12f);
+    for (int64_t i = 0; i < fab_weights_count(w); i++) {
+        const fab_weight *e = fab_weights_at(w, i);
+        const char *name = gguf_name(e->name);
+        if (name) fab_gguf_tensor(out, name, e->dtype, e->ndim, e->shape, e->data);
+    }
+    CHECK_MSG(fab_gguf_write(out, path, &err), "%s", err.text);
+    fab_gguf_free(out);
+    fab_weights_close(w);
+    fab_encoder *e = fab_encoder_open(path, NULL, false, &err);
+    unlink(path);
+    CHECK_MSG(e, "%s", err.text);
+    same(&g, fab_encoder_texts(&g.c, e, stored(&g, "ids"), stored(&g, "len")), "embedding");
+    CHECK_STR(fab_encoder_about(e)->naming, "GGUF");
+    fab_encoder_close(e);
+    golden_close(&g);
 }
 
 TEST_MAIN

@@ -391,11 +391,22 @@ static bool read_bert_gguf(fab_encoder_folder *f, fab_bert_config *g, fab_err *e
     return true;
 }
 
+/* What of a GGUF's keys bert_of asks a config.json for: a new reference. */
+static json_t *heads_of_gguf(const fab_weights *w)
+{
+    int64_t heads = 0;
+    fab_weights_int(w, "bert.attention.head_count", &heads, NULL);
+    return json_pack("{s:I}", "num_attention_heads", (json_int_t)heads);
+}
+
 static bool read_bert(fab_encoder_folder *f, fab_encoder_configs *out, fab_err *err)
 {
     fab_bert_config *g = &out->bert;
     bool gguf = !strcmp(f->row->naming, "GGUF");
-    if (!bert_of(f, "", f->config, g, err)) return false;
+    json_t *o = gguf ? heads_of_gguf(f->weights) : json_incref(f->config);
+    bool ok = bert_of(f, "", o, g, err);
+    json_decref(o);
+    if (!ok) return false;
     f->facts->embed = g->width;
     f->facts->vocab = g->vocab;
     f->facts->context = g->positions;
