@@ -107,7 +107,8 @@ static void check_greedy(bench *b)
     CHECK(home && fab_llama_kv(m, &kv, home, 1, PROMPT + STEPS, &b->c.err));
     fab_tensor *ids = ids_of(b, PROMPT, stored(b, "ids")->data);
     for (int i = 0; i < STEPS; i++) {
-        fab_tensor *h = fab_llama_hidden(&b->c, m, fab_llama_embed(&b->c, m, ids), NULL, NULL, &kv, 0);
+        fab_tensor *h =
+            fab_llama_hidden(&b->c, m, fab_llama_embed(&b->c, m, ids), NULL, NULL, &kv, 0);
         fab_tensor *z = fab_llama_logits(&b->c, m, h, NULL);
         CHECK_MSG(z, "%s", b->c.err.text);
         int32_t id = best(fab_f32(z) + (z->shape[0] - 1) * m->cfg.vocab, m->cfg.vocab);

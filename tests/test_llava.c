@@ -76,7 +76,8 @@ static void check_greedy(const char *model, const float *rows, const fab_weights
     fab_prompt p = { .ids = own, .n = n, .parts = &part, .n_parts = 1 };
     fab_generated out;
     for (int again = 0; again < 2; again++) { /* the second time out of the cache */
-        CHECK_MSG(fab_generate(g, &p, 1, &(fab_generate_opts){ .max_tokens = STEPS }, a, &out, &err),
+        CHECK_MSG(fab_generate(g, &p, 1, &(fab_generate_opts){ .max_tokens = STEPS }, a, &out,
+                               &err),
                   "%s", err.text);
         CHECK(out.n == STEPS && out.n_reused == (again ? n - 1 : 0));
         for (int i = 0; i < STEPS; i++)
@@ -162,12 +163,11 @@ TEST(llava_under_the_names_of_others)
                                  { "language_model.lm_head.", "lm_head." },
                                  { "vision_tower.", "model.vision_tower.vision_model." },
                                  { "multi_modal_projector.", "model.multi_modal_projector." } };
-    static const front med[] = {
-        { "language_model.", "" },
-        { "vision_tower.", "model.vision_tower.vision_tower.vision_model." },
-        { "multi_modal_projector.linear_1.", "model.mm_projector.0." },
-        { "multi_modal_projector.linear_2.", "model.mm_projector.2." }
-    };
+    static const front med[] = { { "language_model.", "" },
+                                 { "vision_tower.",
+                                   "model.vision_tower.vision_tower.vision_model." },
+                                 { "multi_modal_projector.linear_1.", "model.mm_projector.0." },
+                                 { "multi_modal_projector.linear_2.", "model.mm_projector.2." } };
     static const char config[] =
         "{\"model_type\":\"llava_mistral\",\"hidden_size\":32,\"intermediate_size\":40,"
         "\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":2,"
@@ -292,8 +292,7 @@ TEST(llava_as_gguf_and_mmproj)
     write_mmproj(at("p.gguf"), (mmproj_how){ .width = 24, .blocks = 4 });
     refused(at("m.gguf"), at("p.gguf"), "features of block 4, the tower has 3");
     write_mmproj(at("p.gguf"), (mmproj_how){ .width = 24, .blocks = 2, .rows = 20 });
-    refused(at("m.gguf"), at("p.gguf"),
-            "the projector gives a width of 20, the decoder's is 32");
+    refused(at("m.gguf"), at("p.gguf"), "the projector gives a width of 20, the decoder's is 32");
     end();
 }
 

@@ -36,7 +36,10 @@ static bool answer(fab_run *r, const opts *o, fab_talk *t, const char *line, fab
 }
 
 /* What is too much for the conversation ends the question, not the program. */
-static bool goes_on(const fab_err *err) { return err->code == FAB_ELIMIT || err->code == FAB_EUSAGE; }
+static bool goes_on(const fab_err *err)
+{
+    return err->code == FAB_ELIMIT || err->code == FAB_EUSAGE;
+}
 
 static bool converse(fab_run *r, const opts *o, fab_talk *t, fab_err *err)
 {

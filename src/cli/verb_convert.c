@@ -14,7 +14,9 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     static const struct {
         const char *name;
         fab_dtype type;
-    } types[] = { { "f32", FAB_F32 }, { "f16", FAB_F16 }, { "bf16", FAB_BF16 }, { "q8_0", FAB_Q8_0 } };
+    } types[] = {
+        { "f32", FAB_F32 }, { "f16", FAB_F16 }, { "bf16", FAB_BF16 }, { "q8_0", FAB_Q8_0 }
+    };
     const opts *o = vo;
     fab_convert_opts how = { .same = !strcmp(o->type, "same") };
     for (int i = 0; i < 4; i++)
@@ -22,8 +24,9 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     double start = fab_now();
     if (!fab_convert(o->in, o->out, &how, r->pool, err)) return false;
     if (r->json)
-        return fab_run_json(r, json_pack("{s:s,s:s,s:s,s:f}", "schema", "fabrica.convert/1", "out",
-                                         o->out, "type", o->type, "seconds", fab_now() - start),
+        return fab_run_json(r,
+                            json_pack("{s:s,s:s,s:s,s:f}", "schema", "fabrica.convert/1", "out",
+                                      o->out, "type", o->type, "seconds", fab_now() - start),
                             err);
     fprintf(r->out, "%s\n", o->out);
     return true;

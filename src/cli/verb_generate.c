@@ -84,8 +84,8 @@ static bool many(fab_run *r, const opts *o, fab_generator *g, fab_err *err)
         return fab_fail(err, FAB_ELIMIT, "%s: %d prompts, 1 to %d are read together", o->batch, n,
                         MOST);
     for (int i = 0; i < n; i++) {
-        p[i].ids = ids_of(o, fab_generator_decoder(g), lines[i], strlen(lines[i]), r->arena,
-                          &p[i].n, err);
+        p[i].ids =
+            ids_of(o, fab_generator_decoder(g), lines[i], strlen(lines[i]), r->arena, &p[i].n, err);
         if (!p[i].ids) return fab_while(err, "%s line %d", o->batch, i + 1);
     }
     fab_generate_opts how = fab_sampling_opts(r, &o->s);
@@ -97,7 +97,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
     fab_file f = { 0 };
-    if (o->prompt && o->batch) return fab_fail(err, FAB_EUSAGE, "--prompt and --batch: one of them");
+    if (o->prompt && o->batch)
+        return fab_fail(err, FAB_EUSAGE, "--prompt and --batch: one of them");
     double start = fab_now();
     fab_generator *g = fab_generator_open(o->model, r->pool, o->s.exact, err);
     if (!g) return false;

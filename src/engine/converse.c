@@ -195,10 +195,9 @@ static bool assemble(const fab_talk *t, const fab_chat_text *text, fab_arena *a,
     memcpy(ids, l, (size_t)left * sizeof *ids);
     for (int64_t i = 0; i < rows; i++) ids[left + i] = -1;
     if (mark) memcpy(ids + left + rows, r, (size_t)right * sizeof *ids);
-    *p = (fab_prompt){ .ids = ids,
-                       .n = left + rows + right,
-                       .parts = &t->picture,
-                       .n_parts = mark != NULL };
+    *p = (fab_prompt){
+        .ids = ids, .n = left + rows + right, .parts = &t->picture, .n_parts = mark != NULL
+    };
     return true;
 }
 
@@ -207,8 +206,8 @@ static const char *mark_text(const fab_decoder *d, int32_t id)
     return id >= 0 ? fab_tokenizer_token(d->words, id) : NULL;
 }
 
-bool fab_talk_ask(fab_talk *t, const char *question, const fab_generate_opts *o,
-                  fab_generated *out, fab_err *err)
+bool fab_talk_ask(fab_talk *t, const char *question, const fab_generate_opts *o, fab_generated *out,
+                  fab_err *err)
 {
     const fab_decoder *d = fab_generator_decoder(t->g);
     const fab_tokenizer_marks *marks = fab_tokenizer_marks_get(d->words);

@@ -32,8 +32,8 @@ void fab_talk_reset(fab_talk *t); /* forgets what was said; the picture stays */
 
 /* A question and its answer, which both become part of the conversation; a failure leaves it as it
  * was. out's text lives until the conversation ends. */
-bool fab_talk_ask(fab_talk *t, const char *question, const fab_generate_opts *o,
-                  fab_generated *out, fab_err *err);
+bool fab_talk_ask(fab_talk *t, const char *question, const fab_generate_opts *o, fab_generated *out,
+                  fab_err *err);
 
 /* ids of a text as the model's own framing has it (<s> in front), control tokens known; in the
  * arena. A model without a tokenizer is an error. */

@@ -43,11 +43,11 @@ typedef struct {
 } fab_prompt;
 
 typedef struct {
-    int max_tokens;           /* 0: until the model's context is full */
-    float temperature;        /* 0: greedy */
-    float top_p, min_p;       /* 0: all */
-    int top_k;                /* 0: all */
-    float repeat_penalty;     /* 0, 1: none; over the prompt and what was said */
+    int max_tokens;       /* 0: until the model's context is full */
+    float temperature;    /* 0: greedy */
+    float top_p, min_p;   /* 0: all */
+    int top_k;            /* 0: all */
+    float repeat_penalty; /* 0, 1: none; over the prompt and what was said */
     uint64_t seed;
     const char *const *stops; /* texts that end the answer and are not part of it */
     int n_stops;

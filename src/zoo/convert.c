@@ -54,9 +54,8 @@ static bool type_of(const job *j, const fab_weight *e, fab_dtype *type, fab_err 
     uint64_t bytes;
     if (!vector && !fab_dtype_size(*type, e->ndim, e->shape, NULL, &bytes)) *type = FAB_F16;
     if (!j->to_gguf && fab_dtype_is_quantised(*type))
-        return fab_fail(err, FAB_EUNSUPPORTED,
-                        "%s: safetensors has no %s; choose f32, f16 or bf16", e->name,
-                        fab_dtype_name(*type));
+        return fab_fail(err, FAB_EUNSUPPORTED, "%s: safetensors has no %s; choose f32, f16 or bf16",
+                        e->name, fab_dtype_name(*type));
     return true;
 }
 
@@ -100,8 +99,7 @@ static bool carry(job *j, const fab_weight *e, fab_err *err)
     if (heads) {
         if (t.shape[0] != heads * j->d->cfg.head_dim)
             return fab_fail(err, FAB_EFORMAT, "%s: %lld rows, %lld heads of %lld", name,
-                            (long long)t.shape[0], (long long)heads,
-                            (long long)j->d->cfg.head_dim);
+                            (long long)t.shape[0], (long long)heads, (long long)j->d->cfg.head_dim);
         void *to = fab_arena_take(j->d->arena, (size_t)t.bytes, err);
         if (!to) return false;
         permute(j, heads, t.bytes / (uint64_t)t.shape[0], t.data, to);
@@ -147,8 +145,7 @@ static bool write_gguf(job *j, const char *in, const char *out, fab_err *err)
     fab_gguf *g = fab_gguf_new(err);
     bool ok = g && fab_decoder_put(&d->cfg, g, d->arena, err) &&
               fab_gguf_str(g, "general.name", fab_path_base(in)) &&
-              fab_gguf_u32(g, "general.file_type", file_type(j)) &&
-              fab_words_to_gguf(g, d, err);
+              fab_gguf_u32(g, "general.file_type", file_type(j)) && fab_words_to_gguf(g, d, err);
     const float *f = ok ? fab_decoder_factors(&d->cfg, d->arena, err) : NULL;
     int64_t half = d->cfg.head_dim / 2;
     if (ok && f && d->cfg.stretch.kind == FAB_STRETCH_LLAMA3)
@@ -167,9 +164,9 @@ static bool write_gguf(job *j, const char *in, const char *out, fab_err *err)
 
 static json_t *with_marks(const job *j, json_t *o)
 {
-    static const char *const types[] = { [FAB_F32] = "float32",
-                                         [FAB_F16] = "float16",
-                                         [FAB_BF16] = "bfloat16" };
+    static const char *const types[] = {
+        [FAB_F32] = "float32", [FAB_F16] = "float16", [FAB_BF16] = "bfloat16"
+    };
     const fab_decoder *d = j->d;
     for (int64_t i = 0; i < j->n; i++)
         if (j->made[i].ndim > 1 && j->made[i].dtype <= FAB_BF16) {

@@ -7,8 +7,8 @@
 /* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *dir;     /* NULL: one GGUF */
-    const char *weights; /* the file */
+    const char *dir;             /* NULL: one GGUF */
+    const char *weights;         /* the file */
     json_t *config, *generation; /* generation_config.json; NULL: none */
 } files;
 

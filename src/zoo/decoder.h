@@ -17,11 +17,11 @@
 
 /* What one published architecture is, apart from its sizes: a row of decoder_config.c. */
 typedef struct {
-    const char *type;    /* config.json's model_type */
-    const char *class;   /* and its architectures[0] */
-    const char *gguf;    /* general.architecture */
-    bool permuted;       /* GGUF's rows of q and k pair (2i,2i+1) */
-    bool gemma;          /* branch norms, (1 + w), GeGLU, embeddings times sqrt(D), local layers */
+    const char *type;  /* config.json's model_type */
+    const char *class; /* and its architectures[0] */
+    const char *gguf;  /* general.architecture */
+    bool permuted;     /* GGUF's rows of q and k pair (2i,2i+1) */
+    bool gemma;        /* branch norms, (1 + w), GeGLU, embeddings times sqrt(D), local layers */
     bool qkv_bias, qk_norm, tied; /* tied: when config.json does not say */
     bool windowed;                /* every layer has the sliding window */
     int64_t dim, ffn, layers, heads, kv_heads, head_dim, vocab, context, window; /* defaults; 0 */
@@ -56,7 +56,7 @@ typedef struct {
     fab_names *names; /* the file's tensors under the model's names */
     fab_llama *model;
     fab_param_list params;
-    fab_tokenizer *words;          /* NULL: the folder has no tokenizer */
+    fab_tokenizer *words;           /* NULL: the folder has no tokenizer */
     int32_t ends[FAB_DECODER_ENDS]; /* tokens that end an answer */
     int n_ends;
 } fab_decoder;

@@ -79,10 +79,10 @@ static bool complete(fab_decoder_config *c, fab_err *err)
     if (!(c->score_dim > 0)) c->score_dim = (double)c->head_dim;
     const int64_t all[] = { c->dim,      c->ffn,      c->vocab,   c->layers, c->heads,
                             c->kv_heads, c->head_dim, c->context, c->window, c->pattern };
-    static const char *const names[] = { "width",          "feed-forward width", "vocabulary",
-                                         "layers",         "heads",              "key heads",
-                                         "width of heads", "context",            "sliding window",
-                                         "window pattern" };
+    static const char *const names[] = {
+        "width",     "feed-forward width", "vocabulary", "layers",         "heads",
+        "key heads", "width of heads",     "context",    "sliding window", "window pattern"
+    };
     for (int i = 0; i < 10; i++)
         if (all[i] < (i < 7) || all[i] > 1 << 28)
             return fab_fail(err, FAB_EFORMAT, "%s: %lld is out of range", names[i],
@@ -222,9 +222,12 @@ static bool json_activation(const fab_decoder_config *c, const json_t *o, fab_er
 
 bool fab_decoder_config_json(fab_decoder_config *c, const json_t *o, const char *type, fab_err *err)
 {
-    static const char *const never[] = { "attention_bias",          "mlp_bias",
-                                         "attn_logit_softcapping",  "final_logit_softcapping",
-                                         "num_local_experts",       "quantization_config",
+    static const char *const never[] = { "attention_bias",
+                                         "mlp_bias",
+                                         "attn_logit_softcapping",
+                                         "final_logit_softcapping",
+                                         "num_local_experts",
+                                         "quantization_config",
                                          "use_bidirectional_attention" };
     const fab_decoder_kind *kind = type ? fab_decoder_kind_find(type) : NULL;
     if (!kind)

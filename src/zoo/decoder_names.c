@@ -2,8 +2,8 @@
  *
  *   model                                     GGUF                     in a larger HF model, before
  *   model.embed_tokens.weight                 token_embd.weight        language_model. (to 4.51) or
- *   model.layers.N.self_attn.q_proj.weight    blk.N.attn_q.weight      model.language_model. in place
- *   model.norm.weight, lm_head.weight         output_norm, output      of model. (from 4.52)
+ *   model.layers.N.self_attn.q_proj.weight    blk.N.attn_q.weight      model.language_model. for
+ *   model.norm.weight, lm_head.weight         output_norm, output      model. (from 4.52)
  *
  * Gemma calls the norm before its feed-forward network what others call nothing.
  */

@@ -1,5 +1,5 @@
-/* decoder_write: what a decoder's file says about it, as config.json or as GGUF's keys: the way back
- * of decoder_config.c. */
+/* decoder_write: what a decoder's file says about it, as config.json or as GGUF's keys: the way
+ * back of decoder_config.c. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,12 +110,14 @@ static void gemma_json(const fab_decoder_config *c, json_t *o, const fab_stretch
                                                                            : "sliding_attention"));
     json_object_set_new(o, "layer_types", types);
     json_object_set_new(o, "rope_local_base_freq", json_real(tidy(c->local_theta)));
-    json_object_set_new(o, "query_pre_attn_scalar", json_integer((json_int_t)llround(c->score_dim)));
+    json_object_set_new(o, "query_pre_attn_scalar",
+                        json_integer((json_int_t)llround(c->score_dim)));
     json_object_set_new(o, "hidden_activation", json_string("gelu_pytorch_tanh"));
-    json_object_set_new(
-        o, "rope_parameters",
-        json_pack("{s:o,s:o}", "full_attention", rope_json(c, s), "sliding_attention",
-                  json_pack("{s:f,s:s}", "rope_theta", tidy(c->local_theta), "rope_type", "default")));
+    json_object_set_new(o, "rope_parameters",
+                        json_pack("{s:o,s:o}", "full_attention", rope_json(c, s),
+                                  "sliding_attention",
+                                  json_pack("{s:f,s:s}", "rope_theta", tidy(c->local_theta),
+                                            "rope_type", "default")));
 }
 
 json_t *fab_decoder_json(const fab_decoder_config *c, fab_arena *a, fab_err *err)
@@ -123,16 +125,19 @@ json_t *fab_decoder_json(const fab_decoder_config *c, fab_arena *a, fab_err *err
     fab_stretch s;
     if (!unstretch(c, &s, a, err)) return NULL;
     if (!c->kind->gemma && c->score_dim != (double)c->head_dim) {
-        fab_fail(err, FAB_EUNSUPPORTED, "%s: scores divided by the root of %g have no key in "
-                 "config.json", c->kind->gguf, c->score_dim);
+        fab_fail(err, FAB_EUNSUPPORTED,
+                 "%s: scores divided by the root of %g have no key in "
+                 "config.json",
+                 c->kind->gguf, c->score_dim);
         return NULL;
     }
-    json_t *o = json_pack("{s:[s],s:s}", "architectures", c->kind->class, "model_type",
-                          c->kind->type);
+    json_t *o =
+        json_pack("{s:[s],s:s}", "architectures", c->kind->class, "model_type", c->kind->type);
     for (const fab_decoder_field *f = fab_decoder_fields; f->hf; f++) {
         const char *at = (const char *)c + f->at;
-        json_object_set_new(o, f->hf, f->real ? json_real(tidy(*(const double *)at))
-                                              : json_integer(*(const int64_t *)at));
+        json_object_set_new(o, f->hf,
+                            f->real ? json_real(tidy(*(const double *)at))
+                                    : json_integer(*(const int64_t *)at));
     }
     json_object_set_new(o, "vocab_size", json_integer(c->vocab));
     json_object_set_new(o, "tie_word_embeddings", json_boolean(c->tied));

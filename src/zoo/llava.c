@@ -63,7 +63,7 @@ static const fab_name_rule *rules_of(const fab_weights *w)
 typedef struct {
     const fab_decoder *d;
     const fab_names *names;
-    const fab_weights *gguf; /* of a mmproj; NULL: a folder */
+    const fab_weights *gguf;     /* of a mmproj; NULL: a folder */
     json_t *config, *preprocess; /* config.json, preprocessor_config.json (NULL: none) */
     fab_llava *v;
     int in_file; /* blocks that the file has */
@@ -83,8 +83,8 @@ static bool told(const reader *r, const char *hf_key, const char *gguf_key, doub
                  fab_err *err)
 {
     const json_t *o = json_object_get(r->config, "vision_config");
-    if (r->gguf) return !fab_weights_has(r->gguf, gguf_key) ||
-                        fab_weights_num(r->gguf, gguf_key, out, err);
+    if (r->gguf)
+        return !fab_weights_has(r->gguf, gguf_key) || fab_weights_num(r->gguf, gguf_key, out, err);
     return !json_object_get(o, hf_key) || fab_json_num(o, hf_key, out, err);
 }
 
@@ -94,9 +94,8 @@ static bool agree(const reader *r, const char *hf_key, const char *gguf_key, int
 {
     double says = (double)is;
     if (!told(r, hf_key, gguf_key, &says, err)) return false;
-    return says == (double)is ||
-           fab_fail(err, FAB_EFORMAT, "%s: %g, the tensors have %lld",
-                    r->gguf ? gguf_key : hf_key, says, (long long)is);
+    return says == (double)is || fab_fail(err, FAB_EFORMAT, "%s: %g, the tensors have %lld",
+                                          r->gguf ? gguf_key : hf_key, says, (long long)is);
 }
 
 static bool activation(const reader *r, fab_vit_config *c, fab_err *err)
@@ -106,16 +105,17 @@ static bool activation(const reader *r, fab_vit_config *c, fab_err *err)
     if (r->gguf) {
         fab_weights_bool(r->gguf, "clip.use_gelu", &gelu, NULL);
         fab_weights_bool(r->gguf, "clip.use_silu", &silu, NULL);
-        if (silu) return fab_fail(err, FAB_EUNSUPPORTED, "clip.use_silu: no tower of CLIP has SiLU");
+        if (silu)
+            return fab_fail(err, FAB_EUNSUPPORTED, "clip.use_silu: no tower of CLIP has SiLU");
         if (gelu) c->tower.gelu = FAB_GELU_ERF;
         return true;
     }
-    const char *act =
-        fab_json_str(json_object_get(r->config, "vision_config"), "hidden_act", NULL);
+    const char *act = fab_json_str(json_object_get(r->config, "vision_config"), "hidden_act", NULL);
     if (act && !strcmp(act, "gelu")) c->tower.gelu = FAB_GELU_ERF;
     else if (act && strcmp(act, "quick_gelu") != 0)
         return fab_fail(err, FAB_EUNSUPPORTED,
-                        "vision_config: hidden_act '%.40s'; quick_gelu and gelu are supported", act);
+                        "vision_config: hidden_act '%.40s'; quick_gelu and gelu are supported",
+                        act);
     return true;
 }
 
@@ -144,8 +144,8 @@ static bool blocks(reader *r, fab_vit_config *c, fab_err *err)
 static bool tower_sizes(reader *r, fab_vit_config *c, fab_err *err)
 {
     const fab_weight *patch = need(r, VISION "embeddings.patch_embedding.weight", 4, err);
-    const fab_weight *pos = patch ? need(r, VISION "embeddings.position_embedding.weight", 2, err)
-                                  : NULL;
+    const fab_weight *pos =
+        patch ? need(r, VISION "embeddings.position_embedding.weight", 2, err) : NULL;
     const fab_weight *fc1 = pos ? need(r, VISION "encoder.layers.0.mlp.fc1.weight", 2, err) : NULL;
     if (!fc1) return false;
     int64_t side = (int64_t)(sqrt((double)pos->shape[0] - 1) + 0.5);
@@ -193,7 +193,8 @@ static bool projector_sizes(const reader *r, int64_t width, int64_t *hidden_out,
     const fab_weight *two = one ? need(r, PROJECTOR "linear_2.weight", 2, err) : NULL;
     if (!two) return false;
     if (one->shape[1] != width)
-        return fab_fail(err, FAB_EFORMAT, "the projector reads a width of %lld, the tower's is %lld",
+        return fab_fail(err, FAB_EFORMAT,
+                        "the projector reads a width of %lld, the tower's is %lld",
                         (long long)one->shape[1], (long long)width);
     if (two->shape[0] != r->d->cfg.dim)
         return fab_fail(err, FAB_EFORMAT,
@@ -210,7 +211,8 @@ static bool gguf_three(const reader *r, const char *key, float out[3], fab_err *
     int64_t n = 0;
     if (!fab_weights_has(r->gguf, key)) return true;
     const float *x = fab_weights_f32s(r->gguf, key, r->v->arena, &n, err);
-    if (x && n != 3) return fab_fail(err, FAB_EFORMAT, "%s: %lld numbers, not 3", key, (long long)n);
+    if (x && n != 3)
+        return fab_fail(err, FAB_EFORMAT, "%s: %lld numbers, not 3", key, (long long)n);
     if (x) memcpy(out, x, 3 * sizeof *x);
     return x != NULL;
 }

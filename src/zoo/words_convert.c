@@ -1,13 +1,13 @@
-/* words_convert: a tokenizer from a Hugging Face folder into GGUF's keys, and back, as JSON: nothing
- * is encoded here.
+/* words_convert: a tokenizer from a Hugging Face folder into GGUF's keys, and back, as JSON:
+ * nothing is encoded here.
  *
  *   tokenizer.json                                  tokenizer.ggml.*
  *   BPE, ByteLevel: vocab, merges                   model gpt2: tokens, merges, pre
  *   BPE, byte_fallback: vocab, merges               model llama: tokens, scores
- *   added_tokens                                    token_type: 3 control, 4 user's, 2 unknown, 6 byte
+ *   added_tokens                                    token_type: 3 control, 4 user's, 2, 6 byte
  *   post_processor begins with the bos token        add_bos_token
  *
- * SentencePiece merges the pair whose whole has the highest score; a list of merges says the same
+ * SentencePiece merges the pair whose whole scores highest; a list of merges says the same
  * with the rank as score. From scores to merges: all cuts of a piece into two pieces, by score, then
  * as transformers orders them.
  */
@@ -24,9 +24,8 @@ typedef struct {
     const char *pre, *regex; /* NULL: ByteLevel's own */
     bool digits, nfc, whole; /* digits apart first; whole words of the vocabulary are not merged */
 } pre_row;
-#define WORDS_BEGIN                                                                                \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-#define WORDS_END "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define WORDS_BEGIN "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+#define WORDS_END   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 static const pre_row pres[] = {
     { .pre = "gpt-2" },
     { .pre = "smollm", .digits = true },
@@ -55,8 +54,8 @@ static bool has_type(const json_t *o, const char *type, const json_t **found)
     static const char *const lists[] = { "pretokenizers", "normalizers", "decoders", "processors" };
     if (is && !strcmp(is, type)) return found ? (*found = o) != NULL : true;
     for (int k = 0; k < 4; k++)
-        json_array_foreach(json_object_get(o, lists[k]), i, one) if (has_type(one, type, found))
-            return true;
+        json_array_foreach(json_object_get(o, lists[k]), i,
+                           one) if (has_type(one, type, found)) return true;
     return false;
 }
 
@@ -65,7 +64,8 @@ static const pre_row *pre_of(const json_t *doc, fab_err *err)
     const json_t *pre = json_object_get(doc, "pre_tokenizer"), *split = NULL;
     bool digits = has_type(pre, "Digits", NULL);
     has_type(pre, "Split", &split);
-    const char *regex = json_string_value(json_object_get(json_object_get(split, "pattern"), "Regex"));
+    const char *regex =
+        json_string_value(json_object_get(json_object_get(split, "pattern"), "Regex"));
     for (int i = 0; i < PRES && (!split || regex); i++)
         if (pres[i].digits == digits && !pres[i].regex == !regex &&
             (!regex || !strcmp(regex, pres[i].regex)))
@@ -81,8 +81,8 @@ static int64_t count_of(const folder *f)
     json_t *id;
     int64_t top = f->d->cfg.vocab - 1; /* the model may have more rows than the tokenizer words */
     size_t i;
-    json_object_foreach(json_object_get(f->model, "vocab"), token, id) if (json_integer_value(id) > top)
-        top = json_integer_value(id);
+    json_object_foreach(json_object_get(f->model, "vocab"), token,
+                        id) if (json_integer_value(id) > top) top = json_integer_value(id);
     json_array_foreach(json_object_get(f->doc, "added_tokens"), i, id)
     {
         json_int_t at = json_integer_value(json_object_get(id, "id"));
@@ -122,8 +122,8 @@ static bool read_tokens(folder *f, bool bytes, fab_err *err)
     f->types = fab_arena_take(a, (size_t)f->n * sizeof *f->types, err);
     if (!f->tokens || !f->types) return false;
     for (int64_t k = 0; k < f->n; k++) f->types[k] = UNUSED;
-    json_object_foreach(json_object_get(f->model, "vocab"), token, id) if (!place(
-        f, token, id, type_of(f, token, bytes), err)) return false;
+    json_object_foreach(json_object_get(f->model, "vocab"), token,
+                        id) if (!place(f, token, id, type_of(f, token, bytes), err)) return false;
     json_array_foreach(json_object_get(f->doc, "added_tokens"), i, id)
     {
         token = json_string_value(json_object_get(id, "content"));
@@ -153,7 +153,8 @@ static const char **read_merges(const folder *f, int64_t *n, fab_err *err)
     {
         const char *l = json_string_value(json_array_get(one, 0)),
                    *r = json_string_value(json_array_get(one, 1));
-        out[i] = l && r ? fab_arena_printf(f->d->arena, err, "%s %s", l, r) : json_string_value(one);
+        out[i] =
+            l && r ? fab_arena_printf(f->d->arena, err, "%s %s", l, r) : json_string_value(one);
         if (!out[i] || !strchr(out[i], ' ')) {
             fab_fail(err, FAB_EFORMAT, "tokenizer.json: merge %zu is no pair", i);
             return NULL;
@@ -215,7 +216,8 @@ static bool put_bytes(folder *f, fab_gguf *g, fab_err *err)
     int64_t n = 0;
     const pre_row *pre = pre_of(f->doc, err);
     const char **merges = pre && read_tokens(f, false, err) ? read_merges(f, &n, err) : NULL;
-    return merges && fab_gguf_str(g, KEY("model"), "gpt2") && fab_gguf_str(g, KEY("pre"), pre->pre) &&
+    return merges && fab_gguf_str(g, KEY("model"), "gpt2") &&
+           fab_gguf_str(g, KEY("pre"), pre->pre) &&
            fab_gguf_strs(g, KEY("tokens"), f->tokens, f->n) &&
            fab_gguf_i32s(g, KEY("token_type"), f->types, f->n) &&
            fab_gguf_strs(g, KEY("merges"), merges, n);
@@ -289,8 +291,8 @@ static bool read_keys(const fab_weights *w, keys *k, fab_arena *a, fab_err *err)
     if (!k->model) return false;
     bool pieces = !strcmp(k->model, "llama");
     if (!pieces && strcmp(k->model, "gpt2") != 0)
-        return fab_fail(err, FAB_EUNSUPPORTED, KEY("model") " '%.40s': a decoder's is gpt2 or llama",
-                        k->model);
+        return fab_fail(err, FAB_EUNSUPPORTED,
+                        KEY("model") " '%.40s': a decoder's is gpt2 or llama", k->model);
     k->add_bos = pieces;
     k->tokens = fab_weights_strs(w, KEY("tokens"), &k->n, err);
     k->types = fab_weights_i32s(w, KEY("token_type"), a, &types, err);
@@ -316,7 +318,8 @@ static bool read_keys(const fab_weights *w, keys *k, fab_arena *a, fab_err *err)
 
 static json_t *replace_json(const char *from, const char *to)
 {
-    return json_pack("{s:s,s:{s:s},s:s}", "type", "Replace", "pattern", "String", from, "content", to);
+    return json_pack("{s:s,s:{s:s},s:s}", "type", "Replace", "pattern", "String", from, "content",
+                     to);
 }
 
 static json_t *byte_level(bool regex)
@@ -335,18 +338,18 @@ static json_t *added_json(const keys *k)
     json_t *list = json_array();
     for (int64_t i = 0; i < k->n; i++)
         if (k->types[i] == CONTROL || k->types[i] == USERS || k->types[i] == UNKNOWN)
-            json_array_append_new(
-                list, json_pack("{s:I,s:s,s:b,s:b,s:b,s:b,s:b}", "id", (json_int_t)i, "content",
-                                k->tokens[i], "single_word", 0, "lstrip", 0, "rstrip", 0,
-                                "normalized", 0, "special", k->types[i] != USERS));
+            json_array_append_new(list,
+                                  json_pack("{s:I,s:s,s:b,s:b,s:b,s:b,s:b}", "id", (json_int_t)i,
+                                            "content", k->tokens[i], "single_word", 0, "lstrip", 0,
+                                            "rstrip", 0, "normalized", 0, "special",
+                                            k->types[i] != USERS));
     return list;
 }
 
 static json_t *vocab_json(const keys *k)
 {
     json_t *vocab = json_object();
-    for (int64_t i = 0; i < k->n; i++)
-        json_object_set_new(vocab, k->tokens[i], json_integer(i));
+    for (int64_t i = 0; i < k->n; i++) json_object_set_new(vocab, k->tokens[i], json_integer(i));
     return vocab;
 }
 
@@ -368,11 +371,12 @@ static json_t *pre_json(const pre_row *p)
     json_t *list = json_array();
     if (!p->regex && !p->digits) return json_decref(list), byte_level(true);
     if (p->digits)
-        json_array_append_new(list, json_pack("{s:s,s:b}", "type", "Digits", "individual_digits", 1));
+        json_array_append_new(list,
+                              json_pack("{s:s,s:b}", "type", "Digits", "individual_digits", 1));
     if (p->regex)
-        json_array_append_new(list, json_pack("{s:s,s:{s:s},s:s,s:b}", "type", "Split", "pattern",
-                                              "Regex", p->regex, "behavior", "Isolated", "invert",
-                                              0));
+        json_array_append_new(list,
+                              json_pack("{s:s,s:{s:s},s:s,s:b}", "type", "Split", "pattern",
+                                        "Regex", p->regex, "behavior", "Isolated", "invert", 0));
     json_array_append_new(list, byte_level(!p->regex));
     return sequence("pretokenizers", list);
 }
@@ -439,7 +443,8 @@ static int64_t find_cuts(const keys *k, const json_t *vocab, cut *out)
             int32_t l = id_of(vocab, s, c), r = l < 0 ? -1 : id_of(vocab, s + c, len - c);
             if (r < 0) continue;
             if (out)
-                out[n] = (cut){ k->scores[i], l, r, characters(s, c), characters(s + c, len - c), n };
+                out[n] =
+                    (cut){ k->scores[i], l, r, characters(s, c), characters(s + c, len - c), n };
             n++;
         }
     }
@@ -472,8 +477,8 @@ static json_t *pieces_json(const keys *k, fab_err *err)
     if (k->prefix) {
         json_array_append_new(decoders, json_pack("{s:s,s:s,s:i,s:i}", "type", "Strip", "content",
                                                   " ", "start", 1, "stop", 0));
-        normal = sequence("normalizers", json_pack("[{s:s,s:s},o]", "type", "Prepend", "prepend",
-                                                   space, normal));
+        normal = sequence("normalizers",
+                          json_pack("[{s:s,s:s},o]", "type", "Prepend", "prepend", space, normal));
     }
     const char *unk = k->marks[2] >= 0 ? k->tokens[k->marks[2]] : NULL;
     return json_pack("{s:o,s:n,s:o,s:o,s:{s:s,s:n,s:s?,s:n,s:n,s:b,s:b,s:b,s:o,s:o}}", "normalizer",
