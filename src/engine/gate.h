@@ -3,13 +3,12 @@
  *
  *   1. cheap facts of the picture: too small, (nearly) constant, neighbours that are not related
  *   2. features x = [mean of the tower's grid (D) | 64 pixel facts of the SxS picture]; clusters
- *      found in the training pictures per kind of image; distance = min over clusters of
+ *      found in the training pictures per data set; distance = min over clusters of
  *
  *        d(x, c) = 1/2 ( 1/D sum_j min(z_cj^2, clip)  +  1/K sum_k min(z_ck^2, clip) ),
- *        z_cj^2 = (x_j - m_cj)^2 / v_cj,   clip 16
+ *        z_cj^2 = (x_j - m_cj)^2 / v_cj,   clip: of the file, none by default
  *
- *      (a diagonal Mahalanobis distance, Lee et al. 2018 without the full covariance; clipped, since
- *      another hospital's pictures differ much in few facts and a cat in many)
+ *      (a diagonal Mahalanobis distance, Lee et al. 2018 without the full covariance)
  *   3. a logistic regression on z and z^2 of the same features, z = (x - mean) / deviation, of the
  *      training pictures against dead-leaves pictures (leaves.h): a photograph of a cat has the
  *      colours of skin, not its texture. Its odds, divided by those that the training pictures
@@ -81,15 +80,14 @@ typedef struct {
 } fab_gate;
 
 typedef struct {
-    int clusters; /* at most so many per domain, 0: 3; never more than one for 12 pictures */
+    int clusters; /* at most so many per domain, 0: 8; never more than one for 12 pictures */
     double rate;  /* share of each domain's own pictures that may be refused, 0: 0.01 */
     uint64_t seed;
     fab_engine *engine; /* to look at dead leaves with; NULL: no part 3 */
 } fab_gate_opts;
 
 /* k-means in each domain (domain[i] of picture i; -1: the one whose mean is nearest), then means and variances, the latter pulled
- * towards the domain's. A domain is best a kind of image from several sources: what differs between
- * them is then within its variance. Five-fold cross-validation then scales each domain's distances so that a
+ * towards the domain's. Five-fold cross-validation then scales each domain's distances so that a
  * share `rate` of its pictures lies above 1, the limit: a domain of many kinds of pictures does not
  * loosen the limit of another. Same input, same clusters. Everything in the arena. */
 bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domain, int64_t n, int dim,

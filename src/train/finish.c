@@ -81,16 +81,6 @@ static bool gate_features(fab_session *s, fab_engine *e, int32_t image, int dim,
     return true;
 }
 
-/* The picture's kind by its records: modality; -1 unknown. */
-static int32_t kind_of(const fab_session *s, int32_t image)
-{
-    static const char *const kinds[] = { "ct", "mri", "xray", "dermoscopy", "microscopy" };
-    int32_t at = s->bundle.case_of[image];
-    for (int32_t k = 0; at >= 0 && k < 5; k++)
-        if (s->bundle.cases.items[at].presence[fab_label_find(kinds[k])] == 1) return k;
-    return -1;
-}
-
 /* At most GATE_MOST pictures of a set are looked at: every so many-th. */
 static bool look_at_known(fab_session *s, fab_engine *e, int dim, float *fit, int32_t *kind,
                           int64_t *n, fab_err *err)
@@ -101,7 +91,7 @@ static bool look_at_known(fab_session *s, fab_engine *e, int dim, float *fit, in
             int32_t image = s->set_pictures[k][i];
             if (!gate_features(s, e, image, dim, fit + *n * (dim + FAB_GATE_PIXEL_DIMS), err))
                 return false;
-            kind[(*n)++] = kind_of(s, image);
+            kind[(*n)++] = k;
         }
     }
     return true;
