@@ -431,17 +431,18 @@ static int32_t id_of(const json_t *vocab, const char *s, size_t n)
     return id ? (int32_t)json_integer_value(id) : -1;
 }
 
-/* All cuts of ordinary pieces into two pieces of the vocabulary; the count. */
+/* All cuts of ordinary pieces into two ordinary ones; the count. Added tokens are cut out before
+ * anything is merged. */
 static int64_t find_cuts(const keys *k, const json_t *vocab, cut *out)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < k->n; i++) {
         const char *s = k->tokens[i];
-        size_t len = k->types[i] == NORMAL || k->types[i] == USERS ? strlen(s) : 0;
+        size_t len = k->types[i] == NORMAL ? strlen(s) : 0;
         for (size_t c = 1; c < len; c++) {
             if (((unsigned char)s[c] & 0xc0) == 0x80) continue;
             int32_t l = id_of(vocab, s, c), r = l < 0 ? -1 : id_of(vocab, s + c, len - c);
-            if (r < 0) continue;
+            if (r < 0 || k->types[l] != NORMAL || k->types[r] != NORMAL) continue;
             if (out)
                 out[n] =
                     (cut){ k->scores[i], l, r, characters(s, c), characters(s + c, len - c), n };
