@@ -206,7 +206,8 @@ const fab_verb fab_verb_quantize = {
         (const fab_opt[]){
             { "IN", FAB_FILE_IN, offsetof(opts, in), NULL, "the GGUF that is read" },
             { "OUT", FAB_FILE_OUT, offsetof(opts, out), NULL, "the GGUF that is written" },
-            { "type", FAB_CHOICE, offsetof(opts, type), NULL, "of the matrices", .required = true,
-              .choices = "f16|bf16|q8_0|q4_0|q4_1|q4_K|q6_K" },
+            { "type", FAB_CHOICE, offsetof(opts, type), NULL,
+              "of the matrices: f16, bf16, q8_0, q4_0, q4_1, q4_K or q6_K", .required = true,
+              .choices = "f16|bf16|q8_0|q4_0|q4_1|q4_K|q6_K", .meta = "TYPE" },
             { 0 } },
 };

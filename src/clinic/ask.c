@@ -5,6 +5,7 @@
  * chance on held-out pictures is not asked, and the report names it; but modality and region always
  * are, since they choose the other questions.
  */
+#include <ctype.h>
 #include <string.h>
 #include "clinic/report_impl.h"
 #include "data/fact.h"
@@ -166,14 +167,36 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && !strcmp(s + n - m, end);
 }
 
-/* A free answer: the place of its parent, or a finding of its own; without words there is none. */
+/* The words name an organ that the study's region does not hold: a lung in a picture of the head. */
+static bool elsewhere(const char *en, uint8_t regions)
+{
+    char low[160];
+    size_t n = 0;
+    for (; en[n] && n < sizeof low - 1; n++) low[n] = (char)tolower((unsigned char)en[n]);
+    low[n] = 0;
+    for (int i = 0; i < FAB_LABELS; i++) {
+        const fab_label *l = &fab_labels[i];
+        char name[64];
+        size_t k = 0;
+        if (l->kind != FAB_KIND_ORGAN || l->regions & regions) continue;
+        for (; l->en[k] && k < sizeof name - 1; k++)
+            name[k] = (char)tolower((unsigned char)l->en[k]);
+        name[k] = 0;
+        if (strstr(low, name)) return true;
+    }
+    return false;
+}
+
+/* A free answer: the place of its parent, or a finding of its own; without words, or with a place
+ * that cannot be, there is none. */
 static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look,
-                     const fab_protocol_row *row, fab_finding *parent, fab_err *err)
+                     const fab_protocol_row *row, fab_finding *parent, uint8_t regions,
+                     fab_err *err)
 {
     spoken s;
     if (!free_answer(r, e, look, row, &s, err)) return false;
-    if (!s.words[FAB_EN]) return true;
     bool place = parent && ends_with(row->code, ".location");
+    if (!s.words[FAB_EN] || (place && elsewhere(s.words[FAB_EN], regions))) return true;
     fab_finding *f = place ? parent : add(r, row);
     memcpy(place ? f->place : f->answer, s.words, sizeof s.words);
     *(place ? &f->place_agree : &f->agree) = s.agree;
@@ -198,7 +221,7 @@ static bool ask_rest(fab_report *r, fab_engine *e, const fab_look *look, uint8_t
         if (left_out(r, row)) continue;
         bool closed = row->kind == FAB_ASK_CHOICE || row->kind == FAB_ASK_PRESENT;
         if (closed ? !score_row(r, e, look, add(r, row), err)
-                   : !ask_free(r, e, look, row, parent, err))
+                   : !ask_free(r, e, look, row, parent, regions, err))
             return false;
     }
     return true;

@@ -163,6 +163,8 @@ static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_err *
         "(CC BY 4.0), PubMedQA (MIT), ROCO captions (CC BY), Huatuo (Apache-2.0), Toyhom (MIT)",
         "cost", json_deep_copy(summary), "validation", "model", exam_json(&seen), "blank_image",
         exam_json(&blank));
+    if (card && s->recipe.init_tower)
+        json_object_set_new(card, "started_from", json_string(s->recipe.init_tower));
     if (!card) fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
     return card;
 }
