@@ -5,18 +5,22 @@
  * Only matrices change: vectors (norms, biases), convolutions and tables of positions stay as they are. In a file of a
  * 4-bit type, token embeddings and the output matrix are q6_K (they are where most is lost), and a matrix whose rows fill no
  * block of 256 is q8_0, of 32 f16 (or what it was), as in files of llama.cpp. Input that is quantised already is widened first.
+ *
+ * With --data the model is run on records before and after: a published decoder by evaluate/words.h, perplexity
+ * exp(-mean log p) and exact answers; our own mini by the exact match of "eval vqa".
  */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
-#include "base/progress.h"
-#include "cli/verb.h"
+#include "cli/evaluating.h"
+#include "evaluate/words.h"
 #include "format/weights_write.h"
 #include "kernels/kernels.h"
 #include "kernels/quantise.h"
 
 typedef struct {
-    const char *in, *out, *type;
+    const char *in, *out, *type, *data, *images;
+    int64_t limit;
 } opts;
 
 /* general.file_type, llama.cpp's numbers */
@@ -174,9 +178,121 @@ static bool quantize(fab_run *r, const opts *o, const fab_weights *w, json_t *do
     return ok;
 }
 
+/* ---- what the model loses -------------------------------------------------------------------------------------- */
+
+/* Of one file on the records; nan: not measured by these records. */
+typedef struct {
+    int64_t n, tokens, asked;
+    double perplexity, exact;
+} standing;
+
+static void on_words(void *arg, int64_t done, int64_t total)
+{
+    fab_progress *p = arg;
+    p->total = total;
+    fab_progress_set(p, done, NULL);
+}
+
+static bool measure_words(fab_run *r, const opts *o, const char *path, standing *s, fab_err *err)
+{
+    fab_progress p;
+    fab_words_score w;
+    fab_words_opts how = { .limit = o->limit, .on_step = on_words, .arg = &p };
+    fab_generator *g = fab_generator_open(path, r->pool, false, err);
+    if (!g) return false;
+    fab_progress_init(&p, "records", o->limit);
+    bool ok = fab_words_measure(g, o->data, &how, &w, err);
+    fab_progress_clear(&p);
+    fab_generator_close(g);
+    if (!ok) return false;
+    *s = (standing){ w.n, w.tokens, w.asked, fab_words_perplexity(&w),
+                     w.asked ? (double)w.right / (double)w.asked : (double)NAN };
+    return true;
+}
+
+static bool measure_mini(fab_run *r, const opts *o, const char *path, standing *s, fab_err *err)
+{
+    fab_path_list images = { 0 };
+    fab_qa_set set = { 0 };
+    fab_eval_vqa v = { 0 };
+    fab_progress p;
+    fab_eval_opts how = { .limit = o->limit, .model_only = true };
+    bool ok = fab_paths_init(&images, err) && fab_qa_init(&set, &images, err) &&
+              fab_qa_read(&set, o->data, o->images, err);
+    fab_engine *e = ok ? fab_engine_open(path, r->pool, err) : NULL;
+    fab_evaluating(r, "records", set.n, &p, &how);
+    ok = e && fab_eval_vqa_run(e, &set, &how, r->arena, &v, err);
+    fab_progress_clear(&p);
+    fab_engine_close(e);
+    fab_qa_clear(&set);
+    fab_paths_clear(&images);
+    if (v.failed) r->exit_code = 3;
+    *s = (standing){ v.n, 0, v.n, (double)NAN, v.model.all.overall };
+    return ok;
+}
+
+static bool measure(fab_run *r, const opts *o, bool mini, const char *path, standing *s,
+                    fab_err *err)
+{
+    return mini ? measure_mini(r, o, path, s, err) : measure_words(r, o, path, s, err);
+}
+
+static bool put_change(json_t *o, const char *name, double before, double after)
+{
+    return isnan(before) ||
+           !json_object_set_new(o, name,
+                                json_pack("{s:f, s:f, s:f}", "before", before, "after", after,
+                                          "change", after - before));
+}
+
+static bool put_standings(json_t *doc, const opts *o, const standing *a, const standing *b,
+                          fab_err *err)
+{
+    json_t *d = json_pack("{s:s, s:I, s:I, s:I}", "path", o->data, "records", (json_int_t)a->n,
+                          "tokens", (json_int_t)a->tokens, "asked", (json_int_t)a->asked);
+    bool ok = d && put_change(d, "perplexity", a->perplexity, b->perplexity) &&
+              put_change(d, "exact_match", a->exact, b->exact);
+    return (!json_object_set_new(doc, "data", d) && ok) ||
+           fab_fail(err, FAB_ENOMEM, "out of memory");
+}
+
+static double number_in(const json_t *o, const char *name)
+{
+    return json_number_value(json_object_get(o, name));
+}
+
+static void print_standings(fab_run *r, const json_t *d)
+{
+    const json_t *p = json_object_get(d, "perplexity"), *e = json_object_get(d, "exact_match");
+    if (p)
+        fprintf(r->out, "perplexity   %.4f became %.4f (%+.2f %%), %.0f tokens of %.0f records\n",
+                number_in(p, "before"), number_in(p, "after"),
+                100 * number_in(p, "change") / number_in(p, "before"), number_in(d, "tokens"),
+                number_in(d, "records"));
+    if (e)
+        fprintf(r->out, "exact match  %.4f became %.4f (%+.2f points), %.0f questions\n",
+                number_in(e, "before"), number_in(e, "after"), 100 * number_in(e, "change"),
+                number_in(d, "asked"));
+}
+
+/* Before is measured first: a file of records that does not fit is found before the long work. */
+static bool quantize_and_measure(fab_run *r, const opts *o, const fab_weights *w, json_t *doc,
+                                 fab_err *err)
+{
+    standing before = { 0 }, after = { 0 };
+    const char *arch = fab_weights_str(w, "general.architecture", NULL);
+    bool mini = arch && !strcmp(arch, "fabrica-mini");
+    if (o->data && !measure(r, o, mini, o->in, &before, err)) return false;
+    if (!quantize(r, o, w, doc, err)) return false;
+    return !o->data || (measure(r, o, mini, o->out, &after, err) &&
+                        put_standings(doc, o, &before, &after, err));
+}
+
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
+    if (!o->data && (o->images || o->limit))
+        return fab_fail(err, FAB_EUSAGE, "--images and --limit belong to --data");
     fab_weights *w = fab_weights_open(o->in, err);
     json_t *doc = json_pack("{s:s}", "type", o->type);
     bool ok = w && doc;
@@ -184,10 +300,11 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (ok && strcmp(fab_weights_format(w), "gguf") != 0)
         ok = fab_fail(err, FAB_EUNSUPPORTED, "%s: quantize reads GGUF, this is %s (see convert)",
                       o->in, fab_weights_format(w));
-    ok = ok && quantize(r, o, w, doc, err);
+    ok = ok && quantize_and_measure(r, o, w, doc, err);
     fab_weights_close(w);
     if (ok && r->json) return fab_run_json(r, doc, err);
     if (ok) print_table(r, doc);
+    if (ok) print_standings(r, json_object_get(doc, "data"));
     json_decref(doc);
     return ok;
 }
@@ -198,8 +315,10 @@ const fab_verb fab_verb_quantize = {
     .about = "Norms, biases, convolutions and positions stay as they are. In the 4-bit types, "
              "embeddings and the output "
              "matrix are q6_K. rmse and max are of the values, cosine between the tensor before "
-             "and after.",
-    .example = "fabrica quantize model-f16.gguf model-q4_K.gguf --type q4_K",
+             "and after. With --data the model is run on records before and after: texts give the "
+             "perplexity, questions with answers the share of exact answers (for a text model also "
+             "the perplexity of the answers).",
+    .example = "fabrica quantize model-f16.gguf model-q4_K.gguf --type q4_K --data texts.jsonl",
     .opts_size = sizeof(opts),
     .run = run,
     .opts =
@@ -209,5 +328,11 @@ const fab_verb fab_verb_quantize = {
             { "type", FAB_CHOICE, offsetof(opts, type), NULL,
               "of the matrices: f16, bf16, q8_0, q4_0, q4_1, q4_K or q6_K", .required = true,
               .choices = "f16|bf16|q8_0|q4_0|q4_1|q4_K|q6_K", .meta = "TYPE" },
+            { "data", FAB_FILE_IN, offsetof(opts, data), NULL,
+              "records as JSONL: text, or question and answer (image: for a mini)" },
+            { "images", FAB_FILE_IN, offsetof(opts, images), NULL,
+              "folder of the records' images; else the JSONL's", .meta = "DIR" },
+            { "limit", FAB_INT, offsetof(opts, limit), "0",
+              "only the first so many records; 0: all", .min = 0, .max = 1e9 },
             { 0 } },
 };

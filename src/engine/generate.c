@@ -65,6 +65,7 @@ void fab_generator_close(fab_generator *g)
 }
 
 const fab_decoder *fab_generator_decoder(const fab_generator *g) { return g->d; }
+fab_ctx *fab_generator_ctx(fab_generator *g) { return &g->c; }
 
 /* ---- prompts --------------------------------------------------------------------------------- */
 

@@ -26,6 +26,7 @@ typedef struct fab_generator fab_generator;
 fab_generator *fab_generator_open(const char *path, fab_pool *pool, bool exact, fab_err *err);
 void fab_generator_close(fab_generator *g); /* NULL is fine */
 const fab_decoder *fab_generator_decoder(const fab_generator *g);
+fab_ctx *fab_generator_ctx(fab_generator *g); /* of its passes, which reset it; lent */
 
 /* What a prompt holds in the place of words: n rows of the model's width. Equal keys: equal rows. */
 typedef struct {

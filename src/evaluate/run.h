@@ -12,6 +12,7 @@
 typedef struct {
     int64_t limit;                                           /* the first so many records; 0: all */
     int max_tokens;                                          /* of an answer; 0: 48 */
+    bool model_only;                                         /* vqa: no baselines beside it */
     void (*on_step)(void *arg, int64_t done, int64_t total); /* may be NULL */
     void (*on_bad)(void *arg,
                    const char *sentence); /* an input that failed: counted, told, gone on */

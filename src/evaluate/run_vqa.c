@@ -157,10 +157,11 @@ bool fab_eval_vqa_run(fab_engine *e, const fab_qa_set *set, const fab_eval_opts 
     if (!seen.answers || !blank.answers || !ask_all(&seen, err)) return false;
     out->seconds_per_question = seen.n ? (fab_now() - begin) / (double)seen.n : 0;
     out->failed = seen.failed;
+    out->model = fab_vqa_measure(set->items, seen.answers, seen.n);
+    if (o.model_only) return true;
     o.on_step = NULL;
     o.on_bad = NULL;
     if (!ask_blank(&blank, err) || !question_only(&seen, out, err)) return false;
-    out->model = fab_vqa_measure(set->items, seen.answers, seen.n);
     out->blank = fab_vqa_measure(set->items, blank.answers, seen.n);
     return true;
 }
