@@ -2,6 +2,7 @@
  *
  *   prefill   T = 577 tokens through a LLaMA in one pass, weights bf16, q8_0, q4_0          tokens/s, of the products' rate
  *   generate  one token after another, weights q8_0, q4_0, q4_K                            tokens/s, of the read bandwidth
+ *   batch     the same of 8 sequences together; "times": of one alone in the same rounds   tokens/s, of the read bandwidth
  *   encode    one picture through CLIP's ViT-B/16-224 and ViT-L/14-336, pixels to features pictures/s, of the bf16 rate
  *
  * Weights are random, drawn in memory, every tensor its own. Rounds are interleaved: each measures the machine's limits on
@@ -22,11 +23,11 @@
 #include "zoo/llama.h"
 
 typedef struct {
-    const char *shape;
+    const char *shape, *only;
     bool quick;
 } opts;
 
-enum { PROMPT = 577, MOST_ROUNDS = 9, PATTERN_ROWS = 32, READ_BYTES = 1 << 28 };
+enum { PROMPT = 577, BATCH = 8, MOST_ROUNDS = 9, PATTERN_ROWS = 32, READ_BYTES = 1 << 28 };
 typedef enum { PEAK_BF16, PEAK_INT8, PEAK_F32, PEAK_READ, PEAKS } peak;
 static const char *const peak_names[PEAKS] = { "bf16_gflops", "int8_gops", "f32_gflops",
                                                "read_gbs" };
@@ -213,22 +214,24 @@ static decoder *decoder_open(bench *b, const fab_llama_config *cfg, fab_dtype ty
     return NULL;
 }
 
-/* n tokens after those in the cache; seconds, or negative with err set. */
-static double pass(decoder *d, int n, fab_err *err)
+/* n tokens after those in the cache, of each of B sequences; seconds, or negative with err set. */
+static double pass_in(decoder *d, fab_kv *kv, int B, int n, fab_err *err)
 {
     fab_ctx_reset(&d->c);
     double start = fab_bench_wall();
-    fab_tensor *ids = fab_tensor_new(&d->c, FAB_I32, FAB_SHAPE(1, n)),
-               *last = fab_tensor_new(&d->c, FAB_I32, FAB_SHAPE(1));
-    for (int i = 0; ids && i < n; i++)
+    fab_tensor *ids = fab_tensor_new(&d->c, FAB_I32, FAB_SHAPE(B, n)),
+               *last = fab_tensor_new(&d->c, FAB_I32, FAB_SHAPE(B));
+    for (int i = 0; ids && i < B * n; i++)
         fab_i32(ids)[i] = (int32_t)fab_rng_below(&d->w.rng, (uint32_t)d->w.cfg.vocab);
-    if (last) fab_i32(last)[0] = n - 1;
+    for (int i = 0; last && i < B; i++) fab_i32(last)[i] = (i + 1) * n - 1;
     fab_tensor *x = fab_llama_embed(&d->c, &d->model, ids);
-    x = fab_llama_hidden(&d->c, &d->model, x, NULL, NULL, &d->kv, 0);
+    x = fab_llama_hidden(&d->c, &d->model, x, NULL, NULL, kv, 0);
     x = fab_llama_logits(&d->c, &d->model, x, last);
     if (!x) fab_fail(err, d->c.err.code, "%s", d->c.err.text);
     return x ? fab_bench_wall() - start : -1;
 }
+
+static double pass(decoder *d, int n, fab_err *err) { return pass_in(d, &d->kv, 1, n, err); }
 
 /* ---- measuring ------------------------------------------------------------------------------------------------- */
 
@@ -299,6 +302,37 @@ static bool generate(bench *b, const fab_llama_config *cfg, const char *name, fa
         double mid = median(rate, b->rounds),
                fraction = mid * (double)d->w.read_bytes / median(peak_rate, b->rounds);
         ok = record(b, "generate", name, "tokens/s", mid, fraction, err);
+    }
+    if (d) decoder_close(d);
+    step(b, name);
+    return ok;
+}
+
+/* BATCH sequences together and one alone, in turn: the ratio is of the same moments. */
+static bool batch(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
+                  fab_err *err)
+{
+    double rate[MOST_ROUNDS], times[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
+    decoder *d = decoder_open(b, cfg, type, err);
+    fab_kv kv;
+    bool ok = d && fab_llama_kv(&d->model, &kv, d->home, BATCH, 64, err) && pass(d, 16, err) > 0 &&
+              pass_in(d, &kv, BATCH, 16, err) > 0;
+
+    for (int i = 0; ok && i < b->rounds; i++) {
+        double one[4], all[4];
+        peak_rate[i] = limit(b, PEAK_READ);
+        for (int t = 0; ok && t < 4; t++)
+            ok = (one[t] = pass(d, 1, err)) > 0 && (all[t] = pass_in(d, &kv, BATCH, 1, err)) > 0;
+        if (!ok) break;
+        double s = median(all, 4);
+        rate[i] = BATCH / s, times[i] = BATCH * median(one, 4) / s;
+    }
+    if (ok) {
+        double mid = median(rate, b->rounds),
+               fraction = mid / BATCH * (double)d->w.read_bytes / median(peak_rate, b->rounds);
+        ok = record(b, "batch", name, "tokens/s", mid, fraction, err) &&
+             !json_object_set_new(json_object_get(json_object_get(b->doc, "batch"), name), "times",
+                                  json_real(median(times, b->rounds)));
     }
     if (d) decoder_close(d);
     step(b, name);
@@ -394,10 +428,15 @@ static void print_table(const bench *b)
     {
         if (!json_is_object(rows) || !strcmp(group, "peak")) continue;
         json_object_foreach(rows, name, row)
-            fprintf(b->r->out, "%-10s %-12s %10.2f %-9s %5.1f %%\n", group, name,
+        {
+            const json_t *times = json_object_get(row, "times");
+            fprintf(b->r->out, "%-10s %-12s %10.2f %-9s %5.1f %%", group, name,
                     json_number_value(json_object_get(row, "rate")),
                     json_string_value(json_object_get(row, "unit")),
                     100 * json_number_value(json_object_get(row, "fraction")));
+            if (times) fprintf(b->r->out, ", %.1f times one", json_number_value(times));
+            fputc('\n', b->r->out);
+        }
     }
 }
 
@@ -413,12 +452,32 @@ static void put_peaks(bench *b)
     }
 }
 
-static bool measure(bench *b, const fab_llama_config *cfg, fab_err *err)
+typedef bool (*measure_fn)(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
+                           fab_err *err);
+
+static const struct {
+    const char *group, *name;
+    measure_fn of_llama;
+    fab_dtype type;
+    const vit *picture; /* in of_llama's place */
+} rows[] = {
+    { "prefill", "bf16", prefill, FAB_BF16 },   { "prefill", "q8_0", prefill, FAB_Q8_0 },
+    { "prefill", "q4_0", prefill, FAB_Q4_0 },   { "generate", "q8_0", generate, FAB_Q8_0 },
+    { "generate", "q4_0", generate, FAB_Q4_0 }, { "generate", "q4_K", generate, FAB_Q4_K },
+    { "batch", "q8_0", batch, FAB_Q8_0 },       { "encode", .picture = vits },
+    { "encode", .picture = vits + 1 },
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static bool measure(bench *b, const fab_llama_config *cfg, const char *only, fab_err *err)
 {
-    return prefill(b, cfg, "bf16", FAB_BF16, err) && prefill(b, cfg, "q8_0", FAB_Q8_0, err) &&
-           prefill(b, cfg, "q4_0", FAB_Q4_0, err) && generate(b, cfg, "q8_0", FAB_Q8_0, err) &&
-           generate(b, cfg, "q4_0", FAB_Q4_0, err) && generate(b, cfg, "q4_K", FAB_Q4_K, err) &&
-           encode(b, vits, err) && encode(b, vits + 1, err);
+    for (int i = 0; i < ROWS; i++) {
+        if (strcmp(only, "all") != 0 && strcmp(only, rows[i].group) != 0) continue;
+        if (rows[i].picture ? !encode(b, rows[i].picture, err)
+                            : !rows[i].of_llama(b, cfg, rows[i].name, rows[i].type, err))
+            return false;
+    }
+    return true;
 }
 
 static bool run(fab_run *r, const void *vo, fab_err *err)
@@ -428,13 +487,14 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 
     if (r->threads > 256) return fab_fail(err, FAB_EUSAGE, "bench runs on 256 threads at most");
     b.read = fab_aligned_new(READ_BYTES, err);
-    b.doc = json_pack("{s:s, s:i, s:s, s:{}, s:{}, s:{}, s:{}}", "isa", b.k->name, "threads",
-                      r->threads, "shape", o->shape, "peak", "prefill", "generate", "encode");
+    b.doc =
+        json_pack("{s:s, s:i, s:s, s:{}, s:{}, s:{}, s:{}, s:{}}", "isa", b.k->name, "threads",
+                  r->threads, "shape", o->shape, "peak", "prefill", "generate", "batch", "encode");
     bool ok = b.read && (b.doc || fab_fail(err, FAB_ENOMEM, "out of memory"));
     if (ok) {
         memset(b.read, 1, READ_BYTES);
-        fab_progress_init(&b.progress, "bench", 8);
-        ok = measure(&b, shapes + !strcmp(o->shape, "1.1b"), err);
+        fab_progress_init(&b.progress, "bench", strcmp(o->only, "all") ? 0 : ROWS);
+        ok = measure(&b, shapes + !strcmp(o->shape, "1.1b"), o->only, err);
         fab_progress_clear(&b.progress);
     }
     if (ok) put_peaks(&b);
@@ -449,7 +509,7 @@ const fab_verb fab_verb_bench = {
     .name = "bench",
     .summary = "measure how fast models run on this machine",
     .about = "Random weights of a LLaMA's shape are drawn in memory; prompts of 577 tokens, "
-             "generation token by token, "
+             "generation token by token, alone and of 8 sequences together, "
              "and CLIP's picture towers are timed between measurements of what the machine gives "
              "at most, and stated "
              "as fractions of it. The 1.1b shape takes 3 GB.",
@@ -458,6 +518,8 @@ const fab_verb fab_verb_bench = {
     .run = run,
     .opts = (const fab_opt[]){ { "shape", FAB_CHOICE, offsetof(opts, shape), "1.1b",
                                  "size of the LLaMA", .choices = "135m|1.1b" },
+                               { "only", FAB_CHOICE, offsetof(opts, only), "all", "one kind of row",
+                                 .choices = "all|prefill|generate|batch|encode" },
                                { "quick", FAB_FLAG, offsetof(opts, quick), NULL,
                                  "one round of each in place of five" },
                                { 0 } },

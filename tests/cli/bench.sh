@@ -1,0 +1,4 @@
+# The names of bench --json are a contract; one row is measured, numbers are left out.
+"$FABRICA" bench --quick --shape 135m --only batch --json | sed 's/: [0-9.e+-]*\(,*\)$/: N\1/; /"isa"/d'
+"$FABRICA" bench --only nothing 2>&1
+echo "exit $?"
