@@ -677,13 +677,27 @@ TEST(eval_vqa_counts_what_failed_and_keeps_its_contract)
                                &(fab_eval_opts){ .max_tokens = 4, .on_bad = count_bad }, arena, &v,
                                &err),
               "%s", err.text);
-    CHECK(v.n == 4 && v.failed == 1 && bad_inputs == 1 && v.answers[0] && !v.answers[1] &&
-          v.answers[3]);
-    CHECK(v.model.all.n == 4 && v.model.by_lang[FAB_ZH].n == 1 && !v.has_question_only);
-    json_t *o = fab_eval_vqa_json(&v);
-    static const char *const keys[] = {
-        "n", "overall", "open", "closed", "by_lang", "blank_image", "seconds_per_question", "failed"
-    };
+    const fab_vqa_pass *seen = &v.pass[FAB_VQA_MODEL];
+    CHECK(v.n == 4 && v.failed == 1 && bad_inputs == 1 && seen->answers[0] && !seen->answers[1] &&
+          seen->answers[3]);
+    CHECK(seen->scores.all.n == 4 && seen->scores.by_lang[FAB_ZH].n == 1 &&
+          !v.pass[FAB_VQA_QUESTION_ONLY].asked);
+    json_t *o = fab_eval_vqa_json(&v, &set, NULL, arena, &err);
+    CHECK_MSG(o, "%s", err.text);
+    static const char *const keys[] = { "n",
+                                        "overall",
+                                        "open",
+                                        "closed",
+                                        "by_lang",
+                                        "blank_image",
+                                        "shuffled_image",
+                                        "mirrored_image",
+                                        "survives",
+                                        "abstention",
+                                        "protocol",
+                                        "interval",
+                                        "seconds_per_question",
+                                        "failed" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         CHECK_MSG(json_object_get(o, keys[i]), "%s is missing", keys[i]);
     CHECK(json_integer_value(

@@ -5,7 +5,9 @@
 #include "data/split.h"
 #include "evaluate/calibrate.h"
 #include "evaluate/classify.h"
+#include "evaluate/risk.h"
 #include "evaluate/vqa.h"
+#include "evaluate/vqa_protocol.h"
 #include "test.h"
 
 TEST(exact_match)
@@ -54,6 +56,37 @@ TEST(vqa_scores_and_json)
     CHECK(!json_object_get(o, "question_only") &&
           !json_object_get(json_object_get(o, "by_lang"), "zh"));
     json_decref(o);
+}
+
+/* tools/golden/vqa_protocol.py */
+TEST(vqa_protocols)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &err);
+    json_t *rows = fab_json_open("tests/golden/vqa_protocol.json", &err), *row;
+    CHECK_MSG(rows, "%s", err.text);
+    size_t i;
+    json_array_foreach(rows, i, row)
+    {
+        const char *said = fab_json_str(row, "answer", &err);
+        fab_qa q = { .answer = fab_json_str(row, "reference", &err),
+                     .closed = json_is_true(json_object_get(row, "closed")),
+                     .lang = strcmp(fab_json_str(row, "lang", &err), "zh") ? FAB_EN : FAB_ZH };
+        CHECK_STR(fab_vqa_clean(a, said, &err), fab_json_str(row, "clean", &err));
+        for (int p = FAB_VQA_LLAVA_MED; p < FAB_VQA_PROTOCOLS; p++) {
+            double points, want;
+            CHECK(fab_json_num(row, fab_vqa_protocol_names[p], &want, &err));
+            CHECK(fab_vqa_points((fab_vqa_protocol)p, &q, said, a, &points, &err));
+            CHECK_MSG(points > want - 1e-12 && points < want + 1e-12, "%s: \"%s\" gets %g, not %g",
+                      fab_vqa_protocol_names[p], said, points, want);
+        }
+    }
+    fab_vqa_protocol p;
+    CHECK(i >= 40 && fab_vqa_protocol_find("slake", &p, &err) && p == FAB_VQA_SLAKE);
+    CHECK(!fab_vqa_protocol_find("slack", &p, &err));
+    CHECK_SAYS(err.text, "\"slack\"");
+    json_decref(rows);
+    fab_arena_free(a);
 }
 
 static const fab_qa lessons[] = {
@@ -247,6 +280,33 @@ TEST(calibration)
     const float sum[] = { .9f, .3f };
     CHECK(!fab_calibration_measure(sum, truth, 1, 2, &c, &err));
     CHECK_SAYS(err.text, "sum to 1.2");
+}
+
+/* Sure and right, sure and right, less sure and wrong twice with a tie, unsure and right: risks 0,
+ * 0, then the tie of one wrong and one right adds halves: 1/6, 1/4, then 2/5. */
+TEST(risk_and_coverage)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &err);
+    fab_risk r;
+    const double sure[] = { 0.3, 0.9, 0.5, 0.8, 0.5 }, points[] = { 0, 1, 0, 1, 1 };
+    CHECK_MSG(fab_risk_measure(sure, points, 5, a, &r, &err), "%s", err.text);
+    CHECK_NEAR(r.score[0], 1, 1e-12);
+    CHECK_NEAR(r.score[2], 5.0 / 6, 1e-12);
+    CHECK_NEAR(r.score[3], 0.75, 1e-12);
+    CHECK_NEAR(r.score[4], 0.6, 1e-12);
+    CHECK_NEAR(r.threshold[2], 0.5, 0);
+    CHECK_NEAR(r.aurc, (0 + 0 + 1.0 / 6 + 1.0 / 4 + 2.0 / 5) / 5, 1e-12);
+    CHECK_NEAR(r.aurc - r.excess, (0 + 0 + 0 + 1.0 / 4 + 2.0 / 5) / 5, 1e-12);
+    json_t *o = fab_risk_json(sure, points, 5, a, &err);
+    CHECK_NEAR(json_real_value(json_object_get(json_object_get(o, "coverage_at"), "0.8")), 0.6, 0);
+    json_decref(o);
+    const double nan[] = { NAN };
+    CHECK(!fab_risk_measure(nan, points, 1, a, &r, &err));
+    CHECK_SAYS(err.text, "row 0: a confidence of nan");
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(!fab_risk_measure(sure, points, 0, a, &r, &err));
+    fab_arena_free(a);
 }
 
 /* Two classes, logit gap 4, right in 3 of 4: the best probability is 3/4, so gap / T = log 3. */

@@ -138,7 +138,7 @@ TEST(the_exam_is_eval_vqa_question_for_question)
     CHECK_MSG(e, "%s", err.text);
     CHECK_MSG(fab_eval_vqa_run(e, &set, &(fab_eval_opts){ 0 }, arena, &v, &err), "%s", err.text);
     for (int64_t i = 0; i < set.n; i++) {
-        set.items[i].answer = i % 5 ? v.answers[i] : "something else";
+        set.items[i].answer = i % 5 ? v.pass[FAB_VQA_MODEL].answers[i] : "something else";
         wrong[set.items[i].lang] += i % 5 == 0;
     }
     CHECK(v.failed == 0);

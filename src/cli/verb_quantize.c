@@ -216,7 +216,7 @@ static bool measure_mini(fab_run *r, const opts *o, const char *path, standing *
     fab_qa_set set = { 0 };
     fab_eval_vqa v = { 0 };
     fab_progress p;
-    fab_eval_opts how = { .limit = o->limit, .model_only = true };
+    fab_eval_opts how = { .limit = o->limit, .views = FAB_VQA_MODEL + 1 };
     bool ok = fab_paths_init(&images, err) && fab_qa_init(&set, &images, err) &&
               fab_qa_read(&set, o->data, o->images, err);
     fab_engine *e = ok ? fab_engine_open(path, r->pool, err) : NULL;
@@ -227,7 +227,7 @@ static bool measure_mini(fab_run *r, const opts *o, const char *path, standing *
     fab_qa_clear(&set);
     fab_paths_clear(&images);
     if (v.failed) r->exit_code = 3;
-    *s = (standing){ v.n, 0, v.n, (double)NAN, v.model.all.overall };
+    *s = (standing){ v.n, 0, v.n, (double)NAN, v.pass[FAB_VQA_MODEL].scores.all.overall };
     return ok;
 }
 

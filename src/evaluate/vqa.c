@@ -41,32 +41,45 @@ bool fab_vqa_match(const char *answer, const char *reference)
     return true;
 }
 
-/* While counting, the fractions hold numbers of matches. */
-static void count(fab_vqa_score *s, bool closed, bool right)
+/* While counting, the fractions hold sums of points. */
+static void count(fab_vqa_score *s, bool closed, double points)
 {
     s->n++;
-    s->overall += right;
-    if (closed) s->n_closed++, s->closed += right;
-    else s->n_open++, s->open += right;
+    s->overall += points;
+    if (closed) s->n_closed++, s->closed += points;
+    else s->n_open++, s->open += points;
 }
 
-static void divide(fab_vqa_score *s)
+static void divide(fab_vqa_scores *s)
 {
-    if (s->n) s->overall /= (double)s->n;
-    if (s->n_open) s->open /= (double)s->n_open;
-    if (s->n_closed) s->closed /= (double)s->n_closed;
+    for (int l = -1; l < FAB_LANGS; l++) {
+        fab_vqa_score *k = l < 0 ? &s->all : &s->by_lang[l];
+        if (k->n) k->overall /= (double)k->n;
+        if (k->n_open) k->open /= (double)k->n_open;
+        if (k->n_closed) k->closed /= (double)k->n_closed;
+    }
+}
+
+fab_vqa_scores fab_vqa_sum(const fab_qa *items, const double *points, int64_t n)
+{
+    fab_vqa_scores s = { 0 };
+    for (int64_t i = 0; i < n; i++) {
+        count(&s.all, items[i].closed, points[i]);
+        count(&s.by_lang[items[i].lang], items[i].closed, points[i]);
+    }
+    divide(&s);
+    return s;
 }
 
 fab_vqa_scores fab_vqa_measure(const fab_qa *items, const char *const *answers, int64_t n)
 {
     fab_vqa_scores s = { 0 };
     for (int64_t i = 0; i < n; i++) {
-        bool right = answers[i] && fab_vqa_match(answers[i], items[i].answer);
+        double right = answers[i] && fab_vqa_match(answers[i], items[i].answer) ? 1 : 0;
         count(&s.all, items[i].closed, right);
         count(&s.by_lang[items[i].lang], items[i].closed, right);
     }
-    divide(&s.all);
-    for (int l = 0; l < FAB_LANGS; l++) divide(&s.by_lang[l]);
+    divide(&s);
     return s;
 }
 

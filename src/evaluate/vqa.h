@@ -23,6 +23,9 @@ typedef struct {
 char *fab_vqa_normal(fab_arena *a, const char *answer, fab_err *err);
 bool fab_vqa_match(const char *answer, const char *reference);
 
+/* points[i], 0 to 1, belongs to items[i]: then the fractions are mean points. */
+fab_vqa_scores fab_vqa_sum(const fab_qa *items, const double *points, int64_t n);
+
 /* answers[i] belongs to items[i]; NULL counts as wrong. */
 fab_vqa_scores fab_vqa_measure(const fab_qa *items, const char *const *answers, int64_t n);
 
