@@ -70,7 +70,7 @@ typedef struct {
     /* set by the first SIGINT or SIGTERM when the row says .stops_itself; a verb that goes on after
      * it clears it */
     volatile sig_atomic_t *interrupted;
-    int exit_code;    /* set by a verb that returns true: 3 = some inputs failed; 0 otherwise */
+    int exit_code; /* set by a verb that returns true: 3 = some inputs failed; 0 otherwise */
 } fab_run;
 
 typedef struct {

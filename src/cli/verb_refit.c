@@ -13,8 +13,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     json_t *card = NULL;
     if (!fab_refit(o->model, o->data, o->out, r->pool, &card, err)) return false;
     if (r->json) return fab_run_json(r, card, err);
-    const json_t *gate = json_object_get(card, "gate"),
-                 *fit = json_object_get(card, "calibration");
+    const json_t *gate = json_object_get(card, "gate"), *fit = json_object_get(card, "calibration");
     fprintf(r->out, "%s: temperature %.3f, gate limit %.3f, %.2f %% of held-out pictures refused\n",
             o->out, json_number_value(json_object_get(fit, "temperature")),
             json_number_value(json_object_get(gate, "limit")),

@@ -87,27 +87,16 @@ static bool filter(int fd)
     static const int quiet[] = { SCMP_SYS(openat), SCMP_SYS(open),       SCMP_SYS(access),
                                  SCMP_SYS(stat),   SCMP_SYS(newfstatat), SCMP_SYS(readlink),
                                  SCMP_SYS(ioctl) };
-    static const int allowed[] = { SCMP_SYS(munmap),
-                                   SCMP_SYS(mremap),
-                                   SCMP_SYS(brk),
-                                   SCMP_SYS(madvise),
-                                   SCMP_SYS(futex),
-                                   SCMP_SYS(exit),
-                                   SCMP_SYS(exit_group),
-                                   SCMP_SYS(rt_sigreturn),
-                                   SCMP_SYS(rt_sigprocmask),
-                                   SCMP_SYS(rt_sigaction),
-                                   SCMP_SYS(sigaltstack),
-                                   SCMP_SYS(getpid),
-                                   SCMP_SYS(gettid),
-                                   SCMP_SYS(clock_gettime),
-                                   SCMP_SYS(gettimeofday),
-                                   SCMP_SYS(time),
-                                   SCMP_SYS(sysinfo), /* qsort asks how much memory there is */
-                                   SCMP_SYS(getrandom),
-                                   SCMP_SYS(sched_yield),
-                                   SCMP_SYS(sched_getaffinity),
-                                   SCMP_SYS(restart_syscall) };
+    static const int allowed[] = {
+        SCMP_SYS(munmap),         SCMP_SYS(mremap),        SCMP_SYS(brk),
+        SCMP_SYS(madvise),        SCMP_SYS(futex),         SCMP_SYS(exit),
+        SCMP_SYS(exit_group),     SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(rt_sigaction),   SCMP_SYS(sigaltstack),   SCMP_SYS(getpid),
+        SCMP_SYS(gettid),         SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
+        SCMP_SYS(time),           SCMP_SYS(sysinfo), /* qsort asks how much memory there is */
+        SCMP_SYS(getrandom),      SCMP_SYS(sched_yield),   SCMP_SYS(sched_getaffinity),
+        SCMP_SYS(restart_syscall)
+    };
     scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!c) return false;
     int bad = 0;

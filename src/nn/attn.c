@@ -45,9 +45,8 @@ fab_tensor *fab_attn_rope(fab_ctx *c, const fab_attn_config *g, const fab_kv *kv
     fab_tensor *pos = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n, T));
     for (int64_t i = 0; pos && i < n * T; i++)
         fab_i32(pos)[i] = (int32_t)((kv ? kv->len[i / T] : 0) + i % T);
-    return fab_rope_table(
-        c, pos, head_dim(g),
-        (fab_rope_opts){ .theta = g->rope_theta, .factors = g->rope_factors });
+    return fab_rope_table(c, pos, head_dim(g),
+                          (fab_rope_opts){ .theta = g->rope_theta, .factors = g->rope_factors });
 }
 
 static float score_scale(const fab_attn_config *g)

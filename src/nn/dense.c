@@ -63,7 +63,7 @@ void fab_glu_params(fab_params *p, fab_glu *m, int64_t dim, int64_t ffn, float i
 fab_tensor *fab_glu_forward(fab_ctx *c, const fab_glu *m, fab_tensor *x)
 {
     fab_tensor *gate = fab_dense_forward(c, &m->gate, x), *up = fab_dense_forward(c, &m->up, x);
-    fab_tensor *h = m->gelu ? fab_mul(c, fab_gelu(c, gate, FAB_GELU_TANH), up)
-                            : fab_swiglu(c, gate, up);
+    fab_tensor *h =
+        m->gelu ? fab_mul(c, fab_gelu(c, gate, FAB_GELU_TANH), up) : fab_swiglu(c, gate, up);
     return fab_dense_forward(c, &m->down, h);
 }

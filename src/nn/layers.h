@@ -41,7 +41,7 @@ fab_tensor *fab_mlp_forward(fab_ctx *c, const fab_mlp *m, fab_tensor *x);
 typedef struct {
     fab_dense gate, up, down;
     bool gelu; /* gelu(gate) in its tanh form instead of silu (GeGLU, Gemma) */
-} fab_glu; /* gate_proj, up_proj, down_proj */
+} fab_glu;     /* gate_proj, up_proj, down_proj */
 void fab_glu_params(fab_params *p, fab_glu *m, int64_t dim, int64_t ffn, float init_std,
                     float out_std);
 fab_tensor *fab_glu_forward(fab_ctx *c, const fab_glu *m, fab_tensor *x);

@@ -1,10 +1,10 @@
 /* params: the visitors of a model's parameter list: fresh values, values of a file, counting. */
 #include "nn/params.h"
-#include "kernels/quantise.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "kernels/quantise.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
 size_t fab_params_enter(fab_params *p, const char *fmt, ...)

@@ -70,7 +70,7 @@ typedef struct {
     bool train;     /* set after fab_params_init/_load: f32 masters, each with a cleared gradient */
     bool bf16;      /* inference: pack matrices as bf16 */
     bool copy;      /* load: copy values out of the source even where they could be borrowed */
-    bool lazy; /* load: matrices are not read through for values that are not finite */
+    bool lazy;      /* load: matrices are not read through for values that are not finite */
     bool allow_extra; /* load: names left over in the source are no error */
     fab_rng rng;
     fab_param_source source;

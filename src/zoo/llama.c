@@ -97,8 +97,7 @@ static bool sensible(fab_params *p, const fab_llama_config *g)
 {
     bool sizes = g->dim > 0 && g->ffn > 0 && g->vocab > 0 && g->layers > 0 && g->heads > 0;
     if (sizes && g->kv_heads > 0 && g->heads % g->kv_heads == 0 &&
-        (g->head_dim > 0 ? g->head_dim % 2 == 0
-                         : g->head_dim == 0 && g->dim % (2 * g->heads) == 0))
+        (g->head_dim > 0 ? g->head_dim % 2 == 0 : g->head_dim == 0 && g->dim % (2 * g->heads) == 0))
         return true;
     return fab_fail(&p->err, FAB_EFORMAT,
                     "no llama has width %lld, %d layers, %d heads (%d for keys) of %d",

@@ -23,10 +23,10 @@ typedef struct {
     bool gelu;       /* GeGLU in place of SwiGLU */
     float embed_scale, attn_scale; /* of embeddings, of scores; 0: 1, 1/sqrt(K) */
     const float *rope_factors;     /* [K/2] divide the frequencies of layers that see all */
-    int window;           /* of local layers: tokens that each sees, itself among them */
-    const uint8_t *local; /* [layers] 1: a sliding window; NULL: none has */
-    float local_theta;    /* of local layers; 0: theta and its factors */
-} fab_llama_config;       /* the arrays are borrowed and must outlive the model */
+    int window;                    /* of local layers: tokens that each sees, itself among them */
+    const uint8_t *local;          /* [layers] 1: a sliding window; NULL: none has */
+    float local_theta;             /* of local layers; 0: theta and its factors */
+} fab_llama_config;                /* the arrays are borrowed and must outlive the model */
 
 typedef struct {
     fab_norm norm1, norm2, post1, post2;

@@ -1,0 +1,178 @@
+/* Scores of strings against the official tools: the shared vectors, the golden file, and the identities. */
+#include <math.h>
+
+#include "base/json.h"
+#include "metrics/rouge.h"
+#include "test.h"
+
+static fab_text text_of(const char *s) { return (fab_text){ s, strlen(s) }; }
+
+static fab_prf rouge(const char *hyp, const char *ref, const char *metric, fab_rouge_opts o)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_rouge *s = fab_rouge_new(&o, &err);
+    fab_rouge_metric m;
+    fab_text r = text_of(ref);
+    fab_prf out = { -1, -1, -1 };
+    CHECK_MSG(s && fab_rouge_named(metric, &m, &err), "%s", err.text);
+    CHECK_MSG(fab_rouge_measure(s, text_of(hyp), &r, 1, &m, 1, &out, &err), "%s", err.text);
+    fab_rouge_free(s);
+    return out;
+}
+
+/* SYSTEMS.md D.6: two sentences each, recall and precision to five decimals. */
+TEST(rouge_reference_values)
+{
+    static const char *const ref = "No acute cardiopulmonary disease.\nHeart size is normal.",
+                             *const hyp = "Heart size is normal.\nNo acute disease.";
+    static const struct {
+        const char *metric;
+        double r, p, f;
+    } wanted[] = {
+        { "rouge1", 0.875, 1, 0.93333 },          { "rouge2", 0.57143, 0.66667, 0.61538 },
+        { "rougeLsum", 0.875, 1, 0.93333 },       { "rougeW", 0.56782, 0.85628, 0.68284 },
+        { "rougeS", 0.32143, 0.42857, 0.36735 },  { "rougeS4", 0.36, 0.45, 0.4 },
+        { "rougeSU4", 0.4375, 0.53846, 0.48276 },
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        fab_prf s = rouge(hyp, ref, wanted[i].metric, (fab_rouge_opts){ FAB_ROUGE_PERL155 });
+        CHECK_MSG(fabs(s.r - wanted[i].r) < 1e-9 && fabs(s.p - wanted[i].p) < 1e-9 &&
+                      fabs(s.f - wanted[i].f) < 1.5e-5,
+                  "%s: %.5f %.5f %.5f", wanted[i].metric, s.r, s.p, s.f);
+    }
+}
+
+/* The examples of Lin 2004, letters as words. */
+TEST(rouge_paper_examples)
+{
+    static const struct {
+        const char *hyp, *ref, *metric;
+        fab_rouge_mode mode;
+        double f;
+    } cases[] = {
+        { "A B C D H I K", "A B C D E F G", "rougeW", FAB_ROUGE_PAPER, 0.57143 },
+        { "A H B K C I D", "A B C D E F G", "rougeW", FAB_ROUGE_PAPER, 0.45354 },
+        { "police kill the gunman", "police killed the gunman", "rougeL", FAB_ROUGE_PAPER, 0.75 },
+        { "police kill the gunman", "police killed the gunman", "rougeS", FAB_ROUGE_PAPER, 0.5 },
+        { "police kill the gunman", "police killed the gunman", "rougeSU", FAB_ROUGE_PERL155,
+          0.55556 },
+        { "the gunman kill police", "police killed the gunman", "rougeL", FAB_ROUGE_PAPER, 0.5 },
+        { "the gunman kill police", "police killed the gunman", "rougeS", FAB_ROUGE_PAPER, 1 / 6. },
+        { "the gunman kill police", "police killed the gunman", "rougeSU", FAB_ROUGE_PERL155,
+          0.22222 },
+        { "the gunman police killed", "police killed the gunman", "rougeS", FAB_ROUGE_PAPER,
+          1 / 3. },
+        { "the gunman police killed", "police killed the gunman", "rougeSU", FAB_ROUGE_PERL155,
+          0.44444 },
+        { "the gunman police killed", "police killed the gunman", "rougeSU", FAB_ROUGE_PAPER, 0.6 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fab_prf s =
+            rouge(cases[i].hyp, cases[i].ref, cases[i].metric, (fab_rouge_opts){ cases[i].mode });
+        CHECK_MSG(fabs(s.f - cases[i].f) < 6e-6, "case %zu: %.6f", i, s.f);
+    }
+    fab_prf s = rouge("a b c d e f g h i j", "a b c d e f g h i j", "rougeW",
+                      (fab_rouge_opts){ FAB_ROUGE_PERL155 });
+    CHECK_NEAR(s.r, 0.63096, 1e-9); /* ROUGE-1.5.5 weights the base twice */
+    CHECK_NEAR(s.f, 0.77373, 1.5e-5);
+}
+
+/* ---- vectors made by the official programs ---- */
+
+typedef struct {
+    fab_rouge *plain, *stem;
+    int64_t equal, all;
+    char first[200];
+} tally;
+
+static void compare(tally *t, const char *id, const char *name, fab_prf s, const json_t *want,
+                    double tolerance)
+{
+    const double got[] = { s.r, s.p, s.f };
+    static const char *const keys[] = { "r", "p", "f" };
+    for (int i = 0; i < 3; i++) {
+        double w = json_number_value(json_object_get(want, keys[i]));
+        bool same = fabs(got[i] - w) <= tolerance;
+        t->all++;
+        t->equal += same;
+        if (!same && !t->first[0])
+            snprintf(t->first, sizeof t->first, "%s %s.%s: %.6f, wanted %.6f", id, name, keys[i],
+                     got[i], w);
+    }
+}
+
+static bool perl_line(void *arg, const json_t *o, fab_err *err)
+{
+    static const char *const names[] = { "rouge1", "rouge2", "rougeL_single_line",
+                                         "rougeL_summary_level" };
+    static const fab_rouge_metric metrics[] = {
+        { FAB_ROUGE_N, 1 }, { FAB_ROUGE_N, 2 }, { FAB_ROUGE_L, -1 }, { FAB_ROUGE_LSUM, -1 }
+    };
+    tally *t = arg;
+    fab_text refs[16];
+    const json_t *list = json_object_get(o, "refs");
+    int n = (int)json_array_size(list);
+    for (int i = 0; i < n; i++)
+        refs[i] = text_of(json_string_value(json_array_get(list, (size_t)i)));
+    for (int stem = 0; stem < 2; stem++) {
+        fab_prf s[4];
+        if (!fab_rouge_measure(stem ? t->stem : t->plain, text_of(fab_json_str(o, "hyp", err)),
+                               refs, n, metrics, 4, s, err))
+            return false;
+        for (int i = 0; i < 4; i++)
+            compare(t, fab_json_str(o, "id", err), names[i], s[i],
+                    json_object_get(json_object_get(o, stem ? "stem" : "nostem"), names[i]), 1e-9);
+    }
+    return true;
+}
+
+static void vectors(const char *file, fab_rouge_mode mode, fab_jsonl_fn line, int64_t wanted)
+{
+    const char *shared = test_shared();
+    if (!shared) SKIP("no shared data");
+    char path[512];
+    fab_err err = FAB_ERR_INIT;
+    tally t = { .plain = fab_rouge_new(&(fab_rouge_opts){ mode }, &err),
+                .stem = fab_rouge_new(&(fab_rouge_opts){ mode, .stem = true }, &err) };
+    snprintf(path, sizeof path, "%s/data/%s", shared, file);
+    CHECK(t.plain && t.stem);
+    CHECK_MSG(fab_jsonl_each(path, line, &t, &err), "%s", err.text);
+    fab_rouge_free(t.plain);
+    fab_rouge_free(t.stem);
+    CHECK_MSG(t.equal == t.all && t.all == wanted, "%lld of %lld numbers equal; %s",
+              (long long)t.equal, (long long)t.all, t.first);
+}
+
+TEST(perl155_pubmedqa)
+{
+    vectors("open/rouge/rouge155_pubmedqa.jsonl", FAB_ROUGE_PERL155, perl_line, 150 * 24);
+}
+TEST(perl155_iu) { vectors("nc/rouge/rouge155_iu.jsonl", FAB_ROUGE_PERL155, perl_line, 150 * 24); }
+
+static bool google_line(void *arg, const json_t *o, fab_err *err)
+{
+    static const char *const names[] = { "rouge1", "rouge2", "rougeL", "rougeLsum" };
+    tally *t = arg;
+    const char *ref = fab_json_str(o, "ref", err), *hyp = fab_json_str(o, "hyp", err);
+    if (!ref || !hyp) return false;
+    fab_text r = text_of(ref);
+    for (int i = 0; i < 4; i++) {
+        fab_rouge_metric m;
+        fab_prf s;
+        const json_t *want = json_object_get(o, names[i]);
+        if (!want) continue;
+        if (!fab_rouge_named(names[i], &m, err) ||
+            !fab_rouge_measure(json_is_true(json_object_get(o, "stem")) ? t->stem : t->plain,
+                               text_of(hyp), &r, 1, &m, 1, &s, err))
+            return false;
+        compare(t, fab_json_str(o, "id", err), names[i], s, want, 6e-6);
+    }
+    return true;
+}
+
+TEST(rouge_score_google)
+{
+    vectors("open/rouge/google_rouge.jsonl", FAB_ROUGE_SCORE, google_line, 54);
+}
+
+TEST_MAIN
