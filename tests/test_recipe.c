@@ -86,12 +86,16 @@ TEST(pretrained_tower)
     fab_recipe_clear(&r);
     const char *const sets[] = { "model={tower: lite0, image_size: 32, width: 64, trunk_widths: "
                                  "[8, 8, 8, 8, 8, 8, 8, 16]}",
-                                 "init={tower: a.pth}", "optimizer.tower_rate=0.25" };
-    const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 3 };
+                                 "init={tower: a.pth, model: b.gguf}", "optimizer.tower_rate=0.25",
+                                 "model.trunk_pool=true", "stages.two.prior={vqa_rad: 0.5}" };
+    const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 5 };
     CHECK_MSG(fab_recipe_read(&r, &o, &err), "%s", err.text);
     CHECK(r.model.tower == FAB_TOWER_LITE0 && r.model.width == 64 &&
           r.model.trunk.widths[7] == 16 && r.model.trunk.depths[5] == 4);
     CHECK_STR(r.init_tower, "a.pth");
+    CHECK_STR(r.init_model, "b.gguf");
+    CHECK(r.model.trunk_pool && r.stages[1].prior[FAB_SET_VQA_RAD] == 0.5 &&
+          r.stages[1].prior[FAB_SET_SLAKE] == 0);
     CHECK(r.tower_rate == 0.25f);
     fab_recipe_clear(&r);
 }
@@ -133,7 +137,7 @@ TEST(bad_recipes)
           "model: trunk: depth 2 is 0, 1 to 64 are possible" },
         { "model={tower: lite0, image_size: 32, width: 250}", "4 heads do not divide width 250" },
         { "init={tower: a.pth}", "init: the residual tower starts from no file" },
-        { "init={model: a.pth}", "init has no setting 'model'" },
+        { "init={modle: a.pth}", "init has no setting 'modle'" },
         { "optimizer.tower_rate=-1", "tower_rate is -1, 0 to 100" },
         { "model.vit_heads=3", "model: 3 heads do not divide width 16" },
         { "model.vit_layers=100", "100 transformer blocks" },
@@ -180,6 +184,8 @@ TEST(bad_recipes)
         { "stages.two.sets={isic: 0}", "sets of stage two: all are 0" },
         { "stages.two.sets={iscc: 1}", "sets of stage two has no setting 'iscc'" },
         { "stages.two.blank={isic: 2}", "isic is 2, 0 to 1" },
+        { "stages.two.prior={vqa_rad: 1.5}", "vqa_rad is 1.5, 0 to 1" },
+        { "model.trunk_pool=true", "model: trunk_pool is not for tower residual" },
         { "save.dtype=F17", "dtype is 'F17', F32, F16, BF16 or Q8_0" },
         { "save.dtype=Q4_0", "dtype is 'Q4_0'" },
     };

@@ -201,6 +201,16 @@ static const fab_qa *draw_question(fab_session *s, const fab_stage *g, const fab
                 : draw_weighted(&s->rng, p->made, p->n_made);
 }
 
+/* The record's answer or, with probability `share`, prior.c's for a real record. */
+static const char *draw_answer(fab_session *s, double share, const fab_picture_qa *p,
+                               const fab_qa *q)
+{
+    if (share <= 0 || !p->prior || fab_rng_uniform(&s->rng) >= share) return q->answer;
+    for (int i = 0; i < p->n_real; i++)
+        if (p->real[i] == q) return p->prior[i];
+    return q->answer;
+}
+
 /* Takes each word piece of the newest row's question away with probability `rate`. */
 static void drop_words(rows *r, fab_rng *rng, double rate)
 {
@@ -227,7 +237,8 @@ static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const
                 words =
                     fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
             int n = r.n;
-            rows_add(&r, c, s->bpe, words, q->answer, q->lang, i, QA_LEN);
+            const char *answer = draw_answer(s, g->prior[d[i].set], &s->of_picture[d[i].image], q);
+            rows_add(&r, c, s->bpe, words, answer, q->lang, i, QA_LEN);
             double rate = g->word_drop[d[i].set];
             if (rate > 0 && r.n > n) drop_words(&r, &s->rng, rate);
         }

@@ -117,8 +117,8 @@ static void check_model(const fab_mini_config *c, fab_err *err)
 /* The settings of another tower would do nothing: they are refused. */
 static void read_tower(const section *s, fab_mini_config *c)
 {
-    static const char *const others[FAB_TOWERS][4] = {
-        [FAB_TOWER_RESIDUAL] = { "width", "trunk_widths", "trunk_depths", NULL },
+    static const char *const others[FAB_TOWERS][5] = {
+        [FAB_TOWER_RESIDUAL] = { "width", "trunk_widths", "trunk_depths", "trunk_pool", NULL },
         [FAB_TOWER_LITE0] = { "widths", "depths", NULL },
     };
     fab_err mine = FAB_ERR_INIT;
@@ -131,16 +131,18 @@ static void read_tower(const section *s, fab_mini_config *c)
     c->width = (int)whole(s, "width", c->width, 0, 1 << 20);
     wholes(s, "trunk_widths", c->trunk.widths, 1 + FAB_LITE0_GROUPS);
     wholes(s, "trunk_depths", c->trunk.depths, FAB_LITE0_GROUPS);
+    c->trunk_pool = flag(s, "trunk_pool");
     wholes(s, "widths", c->widths, 3);
     wholes(s, "depths", c->depths, 3);
 }
 
 static void read_model(const json_t *o, fab_mini_config *c, fab_err *err)
 {
-    static const char *const keys[] = { "image_size",   "tower",  "width",    "trunk_widths",
-                                        "trunk_depths", "widths", "depths",   "vit_layers",
-                                        "vit_heads",    "embed",  "dim",      "ffn",
-                                        "layers",       "heads",  "kv_heads", NULL };
+    static const char *const keys[] = {
+        "image_size", "tower",      "width", "trunk_widths", "trunk_depths", "widths", "depths",
+        "vit_layers", "vit_heads",  "embed", "dim",          "ffn",          "layers", "heads",
+        "kv_heads",   "trunk_pool", NULL
+    };
     enum { MOST = 1 << 20 };
     section s = open_section(o, "model", keys, err);
     *c = fab_mini_default;
@@ -244,6 +246,7 @@ static void read_sets(const section *s, fab_stage *g)
         read_per_set(json_object_get(s->o, "sets"), g, "sets", 1, 1e6, g->set_weight, s->err);
     read_per_set(json_object_get(s->o, "blank"), g, "blank", 0, 1, g->blank, s->err);
     read_per_set(json_object_get(s->o, "word_drop"), g, "word_drop", 0, 0.9, g->word_drop, s->err);
+    read_per_set(json_object_get(s->o, "prior"), g, "prior", 0, 1, g->prior, s->err);
     if (g->pictures && !(sum > 0))
         fab_fail(s->err, FAB_EUSAGE,
                  "recipe: sets of stage %.40s: all are 0, there is no picture to draw", g->name);
@@ -267,7 +270,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
     static const char *const keys[] = {
         "name",      "task",   "steps",    "batch",          "length",    "questions", "real_share",
         "smoothing", "losses", "sets",     "blank",          "word_drop", "drop",      "lr",
-        "floor",     "warmup", "schedule", "validate_every", "patience",  NULL
+        "floor",     "warmup", "schedule", "validate_every", "patience",  "prior",     NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");
@@ -319,9 +322,10 @@ static void read_tokenizer(const json_t *o, fab_recipe *r, fab_err *err)
 
 static void read_init(const json_t *o, fab_recipe *r, fab_err *err)
 {
-    static const char *const keys[] = { "tower", NULL };
+    static const char *const keys[] = { "tower", "model", NULL };
     section s = open_section(o, "init", keys, err);
     r->init_tower = words(&s, "tower", NULL);
+    r->init_model = words(&s, "model", NULL);
     if (r->init_tower && r->model.tower != FAB_TOWER_LITE0)
         fab_fail(err, FAB_EUSAGE, "recipe: init: the %s tower starts from no file",
                  fab_tower_name(r->model.tower));

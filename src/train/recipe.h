@@ -31,6 +31,7 @@ typedef struct {
     double set_weight[FAB_SETS];
     double blank[FAB_SETS];     /* share of a set's pictures shown as blank ones */
     double word_drop[FAB_SETS]; /* share of the pieces of a set's questions left out */
+    double prior[FAB_SETS];     /* share of a set's real questions answered by prior.c */
     float drop;
     fab_schedule schedule;
     int64_t validate_every, patience;
@@ -45,6 +46,7 @@ typedef struct {
     int32_t vocab, max_han; /* of the tokenizer */
     fab_mini_config model;  /* its vocabulary follows from the tokenizer */
     const char *init_tower; /* weights the tower's trunk starts from; NULL: none */
+    const char *init_model; /* a finished mini that all starts from; NULL: none */
     fab_optim_opts optim;
     float tower_rate; /* factor of the learning rate for the trunk */
     fab_augment_opts augment;

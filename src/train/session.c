@@ -47,12 +47,12 @@ static fab_bpe *train_tokenizer(fab_session *s, fab_err *err)
     return b;
 }
 
-static bool open_tokenizer(fab_session *s, fab_err *err)
+static bool open_tokenizer(fab_session *s, const fab_init_files *from, fab_err *err)
 {
     char *path = fab_path_join(s->arena, s->recipe.out_dir, "tokenizer.json", err);
     if (!path) return false;
     if (fab_exists(path)) return (s->bpe = fab_bpe_open(path, err)) != NULL;
-    s->bpe = train_tokenizer(s, err);
+    s->bpe = from->model ? fab_session_init_tokenizer(from, err) : train_tokenizer(s, err);
     json_t *v = s->bpe ? fab_bpe_to_json(s->bpe, err) : NULL;
     bool ok = v && fab_json_write(path, v, err);
     json_decref(v);
@@ -157,35 +157,7 @@ static bool index_texts(fab_session *s, fab_err *err)
 
 /* ---- model ----------------------------------------------------------------------------------- */
 
-/* The recipe's path of the tower's weights as it stands, or from the recipe's folder; *path NULL:
- * none are wanted. A resumed run has its own. */
-static bool find_weights(fab_session *s, const fab_train_opts *o, const char **path, fab_err *err)
-{
-    const char *name = s->recipe.init_tower;
-    *path = NULL;
-    if (!name || (o->resume && fab_checkpoint_exists(s->recipe.out_dir))) return true;
-    char *dir = fab_path_dir(s->arena, o->recipe, err);
-    char *beside = dir ? fab_path_join(s->arena, dir, name, err) : NULL;
-    if (!beside) return false;
-    *path = fab_exists(name) ? name : beside;
-    return fab_exists(*path) || fab_fail(err, FAB_EUSAGE,
-                                         "recipe: init: tower is %s, and there is no such file; "
-                                         "tools/get-weights efficientnet-lite0 fetches it",
-                                         name);
-}
-
-static bool start_tower(fab_session *s, const char *path, fab_err *err)
-{
-    if (!path) return true;
-    fab_weights *w = fab_weights_open(path, err);
-    if (!w) return false; /* the file is named already */
-    bool ok = fab_mini_start_tower(s->model, w, err) || fab_while(err, "%s", path);
-    fab_weights_close(w);
-    if (ok) fab_log(FAB_LOG_INFO, "tower: starts from %s", path);
-    return ok;
-}
-
-static bool open_model(fab_session *s, const char *weights, fab_err *err)
+static bool open_model(fab_session *s, const fab_init_files *from, fab_err *err)
 {
     fab_mini_config cfg = s->recipe.model;
     cfg.text.vocab = (fab_bpe_vocab_size(s->bpe) + 15) / 16 * 16;
@@ -195,7 +167,7 @@ static bool open_model(fab_session *s, const char *weights, fab_err *err)
     fab_params p = fab_params_init(s->arena, &s->model->list, s->recipe.seed);
     p.train = true;
     fab_mini_params(&p, s->model);
-    if (!fab_params_end(&p, err) || !start_tower(s, weights, err)) return false;
+    if (!fab_params_end(&p, err) || !fab_session_init_weights(s, from, err)) return false;
     fab_log(FAB_LOG_INFO, "model: %.2f M parameters, %d image tokens, vocabulary %lld",
             (double)p.n_values / 1e6, fab_mini_tokens(&cfg), (long long)cfg.text.vocab);
     bool ok = fab_optim_init(&s->optim, s->arena, &s->model->list, &s->recipe.optim, err);
@@ -212,12 +184,13 @@ static bool open_store(fab_session *s, fab_err *err)
     return s->store != NULL;
 }
 
-static bool open_data(fab_session *s, fab_err *err)
+static bool open_data(fab_session *s, const fab_init_files *from, fab_err *err)
 {
     const fab_bundle_opts o = { .corpus = true, .share_val = s->recipe.share_val };
-    return fab_bundle_open(&s->bundle, s->recipe.data_dir, &o, err) && open_tokenizer(s, err) &&
-           open_store(s, err) && index_questions(s, err) && index_sets(s, err) &&
-           index_val(s, err) && index_texts(s, err);
+    return fab_bundle_open(&s->bundle, s->recipe.data_dir, &o, err) &&
+           open_tokenizer(s, from, err) && open_store(s, err) && index_questions(s, err) &&
+           index_sets(s, err) && index_val(s, err) && index_texts(s, err) &&
+           fab_session_prior(s, err);
 }
 
 /* Every stage must find something to draw in the data that are there. */
@@ -254,8 +227,9 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
     s->step_arena = s->arena ? fab_arena_new(256u << 20, err) : NULL;
     if (!s->step_arena) return false;
     fab_rng_init(&s->rng, s->recipe.seed + 1);
-    const char *weights;
-    if (!find_weights(s, o, &weights, err) || !open_data(s, err) || !check_stages(s, err))
+    fab_init_files from;
+    if (!fab_session_init_find(s, o, &from, err) || !open_data(s, &from, err) ||
+        !check_stages(s, err))
         return false;
     fab_log(FAB_LOG_INFO,
             "data: %d pictures (SLAKE %d, VQA-RAD %d, ISIC %d, Kermany %d, BCCD %d), %lld + %lld "
@@ -263,7 +237,7 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
             s->bundle.images.n, s->n_set[0], s->n_set[1], s->n_set[2], s->n_set[3], s->n_set[4],
             (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n,
             (long long)s->n_texts);
-    return open_model(s, weights, err);
+    return open_model(s, &from, err);
 }
 
 void fab_session_close(fab_session *s)

@@ -14,6 +14,7 @@
 /* The records about a picture: real ones from the sets' files, made ones from the generator. */
 typedef struct {
     const fab_qa **real, **made;
+    const char **prior; /* [n_real] answers of prior.c; NULL: no stage wants them */
     int32_t n_real, n_made;
 } fab_picture_qa;
 
@@ -41,6 +42,20 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err);
 /* The data and their split, without recipe, tokenizer, pictures and model: for fitting a file. */
 bool fab_session_open_data(fab_session *s, const char *data_dir, fab_pool *pool, fab_err *err);
 void fab_session_close(fab_session *s);
+
+/* init.c: files that a run's weights start from, NULL: none. A resumed run has its own. Paths are as
+ * the recipe says or from its folder. */
+typedef struct {
+    const char *tower, *model;
+} fab_init_files;
+bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
+                           fab_err *err);
+fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err); /* the model's */
+/* Into the visited parameters: the model's tensors of the same name and shape, then the trunk's. */
+bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err);
+
+/* prior.c: fills of_picture[].prior when a stage asks for it. */
+bool fab_session_prior(fab_session *s, fab_err *err);
 
 /* A context for one step: a reset step arena, recording when training. */
 void fab_session_ctx(fab_session *s, fab_ctx *c, bool training);

@@ -85,6 +85,9 @@ static bool check_config(const fab_mini_config *c, fab_err *err)
         return fab_fail(err, FAB_EFORMAT, "image size %d is no multiple of 32 in 32..1024",
                         c->image_size);
     if (!tower_of(c)->check(c, err)) return false;
+    if (c->trunk_pool && !tower_of(c)->pooled)
+        return fab_fail(err, FAB_EFORMAT, "trunk_pool: the %s tower has no trunk to pool",
+                        tower_of(c)->name);
     if (c->vit_layers < 0 || c->vit_layers > 64)
         return fab_fail(err, FAB_EFORMAT, "%d transformer blocks on the grid, 0 to 64 are possible",
                         c->vit_layers);
@@ -176,9 +179,12 @@ void fab_mini_params(fab_params *p, fab_mini *m)
     fab_param(p, &m->logit_scale, "logit_scale", FAB_SHAPE(1), FAB_INIT_CONST(LN_1_OVER_007));
     if (c->labels)
         fab_dense_params(p, &m->dense, "dense_head", dim, c->labels, true, FAB_INIT_NORMAL(0.02f));
-    if (c->classes)
-        fab_dense_params(p, &m->classes, "class_head", dim, c->classes, true,
+    if (c->classes) {
+        int64_t pooled = c->trunk_pool ? tower_of(c)->pooled(c) : 0;
+        if (pooled) fab_norm_params(p, &m->pool_norm, "pool_norm", pooled, 1e-6f);
+        fab_dense_params(p, &m->classes, "class_head", dim + pooled, c->classes, true,
                          FAB_INIT_NORMAL(0.02f));
+    }
     size_t t = fab_params_enter(p, "text.");
     fab_llama_params(p, &m->text, &c->text);
     fab_params_leave(p, t);
@@ -192,12 +198,13 @@ fab_mini_view fab_mini_look(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, f
     int64_t B = pixels ? pixels->shape[0] : 0, G = fab_mini_grid(cfg), D = fab_mini_width(cfg);
     int64_t cells = tower_of(cfg)->cells(cfg);
 
-    fab_tensor *x = fab_add(c, tower_of(cfg)->forward(c, m, pixels, drop), m->pos);
+    fab_mini_view v = { 0 };
+    fab_tensor *x = fab_add(c, tower_of(cfg)->forward(c, m, pixels, drop, &v.pooled), m->pos);
     for (int i = 0; i < cfg->vit_layers; i++)
         x = fab_block_forward(c, &m->vit[i].block, x, &(fab_attn_state){ 0 }, drop, drop);
     x = fab_norm_forward(c, &m->grid_norm, x);
 
-    fab_mini_view v = { .grid = cells > G * G ? fab_slice(c, x, 1, 0, G * G) : x };
+    v.grid = cells > G * G ? fab_slice(c, x, 1, 0, G * G) : x;
     fab_want_grad(v.grid);
     fab_tensor *t = fab_reshape(c, v.grid, FAB_SHAPE(B, G, G, D));
     t = fab_pool2d(c, t, (fab_pool_opts){ .size = 2, .stride = 2 });
@@ -222,7 +229,9 @@ fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v)
 {
-    return fab_dense_forward(c, &m->classes, v->mean);
+    fab_tensor *x = v->mean;
+    if (m->cfg.trunk_pool) x = fab_concat(c, x, fab_norm_forward(c, &m->pool_norm, v->pooled), 1);
+    return fab_dense_forward(c, &m->classes, x);
 }
 
 fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids,

@@ -48,6 +48,7 @@ typedef struct {
     int vit_layers, vit_heads; /* transformer blocks on the tower's cells */
     int labels;                /* outputs of the dense head: data/dense.h's table; 0: no head */
     int classes;               /* outputs of the image-level head, 0: none */
+    bool trunk_pool;           /* lite0: that head also reads the means of the trunk's maps */
     int embed;                 /* contrastive space */
     fab_llama_config text;
 } fab_mini_config;
@@ -61,7 +62,7 @@ struct fab_mini {
     void *tower;     /* what the tower's file keeps */
     fab_tensor *pos; /* [cells, D] */
     struct fab_mini_vit *vit;
-    fab_norm grid_norm;
+    fab_norm grid_norm, pool_norm;
     fab_dense proj1, proj2, image_proj, text_proj, dense, classes;
     fab_tensor *logit_scale;
     fab_llama text;
@@ -83,6 +84,7 @@ typedef struct {
     fab_tensor *grid;   /* [B,G*G,D] after the last norm: Grad-CAM looks here */
     fab_tensor *tokens; /* [B,P,T] for the decoder */
     fab_tensor *mean;   /* [B,D] mean of all cells: features for the gate and the class head */
+    fab_tensor *pooled; /* [B,F] means of the trunk's maps; NULL without cfg.trunk_pool */
 } fab_mini_view;
 
 int fab_mini_width(const fab_mini_config *cfg);  /* D */

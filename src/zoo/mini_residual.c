@@ -90,8 +90,10 @@ static fab_tensor *res_forward(fab_ctx *c, const res_block *b, fab_tensor *x, fl
     return fab_add(c, x, fab_drop_path(c, h, drop));
 }
 
-static fab_tensor *forward(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop)
+static fab_tensor *forward(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop,
+                           fab_tensor **pooled)
 {
+    *pooled = NULL;
     const tower *t = m->tower;
     int64_t B = pixels ? pixels->shape[0] : 0;
     fab_tensor *x = fab_conv_layer_forward(c, &t->stem1, pixels);

@@ -9,11 +9,13 @@ typedef struct {
     const char *name;                                        /* in recipes and files */
     bool (*check)(const fab_mini_config *cfg, fab_err *err); /* its own sizes */
     int (*width)(const fab_mini_config *cfg);                /* D */
-    int (*cells)(const fab_mini_config *cfg);              /* G*G, or more: a coarser grid behind */
+    int (*cells)(const fab_mini_config *cfg);  /* G*G, or more: a coarser grid behind */
+    int (*pooled)(const fab_mini_config *cfg); /* F, features of the trunk; NULL: it has none */
     bool (*make)(fab_mini *m, fab_arena *a, fab_err *err); /* sets m->tower */
     void (*params)(fab_params *p, fab_mini *m);
-    fab_tensor *(*forward)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels,
-                           float drop);                            /* [B,cells,D] */
+    /* [B,cells,D]; *pooled becomes [B,F] where cfg.trunk_pool asks for it */
+    fab_tensor *(*forward)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop,
+                           fab_tensor **pooled);
     bool (*fill)(fab_mini *m, const fab_weights *w, fab_err *err); /* NULL: always from nothing */
 } fab_mini_tower;
 

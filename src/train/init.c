@@ -1,0 +1,104 @@
+/* init: what a run's weights start from: a finished mini, published weights of the tower's trunk, or
+ * both, the trunk last.
+ *
+ * Of a finished model every tensor is taken whose name and shape the recipe's model has; the others
+ * keep their fresh values and are counted in the log, so a head may be added or a tower changed. Its
+ * tokenizer comes along, since the rows of the embedding are its tokens.
+ */
+#include <string.h>
+#include "base/log.h"
+#include "train/session.h"
+#include "zoo/tokenizer_file.h"
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static bool find(fab_session *s, const fab_train_opts *o, const char *key, const char *name,
+                 const char *hint, const char **path, fab_err *err)
+{
+    *path = NULL;
+    if (!name) return true;
+    char *dir = fab_path_dir(s->arena, o->recipe, err);
+    char *beside = dir ? fab_path_join(s->arena, dir, name, err) : NULL;
+    if (!beside) return false;
+    *path = fab_exists(name) ? name : beside;
+    return fab_exists(*path) ||
+           fab_fail(err, FAB_EUSAGE, "recipe: init: %s is %s, and there is no such file%s", key,
+                    name, hint);
+}
+
+bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
+                           fab_err *err)
+{
+    *out = (fab_init_files){ 0 };
+    if (o->resume && fab_checkpoint_exists(s->recipe.out_dir)) return true;
+    return find(s, o, "tower", s->recipe.init_tower,
+                "; tools/get-weights efficientnet-lite0 fetches it", &out->tower, err) &&
+           find(s, o, "model", s->recipe.init_model, "", &out->model, err);
+}
+
+fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err)
+{
+    fab_weights *w = fab_weights_open(from->model, err);
+    fab_bpe *b = w ? fab_bpe_from_weights(w, err) : NULL;
+    if (w && !b) fab_while(err, "%s", from->model);
+    fab_weights_close(w);
+    return b;
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static bool same_shape(const fab_weight *w, const fab_tensor *t)
+{
+    bool same = w->ndim == t->ndim;
+    for (int i = 0; same && i < w->ndim; i++) same = w->shape[i] == t->shape[i];
+    return same;
+}
+
+/* Widened into the master t; files align nothing, so the bytes are copied first. */
+static bool fill(fab_arena *a, const fab_weight *w, fab_tensor *t, fab_err *err)
+{
+    void *copy = fab_arena_take(a, (size_t)w->bytes, err);
+    if (!copy) return false;
+    memcpy(copy, w->data, (size_t)w->bytes);
+    fab_kernels_best()->to_f32(NULL, w->dtype, copy, fab_f32(t), fab_count(t));
+    return fab_all_finite(t) || fab_fail(err, FAB_EFORMAT, "%s: not finite", w->name);
+}
+
+static bool start_model(fab_session *s, const char *path, fab_err *err)
+{
+    fab_weights *w = fab_weights_open(path, err);
+    if (!w) return false;
+    const fab_param_list *l = &s->model->list;
+    int64_t taken = 0;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < l->n; i++) {
+        const fab_weight *from = fab_weights_find(w, l->items[i]->name, NULL);
+        if (!from || !same_shape(from, l->items[i])) continue;
+        fab_arena_reset(s->step_arena);
+        ok = fill(s->step_arena, from, l->items[i], err);
+        taken++;
+    }
+    if (ok && !taken) ok = fab_fail(err, FAB_EUSAGE, "no tensor of it is in the recipe's model");
+    if (!ok) fab_while(err, "%s", path);
+    else
+        fab_log(FAB_LOG_INFO, "model: %lld of %lld tensors start from %s", (long long)taken,
+                (long long)l->n, path);
+    fab_weights_close(w);
+    return ok;
+}
+
+static bool start_tower(fab_session *s, const char *path, fab_err *err)
+{
+    fab_weights *w = fab_weights_open(path, err);
+    if (!w) return false; /* the file is named already */
+    bool ok = fab_mini_start_tower(s->model, w, err) || fab_while(err, "%s", path);
+    fab_weights_close(w);
+    if (ok) fab_log(FAB_LOG_INFO, "tower: starts from %s", path);
+    return ok;
+}
+
+bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err)
+{
+    return (!from->model || start_model(s, from->model, err)) &&
+           (!from->tower || start_tower(s, from->tower, err));
+}

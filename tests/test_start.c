@@ -1,0 +1,158 @@
+/* Tests of what a run starts from: weights of a finished model, and answers of a teacher who never
+ * saw the picture. */
+#include "test.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "tiny.h"
+#include "train/session.h"
+
+static char folder[64];
+static fab_arena *arena;
+
+static char *in_folder(const char *name)
+{
+    fab_err err = FAB_ERR_INIT;
+    if (!arena) {
+        strcpy(folder, "/tmp/fab-start-XXXXXX");
+        CHECK(mkdtemp(folder) != NULL);
+        arena = fab_arena_new(0, &err);
+    }
+    return fab_path_join(arena, folder, name, &err);
+}
+
+/* ---- a finished model ------------------------------------------------------------------------ */
+
+static fab_mini_config small(bool pool)
+{
+    return (fab_mini_config){
+        .image_size = 32,
+        .tower = FAB_TOWER_LITE0,
+        .trunk = { { 8, 4, 4, 6, 8, 10, 8, 12 }, { 1, 2, 1, 1, 1, 1, 1 } },
+        .width = 16,
+        .trunk_pool = pool,
+        .vit_layers = 1,
+        .vit_heads = 2,
+        .classes = 3,
+        .embed = 8,
+        .text = { .dim = 16, .ffn = 32, .vocab = 600, .layers = 1, .heads = 2, .tied = true },
+    };
+}
+
+static void write_model(const char *path)
+{
+    fab_err err = FAB_ERR_INIT;
+    const fab_mini_config cfg = small(false);
+    fab_mini *m = tiny_mini(arena, &cfg, 5, false, &err);
+    fab_bpe *bpe = m ? tiny_bpe(NULL, 600, &err) : NULL;
+    const fab_mini_save_opts o = { .name = "old", .version = "1", .dtype = FAB_F32 };
+    CHECK_MSG(bpe && fab_mini_save(path, m, bpe, &o, &err), "%s", err.text);
+    fab_bpe_free(bpe);
+}
+
+TEST(a_model_starts_what_fits_and_leaves_the_rest)
+{
+    fab_err err = FAB_ERR_INIT;
+    char *path = in_folder("old.gguf");
+    const fab_init_files from = { .model = path };
+    fab_session s = { .arena = arena, .step_arena = fab_arena_new(0, &err) };
+    const fab_mini_config old_cfg = small(false), new_cfg = small(true);
+    write_model(path);
+    fab_mini *old = tiny_mini(arena, &old_cfg, 5, false, &err),
+             *fresh = tiny_mini(arena, &new_cfg, 6, true, &err);
+    s.model = tiny_mini(arena, &new_cfg, 6, true, &err);
+    CHECK_MSG(old && fresh && s.model && fab_session_init_weights(&s, &from, &err), "%s", err.text);
+    int taken = 0, kept = 0;
+    for (int64_t i = 0; i < s.model->list.n; i++) {
+        const fab_tensor *t = s.model->list.items[i];
+        const fab_tensor *was = fab_param_named(&old->list, t->name);
+        bool fits = was && fab_count(was) == fab_count(t);
+        const fab_tensor *want = fits ? was : fresh->list.items[i];
+        CHECK_MSG(!memcmp(t->data, want->data, (size_t)fab_count(t) * sizeof(float)), "%s",
+                  t->name);
+        taken += fits, kept += !fits;
+    }
+    CHECK(kept == 3 && taken > 40); /* pool_norm's two and class_head.weight */
+    fab_bpe *bpe = fab_session_init_tokenizer(&from, &err);
+    CHECK_MSG(bpe && fab_bpe_vocab_size(bpe) == 600, "%s", err.text);
+    fab_bpe_free(bpe);
+    fab_arena_free(s.step_arena);
+}
+
+TEST(a_model_that_is_none)
+{
+    fab_err err = FAB_ERR_INIT;
+    const fab_init_files from = { .model = in_folder("none.gguf") };
+    fab_session s = { .arena = arena, .step_arena = fab_arena_new(0, &err) };
+    const fab_mini_config cfg = small(true);
+    s.model = tiny_mini(arena, &cfg, 6, true, &err);
+    CHECK(!fab_session_init_weights(&s, &from, &err) && strstr(err.text, "none.gguf"));
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(fab_file_write(from.model, "no weights at all", 17, &err));
+    CHECK(!fab_session_init_weights(&s, &from, &err) && strstr(err.text, "none.gguf"));
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(!fab_session_init_tokenizer(&from, &err) && strstr(err.text, "none.gguf"));
+    fab_arena_free(s.step_arena);
+}
+
+/* ---- the teacher ----------------------------------------------------------------------------- */
+
+enum { PICTURES = 20, ODD = 7 };
+
+static void add(fab_qa_set *set, int32_t image, const char *question, const char *answer)
+{
+    fab_err err = FAB_ERR_INIT;
+    const fab_qa q = { .id = "q",
+                       .question = question,
+                       .answer = answer,
+                       .source = "VQA-RAD",
+                       .content_type = "",
+                       .image = image,
+                       .weight = 1 };
+    CHECK_MSG(fab_qa_add(set, &q, &err), "%s", err.text);
+}
+
+/* Every picture is asked whether it is normal; all but one are. The one is asked three times, so
+ * that a teacher who had seen it would know better. */
+static void index_pictures(fab_session *s)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_qa_set *set = &s->bundle.rad;
+    s->of_picture = fab_arena_zero(arena, PICTURES * sizeof *s->of_picture, &err);
+    for (int64_t i = 0; i < set->n; i++) {
+        fab_picture_qa *p = &s->of_picture[set->items[i].image];
+        if (!p->real) p->real = fab_arena_take(arena, 4 * sizeof *p->real, &err);
+        p->real[p->n_real++] = &set->items[i];
+    }
+}
+
+TEST(a_prior_has_not_seen_its_picture)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_session s = { .arena = arena };
+    CHECK(fab_paths_init(&s.bundle.images, &err) &&
+          fab_qa_init(&s.bundle.slake, &s.bundle.images, &err) &&
+          fab_qa_init(&s.bundle.rad, &s.bundle.images, &err));
+    for (int i = 0; i < PICTURES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.png", i);
+        CHECK(fab_paths_add(&s.bundle.images, name, &err) == i);
+        add(&s.bundle.rad, i, "Is it normal?", i == ODD ? "No" : "Yes");
+    }
+    add(&s.bundle.rad, ODD, "Is it normal?", "No");
+    add(&s.bundle.rad, ODD, "Is this normal?", "No");
+    index_pictures(&s);
+    CHECK_MSG(fab_session_prior(&s, &err) && !s.of_picture[0].prior, "asked for by no stage");
+    s.recipe.n_stages = 1;
+    s.recipe.stages[0].prior[FAB_SET_VQA_RAD] = 0.5;
+    CHECK_MSG(fab_session_prior(&s, &err), "%s", err.text);
+    for (int i = 0; i < PICTURES; i++)
+        for (int j = 0; j < s.of_picture[i].n_real; j++) CHECK_STR(s.of_picture[i].prior[j], "Yes");
+    fab_qa_clear(&s.bundle.rad);
+    fab_qa_clear(&s.bundle.slake);
+    fab_paths_clear(&s.bundle.images);
+}
+
+TEST_MAIN
