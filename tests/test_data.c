@@ -587,6 +587,53 @@ static bool touches_val(const fab_bundle *b, const fab_qa_set *s)
     return false;
 }
 
+/* What VQA-RAD's fields say of a picture: its region, and the modality that an answer names. */
+TEST(regions_of_vqa_rad)
+{
+    static const struct {
+        const char *lines, *says;
+    } broken[] = {
+        { "{\"image\":\"a.jpg\",\"answer\":\"yes\"}\n", "organ" },
+        { "{\"image\":\"a.jpg\",\"answer\":\"yes\",\"organ\":\"LEG\"}\n", "\"LEG\", HEAD, CHEST" },
+    };
+    static const char good[] =
+        "{\"image\":\"a.jpg\",\"organ\":\"HEAD\",\"answer\":\"octet\",\"question_type\":"
+        "\"MODALITY\"}\n"
+        "{\"image\":\"b.jpg\",\"organ\":\"ABD\",\"answer\":7,\"question_type\":\"MODALITY\"}\n"
+        "{\"image\":\"a.jpg\",\"organ\":\"HEAD\",\"answer\":\"T2-weighted\",\"question_type\":"
+        "\"MODALITY\"}\n";
+    fab_err err = FAB_ERR_INIT;
+    char root[] = "/tmp/fab-rad-XXXXXX", path[64];
+    CHECK(mkdtemp(root) != NULL);
+    snprintf(path, sizeof path, "%s/vqa_rad", root);
+    CHECK(fab_mkdirs(path, &err));
+    snprintf(path, sizeof path, "%s/vqa_rad/train.jsonl", root);
+    fab_path_list images;
+    fab_case_list c;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        err = (fab_err)FAB_ERR_INIT;
+        CHECK(fab_paths_init(&images, &err) && fab_cases_init(&c, &err));
+        CHECK(fab_file_write(path, broken[i].lines, strlen(broken[i].lines), &err));
+        CHECK(!fab_cases_vqa_rad(&c, &images, root, &err));
+        CHECK_SAYS(err.text, broken[i].says);
+        fab_cases_clear(&c);
+        fab_paths_clear(&images);
+    }
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(fab_paths_init(&images, &err) && fab_cases_init(&c, &err));
+    CHECK(fab_file_write(path, good, strlen(good), &err));
+    CHECK_MSG(fab_cases_vqa_rad(&c, &images, root, &err), "%s", err.text);
+    CHECK(c.n == 2 && images.n == 2);
+    const int8_t *head = c.items[0].presence, *belly = c.items[1].presence;
+    CHECK(head[fab_label_find("head")] == 1 && head[fab_label_find("brain")] == 1 &&
+          head[fab_label_find("neck")] == -1 && head[fab_label_find("liver")] == 0 &&
+          head[fab_label_find("mri")] == 1 && head[fab_label_find("ct")] == 0);
+    CHECK(belly[fab_label_find("abdomen")] == 1 && belly[fab_label_find("head")] == 0 &&
+          belly[fab_label_find("bladder")] == -1 && belly[fab_label_find("ct")] == -1);
+    fab_cases_clear(&c);
+    fab_paths_clear(&images);
+}
+
 TEST(bundle_of_shared_data)
 {
     const char *root = open_root();
@@ -597,7 +644,7 @@ TEST(bundle_of_shared_data)
     CHECK_MSG(b.slake.n == 9043 - 1425 && b.slake_val.n == 1969, "SLAKE %lld, %lld",
               (long long)b.slake.n, (long long)b.slake_val.n);
     CHECK(b.rad.n + b.rad_val.n == 1797 && b.rad_val.n > 150 && b.rad_val.n < 300);
-    CHECK(b.cases.n == 546 + 1400 + 1300 + 292 && b.images.n == b.cases.n + 313);
+    CHECK(b.cases.n == 546 + 1400 + 1300 + 292 + 313 && b.images.n == b.cases.n);
     CHECK(!touches_val(&b, &b.slake) && !touches_val(&b, &b.made) && !touches_val(&b, &b.captions));
     CHECK(touches_val(&b, &b.slake_val) && touches_val(&b, &b.made_val));
     CHECK(!strcmp(b.made.items[0].source, "VQA-RAD made"));

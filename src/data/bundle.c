@@ -74,7 +74,8 @@ static bool read_cases(fab_bundle *b, const char *root, fab_err *err)
     return fab_cases_slake(&b->cases, &b->images, root, err) &&
            fab_cases_isic(&b->cases, &b->images, root, err) &&
            fab_cases_kermany(&b->cases, &b->images, root, err) &&
-           fab_cases_bccd(&b->cases, &b->images, root, err);
+           fab_cases_bccd(&b->cases, &b->images, root, err) &&
+           fab_cases_vqa_rad(&b->cases, &b->images, root, err);
 }
 
 static bool generate(fab_bundle *b, const char *root, fab_err *err)

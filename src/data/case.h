@@ -65,6 +65,7 @@ bool fab_case_fact(fab_case_list *c, fab_case *x, const fab_fact *f, fab_err *er
 /* Each appends one set's cases, found under root (".../open"), and puts their pictures into
  * images. SLAKE reads the questions too (modality, plane, region, "does it contain"). */
 bool fab_cases_slake(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
+bool fab_cases_vqa_rad(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
 bool fab_cases_isic(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
 bool fab_cases_kermany(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
 bool fab_cases_bccd(fab_case_list *c, fab_path_list *images, const char *root, fab_err *err);
