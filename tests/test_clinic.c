@@ -724,12 +724,23 @@ TEST(eval_classify_names_its_classes_and_their_union)
     }
     strcat(lines, "{\"image\":\"gone.png\",\"label\":\"normal\"}\n{\"image\":\"p0.png\"}\n");
     CHECK(fab_file_write(in_folder("c.jsonl"), lines, strlen(lines), &err));
-    json_t *o = NULL;
+    fab_predictions p;
     bad_inputs = 0;
     CHECK_MSG(fab_eval_classify_run(engine, in_folder("c.jsonl"),
                                     &(fab_eval_classes){ .label = "label" },
-                                    &(fab_eval_opts){ .on_bad = count_bad }, &o, &err),
+                                    &(fab_eval_opts){ .on_bad = count_bad }, &p, &err),
               "%s", err.text);
+    json_t *o = fab_classify_report(&p, NULL, &err);
+    CHECK_MSG(o, "%s", err.text);
+    CHECK(fab_predictions_write(&p, in_folder("scores.jsonl"), "label", &err));
+    fab_predictions_clear(&p);
+    CHECK_MSG(fab_predictions_read(&p, in_folder("scores.jsonl"), "label", 0, &err), "%s",
+              err.text);
+    json_t *again = fab_classify_report(&p, NULL, &err);
+    CHECK(json_equal(json_object_get(o, "confusion"), json_object_get(again, "confusion")) &&
+          json_equal(json_object_get(o, "auc"), json_object_get(again, "auc")));
+    fab_predictions_clear(&p);
+    json_decref(again);
     CHECK(bad_inputs == 2 && json_integer_value(json_object_get(o, "failed")) == 2);
     CHECK(json_integer_value(json_object_get(o, "n")) == 6);
     CHECK(json_object_get(o, "accuracy") && json_object_get(o, "macro_f1") &&
@@ -740,7 +751,8 @@ TEST(eval_classify_names_its_classes_and_their_union)
     CHECK(json_object_get(per, "viral pneumonia"));
     json_decref(o);
     CHECK(!fab_eval_classify_run(engine, in_folder("c.jsonl"),
-                                 &(fab_eval_classes){ .label = "nosuch" }, NULL, &o, &err));
+                                 &(fab_eval_classes){ .label = "nosuch" }, NULL, &p, &err));
+    fab_predictions_clear(&p);
     CHECK_SAYS(err.text, "no record has an \"image\" and a class in \"nosuch\"");
 }
 

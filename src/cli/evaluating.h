@@ -1,4 +1,5 @@
-/* evaluating: the progress bar and the list of bad records that the eval verbs show while fab_eval_* runs. */
+/* evaluating: what the eval verbs share: the progress bar, the list of bad records, the options of
+ * intervals and of where predictions come from. */
 #ifndef FAB_CLI_EVALUATING_H
 #define FAB_CLI_EVALUATING_H
 
@@ -11,6 +12,20 @@
 void fab_evaluating(fab_run *r, const char *name, int64_t total, fab_progress *bar,
                     fab_eval_opts *o);
 
+/* Where predictions of classes come from: a model on records, or a file of scores. */
+typedef struct {
+    const char *data, *scores, *images, *label, *how, *model;
+    int64_t limit;
+} fab_predict_opts;
+
+/* p is cleared by the caller, also on failure. Sets r->exit_code when records failed. */
+bool fab_predicting(fab_run *r, const char *verb, const fab_predict_opts *o, fab_predictions *p,
+                    fab_err *err);
+
+/* numbers of a report, for printing: 0 when absent. */
+double fab_eval_number(const json_t *o, const char *key);
+double fab_eval_item(const json_t *o, const char *list, size_t i);
+
 /* Options that every eval verb has; the struct has int64_t resamples, seed. */
 #define FAB_OPT_BOOT(type)                                                                         \
     { "resamples",                                                                                 \
@@ -22,6 +37,42 @@ void fab_evaluating(fab_run *r, const char *name, int64_t total, fab_progress *b
       .max = 100000 },                                                                             \
     {                                                                                              \
         "seed", FAB_INT, offsetof(type, seed), "0", "of the resamples", .min = 0, .max = 1e15      \
+    }
+
+/* Of a struct with a fab_predict_opts in. */
+#define FAB_OPT_PREDICT(type)                                                                      \
+    { "data", FAB_FILE_IN, offsetof(type, in.data), NULL,                                          \
+      "records as JSONL: image and the label field" },                                             \
+        { "scores", FAB_FILE_IN, offsetof(type, in.scores), NULL,                                  \
+          "no model: JSONL of {label, scores: {class: number}} or {label: 0|1, score}" },          \
+        { "label",                                                                                 \
+          FAB_STR,                                                                                 \
+          offsetof(type, in.label),                                                                \
+          "label",                                                                                 \
+          "the field that holds the class",                                                        \
+          .meta = "FIELD" },                                                                       \
+        { "images",                                                                                \
+          FAB_FILE_IN,                                                                             \
+          offsetof(type, in.images),                                                               \
+          NULL,                                                                                    \
+          "folder of the images; else the JSONL's",                                                \
+          .meta = "DIR" },                                                                         \
+        { "by",                                                                                    \
+          FAB_CHOICE,                                                                              \
+          offsetof(type, in.how),                                                                  \
+          "questions",                                                                             \
+          "by known questions where there are any, or by prompts alone",                           \
+          .choices = "questions|prompts" },                                                        \
+        { "limit",                                                                                 \
+          FAB_INT,                                                                                 \
+          offsetof(type, in.limit),                                                                \
+          "0",                                                                                     \
+          "only the first so many records; 0: all",                                                \
+          .min = 0,                                                                                \
+          .max = 1e9 },                                                                            \
+    {                                                                                              \
+        "model", FAB_FILE_IN, offsetof(type, in.model), NULL,                                      \
+            "the model file; else $FABRICA_MODEL, else models/mini.gguf"                           \
     }
 
 #endif

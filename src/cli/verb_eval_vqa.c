@@ -27,11 +27,6 @@ static void print_scores(FILE *out, const char *name, const fab_vqa_scores *s)
     if (s->by_lang[FAB_ZH].n) print_score(out, "  zh", &s->by_lang[FAB_ZH]);
 }
 
-static double item(const json_t *o, const char *list, size_t i)
-{
-    return json_number_value(json_array_get(json_object_get(o, list), i));
-}
-
 /* What is left of the score without the picture, and whether the difference is chance. */
 static void print_survival(FILE *out, const json_t *v)
 {
@@ -42,11 +37,10 @@ static void print_survival(FILE *out, const json_t *v)
         fprintf(out,
                 "%-16s %5.1f %% of the score survives (%.1f to %.1f), %.1f points are lost "
                 "(%.1f to %.1f, p %.2g)\n",
-                views[i], 100 * json_number_value(json_object_get(o, "share")),
-                100 * item(o, "interval", 0), 100 * item(o, "interval", 1),
-                100 * json_number_value(json_object_get(o, "gain")),
-                100 * item(o, "gain_interval", 0), 100 * item(o, "gain_interval", 1),
-                json_number_value(json_object_get(o, "p")));
+                views[i], 100 * fab_eval_number(o, "share"), 100 * fab_eval_item(o, "interval", 0),
+                100 * fab_eval_item(o, "interval", 1), 100 * fab_eval_number(o, "gain"),
+                100 * fab_eval_item(o, "gain_interval", 0),
+                100 * fab_eval_item(o, "gain_interval", 1), fab_eval_number(o, "p"));
     }
 }
 
@@ -58,9 +52,8 @@ static void print_table(FILE *out, const json_t *v, const char *key, const char 
     fprintf(out, "%s\n", title);
     json_object_foreach(table, name, row)
         fprintf(out, "  %-24s n %-6.0f overall %.4f (%.4f to %.4f)\n", name,
-                json_number_value(json_object_get(row, "n")),
-                json_number_value(json_object_get(row, "overall")), item(row, "interval", 0),
-                item(row, "interval", 1));
+                fab_eval_number(row, "n"), fab_eval_number(row, "overall"),
+                fab_eval_item(row, "interval", 0), fab_eval_item(row, "interval", 1));
 }
 
 static void print_all(FILE *out, const fab_eval_vqa *v, const json_t *o)
@@ -70,8 +63,8 @@ static void print_all(FILE *out, const fab_eval_vqa *v, const json_t *o)
     fprintf(out, "%s: %s\n", fab_vqa_protocol_names[v->protocol],
             fab_vqa_protocol_says[v->protocol]);
     const json_t *ci = json_object_get(o, "interval");
-    fprintf(out, "95 %% interval of overall %.4f to %.4f\n", item(ci, "overall", 0),
-            item(ci, "overall", 1));
+    fprintf(out, "95 %% interval of overall %.4f to %.4f\n", fab_eval_item(ci, "overall", 0),
+            fab_eval_item(ci, "overall", 1));
     print_survival(out, o);
     print_table(out, o, "by_question_type", "by question type");
     print_table(out, o, "by_organ", "by organ");

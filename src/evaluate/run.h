@@ -6,7 +6,7 @@
 #define FAB_EVALUATE_RUN_H
 
 #include "engine/classify.h"
-#include "evaluate/classify.h"
+#include "evaluate/predictions.h"
 #include "evaluate/vqa.h"
 #include "evaluate/vqa_protocol.h"
 #include "metrics/stats.h"
@@ -67,10 +67,9 @@ typedef struct {
     bool zero_shot;
 } fab_eval_classes;
 
-/* Classes are the field's values, sorted. json: {n, accuracy, macro_f1, auc, per_class, confusion,
- * failed, method}; when one class is "normal" and there are others, per_class also has their union
- * ("pneumonia" when all are kinds of it, else "abnormal") with its AUC against normal. */
+/* Classes are the field's values, sorted; out is cleared by the caller, also on failure. Its report
+ * is fab_classify_report's. */
 bool fab_eval_classify_run(fab_engine *e, const char *path, const fab_eval_classes *c,
-                           const fab_eval_opts *o, json_t **json, fab_err *err);
+                           const fab_eval_opts *o, fab_predictions *out, fab_err *err);
 
 #endif

@@ -1,5 +1,4 @@
 /* run_classify: see run.h. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
@@ -8,7 +7,7 @@
 typedef struct {
     const char *path, *name; /* picture; class */
     int truth;
-    int64_t line;
+    json_t *record;
 } example;
 
 typedef struct {
@@ -59,7 +58,7 @@ static bool read_examples(examples *x, const char *path, const fab_eval_classes 
     json_t *record;
     while (ok && (x->o->limit <= 0 || x->n < x->o->limit) && (record = fab_jsonl_next(&j, err))) {
         const char *image = json_string_value(json_object_get(record, "image"));
-        example one = { .line = j.line, .name = class_of(record, c->label, x->arena, err) };
+        example one = { .record = record, .name = class_of(record, c->label, x->arena, err) };
         if (!image) tell(x, path, j.line, "no field \"image\" with a path");
         else if (!one.name) {
             char what[200];
@@ -68,6 +67,7 @@ static bool read_examples(examples *x, const char *path, const fab_eval_classes 
         } else {
             one.path = fab_path_join(x->arena, dir, image, err);
             ok = one.path && push(x, &one, err);
+            if (ok) json_incref(record);
         }
         json_decref(record);
     }
@@ -105,100 +105,61 @@ static bool find_classes(examples *x, fab_err *err)
     return true;
 }
 
-/* scores [n_good, C] and truth of the pictures that could be read; the count, -1 when nothing can
- * go on. */
-static int64_t run_all(examples *x, fab_engine *e, fab_classifier *c, float *scores, int *truth,
-                       fab_err *err)
+/* The pictures that could be read into out; false when nothing can go on. */
+static bool run_all(examples *x, fab_engine *e, fab_classifier *c, fab_predictions *out,
+                    fab_err *err)
 {
-    int64_t good = 0;
-    for (int64_t i = 0; i < x->n; i++) {
+    float *p = fab_arena_take(x->arena, (size_t)x->n_classes * sizeof *p, err);
+    for (int64_t i = 0; p && i < x->n; i++) {
         fab_image_opts how = FAB_IMAGE_OPTS_DEFAULTS;
         fab_err bad = FAB_ERR_INIT;
         how.no_raw = true;
         fab_image *im = fab_image_open(x->items[i].path, &how, &bad);
         const fab_look *look = im ? fab_engine_look(e, im, &bad) : NULL;
         fab_image_free(im);
-        bool ok = !look || fab_classifier_run(c, look, scores + good * x->n_classes, NULL, err);
+        bool ok =
+            !look || (fab_classifier_run(c, look, p, NULL, err) &&
+                      fab_predictions_add(out, x->items[i].record, x->items[i].truth, p, err));
         fab_look_unref(look);
-        if (!ok) return -1;
-        if (look) truth[good++] = x->items[i].truth;
-        else tell(x, NULL, 0, bad.text);
+        if (!ok) return false;
+        if (!look) tell(x, NULL, 0, bad.text);
         if (x->o->on_step) x->o->on_step(x->o->arg, i + 1, x->n);
     }
-    return good;
+    if (p && !out->n)
+        fab_fail(err, FAB_EFORMAT, "none of %lld pictures could be read", (long long)x->n);
+    return out->n > 0;
 }
 
-static int normal_class(const examples *x)
-{
-    for (int i = 0; i < x->n_classes; i++) {
-        const char *s = x->names[i];
-        if (!strcmp(s, "normal") || !strcmp(s, "NORMAL") || !strcmp(s, "Normal") ||
-            !strcmp(s, "healthy") || !strcmp(s, "正常"))
-            return i;
-    }
-    return -1;
-}
-
-/* All classes but normal as one, when that is not one of them already. */
-static bool add_union(const examples *x, const float *scores, const int *truth, int64_t n,
-                      json_t *json, fab_err *err)
-{
-    int normal = normal_class(x);
-    bool pneumonia = true;
-    double auc;
-    int64_t positives = 0;
-    if (normal < 0 || x->n_classes < 3) return true;
-    for (int i = 0; i < x->n_classes; i++)
-        pneumonia = pneumonia && (i == normal || strstr(x->names[i], "pneumonia"));
-    float *s = fab_arena_take(x->arena, (size_t)n * sizeof *s, err);
-    uint8_t *y = fab_arena_take(x->arena, (size_t)n, err);
-    if (!s || !y) return false;
-    for (int64_t i = 0; i < n; i++) {
-        s[i] = -scores[i * x->n_classes + normal];
-        positives += y[i] = truth[i] != normal;
-    }
-    if (!fab_auc(s, y, n, &auc, err)) return false;
-    json_t *one = json_pack("{s:I,s:o}", "n", (json_int_t)positives, "auc",
-                            isfinite(auc) ? json_real(auc) : json_null());
-    json_object_set_new(json_object_get(json, "per_class"), pneumonia ? "pneumonia" : "abnormal",
-                        one);
-    return true;
-}
-
-static json_t *measure(examples *x, fab_engine *e, fab_classifier *c, fab_err *err)
+static bool predict(examples *x, fab_engine *e, fab_classifier *c, fab_predictions *out,
+                    fab_err *err)
 {
     static const char *const ways[] = { "question", "presence", "zero-shot" };
-    float *scores =
-        fab_arena_take(x->arena, (size_t)x->n * (size_t)x->n_classes * sizeof *scores, err);
-    int *truth = fab_arena_take(x->arena, (size_t)x->n * sizeof *truth, err);
-    fab_classify_scores out;
-    int64_t n = scores && truth ? run_all(x, e, c, scores, truth, err) : -1;
-    if (n == 0) fab_fail(err, FAB_EFORMAT, "none of %lld pictures could be read", (long long)x->n);
-    if (n <= 0 || !fab_classify_measure(scores, truth, n, x->n_classes, x->arena, &out, err))
-        return NULL;
-    json_t *json = fab_classify_json(&out, x->names);
-    json_object_set_new(json, "failed", json_integer(x->failed));
-    json_object_set_new(json, "method", json_string(ways[fab_classifier_way(c)]));
-    if (!json || !add_union(x, scores, truth, n, json, err)) {
-        json_decref(json);
-        return NULL;
-    }
-    return json;
+    *out = (fab_predictions){ .arena = fab_arena_new(0, err),
+                              .n_classes = x->n_classes,
+                              .method = ways[fab_classifier_way(c)] };
+    if (!out->arena) return false;
+    out->names = fab_arena_take(out->arena, (size_t)x->n_classes * sizeof *out->names, err);
+    for (int i = 0; out->names && i < x->n_classes; i++)
+        if (!(out->names[i] = fab_arena_strdup(out->arena, x->names[i], err))) return false;
+    bool ok = out->names && run_all(x, e, c, out, err);
+    out->failed = x->failed;
+    return ok;
 }
 
 bool fab_eval_classify_run(fab_engine *e, const char *path, const fab_eval_classes *c,
-                           const fab_eval_opts *opts, json_t **json, fab_err *err)
+                           const fab_eval_opts *opts, fab_predictions *out, fab_err *err)
 {
     fab_eval_opts o = opts ? *opts : (fab_eval_opts){ 0 };
     examples x = { .o = &o };
     x.arena = fab_arena_new(0, err);
     fab_classifier *k = NULL;
-    *json = NULL;
-    if (x.arena && read_examples(&x, path, c, err) && find_classes(&x, err) &&
-        (k = fab_classifier_new(e, x.names, x.n_classes, c->zero_shot, err)))
-        *json = measure(&x, e, k, err);
+    *out = (fab_predictions){ 0 };
+    bool ok = x.arena && read_examples(&x, path, c, err) && find_classes(&x, err) &&
+              (k = fab_classifier_new(e, x.names, x.n_classes, c->zero_shot, err)) &&
+              predict(&x, e, k, out, err);
     fab_classifier_free(k);
+    for (int64_t i = 0; i < x.n; i++) json_decref(x.items[i].record);
     fab_free(x.items);
     fab_arena_free(x.arena);
-    return *json != NULL;
+    return ok;
 }

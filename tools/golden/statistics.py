@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 from scipy import stats
-from sklearn.metrics import cohen_kappa_score, roc_auc_score
+from sklearn.metrics import (balanced_accuracy_score, brier_score_loss, cohen_kappa_score, f1_score, roc_auc_score,
+                             roc_curve)
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import fleiss_kappa
 from statsmodels.stats.multitest import multipletests
@@ -126,6 +127,35 @@ def randomisation_case(rng, n):
     return {"a": a.tolist(), "b": b.tolist(), "difference": d.mean(), "p": far.mean()}
 
 
+def classify_case(rng):
+    n, names = 160, ["a", "b", "c"]
+    y = rng.choice(3, n, p=[0.5, 0.3, 0.2])
+    z = rng.normal(size=(n, 3)) + 1.3 * np.eye(3)[y]
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    p = np.round(p, 2)
+    p[:, 0] = 1 - p[:, 1] - p[:, 2]
+    p = np.abs(np.round(p, 2))
+    sex = rng.choice(["f", "m"], n)
+    age = rng.integers(5, 90, n)
+    called = p.astype(np.float32).argmax(1)
+    right, top = (called == y).astype(float), p.max(1)
+    bins = np.clip(np.ceil(top.astype(np.float32).astype(float) * 15).astype(int) - 1, 0, 14)
+    ece = sum((bins == b).sum() / n * abs(right[bins == b].mean() - top[bins == b].mean()) for b in set(bins))
+    sens = {}
+    for c, name in enumerate(names):
+        fpr, tpr, _ = roc_curve(y == c, p[:, c], drop_intermediate=False)
+        sens[name] = [float(tpr[fpr <= 1 - s + 1e-9].max()) for s in (0.8, 0.9, 0.95)]
+    order = np.argsort(-top, kind="stable")
+    rows = [{"id": str(i), "label": names[y[i]], "sex": str(sex[i]), "age": int(age[i]),
+             "scores": {k: float(p[i, c]) for c, k in enumerate(names)}} for i in range(n)]
+    return {"rows": rows, "accuracy": right.mean(), "balanced_accuracy": balanced_accuracy_score(y, called),
+            "macro_f1": f1_score(y, called, average="macro"), "micro_f1": f1_score(y, called, average="micro"),
+            "kappa": cohen_kappa_score(y, called), "auc": np.mean([roc_auc_score(y == c, p[:, c]) for c in range(3)]),
+            "sensitivity": sens, "ece": ece, "brier": ((p - np.eye(3)[y]) ** 2).sum(1).mean(),
+            "brier_a": brier_score_loss(y == 0, p[:, 0]), "by_sex": {k: right[sex == k].mean() for k in "fm"},
+            "n_40": int(((age >= 40) & (age < 60)).sum())}
+
+
 def main():
     rng = np.random.default_rng(4)
     x = np.round(rng.beta(2, 1, 37), 3).tolist()
@@ -150,6 +180,7 @@ def main():
                  ((0.7, 0.05, 0.05, 0.8), (0.9, -0.02, 0.01, 0.9), (0.5, 0.2, 0.05, 0.95))],
         "auc": auc_cases(rng),
         "kappa": [kappa_case(rng, 30, 2), kappa_case(rng, 120, 4)],
+        "classify": classify_case(rng),
         "fleiss": {"counts": fleiss.ravel().tolist(), "C": 3, "kappa": fleiss_kappa(fleiss)},
     }
     text = json.dumps(golden, default=float)
