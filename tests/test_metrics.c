@@ -1,8 +1,7 @@
 /* Scores of strings against the official tools: the shared vectors, the golden file, and the identities. */
 #include <math.h>
 
-#include "base/json.h"
-#include "metrics/rouge.h"
+#include "metrics/score.h"
 #include "test.h"
 
 static fab_text text_of(const char *s) { return (fab_text){ s, strlen(s) }; }
@@ -173,6 +172,147 @@ static bool google_line(void *arg, const json_t *o, fab_err *err)
 TEST(rouge_score_google)
 {
     vectors("open/rouge/google_rouge.jsonl", FAB_ROUGE_SCORE, google_line, 54);
+}
+
+/* ---- the golden file: tools/golden/scores.py ---- */
+
+#define GOLDEN "tests/golden/scores.jsonl"
+
+typedef struct {
+    fab_score_set set;
+    json_t *lines; /* what the file says, record by record, then the corpus */
+    fab_arena *arena;
+} golden;
+
+static bool golden_line(void *arg, const json_t *o, fab_err *err)
+{
+    golden *g = arg;
+    fab_text refs[8];
+    const json_t *list = json_object_get(o, "refs"), *hyp = json_object_get(o, "hyp");
+    json_array_append(g->lines, (json_t *)o);
+    if (!hyp) return true;
+    int n = (int)json_array_size(list);
+    for (int i = 0; i < n; i++)
+        refs[i] = text_of(json_string_value(json_array_get(list, (size_t)i)));
+    fab_score_record r = { fab_json_str(o, "id", err), text_of(json_string_value(hyp)), refs, n,
+                           1 };
+    return fab_score_add(&g->set, &r, err);
+}
+
+static golden golden_open(void)
+{
+    fab_err err = FAB_ERR_INIT;
+    golden g = { .lines = json_array(), .arena = fab_arena_new(0, &err) };
+    CHECK(fab_score_init(&g.set, &err));
+    CHECK_MSG(fab_jsonl_each(GOLDEN, golden_line, &g, &err), "%s", err.text);
+    CHECK(g.set.n == 84 && json_array_size(g.lines) == 85);
+    return g;
+}
+
+static void golden_close(golden *g)
+{
+    fab_score_clear(&g->set);
+    json_decref(g->lines);
+    fab_arena_free(g->arena);
+}
+
+static fab_score_table run_golden(golden *g, const fab_score_opts *o, const char *const *names,
+                                  int n)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_score_table t;
+    fab_metric *m = fab_arena_take(g->arena, (size_t)n * sizeof *m, &err);
+    for (int i = 0; i < n; i++) CHECK_MSG(fab_metric_named(names[i], &m[i], &err), "%s", err.text);
+    CHECK_MSG(fab_score_run(&g->set, o, m, n, g->arena, &t, &err), "%s", err.text);
+    return t;
+}
+
+static fab_interval corpus_value(golden *g, const fab_score_table *t)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_interval v[3];
+    fab_boot_opts boot = { .resamples = 100 };
+    CHECK(t->n_metrics == 1 && g->arena);
+    CHECK_MSG(fab_score_corpus(t, &boot, v, &err), "%s", err.text);
+    CHECK(v[2].low <= v[2].value + 1e-9 && v[2].value <= v[2].high + 1e-9);
+    return v[2];
+}
+
+/* Chinese records are left out: the package drops Chinese; the ASCII script is compared on all. */
+TEST(rouge_score_golden)
+{
+    static const char *const names[] = { "rouge1", "rouge2", "rouge3", "rougeL", "rougeLsum" };
+    golden g = golden_open();
+    for (int k = 0; k < 4; k++) {
+        tally y = { 0 };
+        fab_score_opts o = { .rouge = { .stem = k & 1,
+                                        .script = k & 2 ? FAB_SCRIPT_ASCII : FAB_SCRIPT_CJK } };
+        fab_score_table t = run_golden(&g, &o, names, 5);
+        for (int64_t i = 0; i < t.n; i++) {
+            const json_t *want =
+                json_object_get(json_array_get(g.lines, (size_t)i), k & 1 ? "rouge_stem" : "rouge");
+            if (!(k & 2) && fab_mt_has_cjk(g.set.items[i].hyp.s, g.set.items[i].hyp.n)) continue;
+            for (int m = 0; m < 5; m++)
+                compare(&y, g.set.items[i].id, names[m], t.values[i * 5 + m],
+                        json_object_get(want, names[m]), 1e-12);
+        }
+        CHECK_MSG(y.equal == y.all && y.all >= 74 * 15, "%d: %lld of %lld equal; %s", k,
+                  (long long)y.equal, (long long)y.all, y.first);
+    }
+    golden_close(&g);
+}
+
+TEST(bleu_golden)
+{
+    static const char *const bleu = "bleu";
+    golden g = golden_open();
+    for (int cut = 0; cut <= FAB_MT_NONE; cut++) {
+        char key[16];
+        snprintf(key, sizeof key, "bleu_%s", fab_mt_name((fab_mt_kind)cut));
+        fab_score_opts o = { .cut_chosen = true, .cut = (fab_mt_kind)cut, .bleu.value = -1 };
+        fab_score_table t = run_golden(&g, &o, &bleu, 1);
+        for (int64_t i = 0; i <= t.n; i++) {
+            double want =
+                       json_number_value(json_object_get(json_array_get(g.lines, (size_t)i), key)),
+                   got = i < t.n ? t.values[i].f : corpus_value(&g, &t).value;
+            CHECK_MSG(fabs(got - want) < 1e-9, "%s record %lld: %.9f, wanted %.9f", key,
+                      (long long)i, got, want);
+        }
+    }
+    for (int s = FAB_BLEU_FLOOR; s <= FAB_BLEU_UNSMOOTHED; s++) {
+        static const char *const keys[] = { "", "smooth_floor", "smooth_add-k", "smooth_none" };
+        fab_score_opts o = { .cut_chosen = true, .bleu = { (fab_bleu_smoothing)s, -1 } };
+        fab_score_table t = run_golden(&g, &o, &bleu, 1);
+        double want = json_number_value(json_object_get(json_array_get(g.lines, 84), keys[s]));
+        CHECK_NEAR(corpus_value(&g, &t).value, want, 1e-9);
+    }
+    golden_close(&g);
+}
+
+/* The oracles were fed words parted at blanks. */
+TEST(meteor_and_cider_golden)
+{
+    static const char *const meteor = "meteor";
+    golden g = golden_open();
+    fab_score_opts o = { .cut_chosen = true, .cut = FAB_MT_NONE };
+    fab_score_table t = run_golden(&g, &o, &meteor, 1);
+    for (int64_t i = 0; i < t.n; i++) {
+        double want =
+            json_number_value(json_object_get(json_array_get(g.lines, (size_t)i), meteor));
+        CHECK_MSG(fabs(t.values[i].f - want) < 1e-12, "record %lld: %.12f, wanted %.12f",
+                  (long long)i, t.values[i].f, want);
+    }
+    static const char *const cider = "cider";
+    const json_t *corpus = json_array_get(g.lines, 84),
+                 *each = json_object_get(corpus, "cider_each");
+    t = run_golden(&g, &o, &cider, 1);
+    for (int64_t i = 0; i < t.n; i++) {
+        double want = json_number_value(json_array_get(each, (size_t)i));
+        CHECK_MSG(fabs(t.values[i].f - want) < 1e-9, "cider %lld: %.12f, wanted %.12f",
+                  (long long)i, t.values[i].f, want);
+    }
+    CHECK_NEAR(corpus_value(&g, &t).value, json_number_value(json_object_get(corpus, cider)), 1e-9);
+    golden_close(&g);
 }
 
 TEST_MAIN

@@ -22,7 +22,7 @@
 struct fab_rouge {
     fab_rouge_opts opts;
     fab_word_table *table;
-    fab_words hyp, ref;
+    fab_word_row hyp, ref;
     fab_arena *scratch;
 };
 
@@ -55,27 +55,7 @@ bool fab_rouge_named(const char *name, fab_rouge_metric *m, fab_err *err)
                     name);
 }
 
-/* ---- pairs and n-grams ---- */
-
-bool fab_pairs_new(pair_table *t, int64_t most, fab_arena *a, fab_err *err)
-{
-    *t = (pair_table){ .n_slots = 16 };
-    while (t->n_slots < (uint64_t)most * 2) t->n_slots *= 2;
-    t->keys = fab_arena_take(a, t->n_slots * sizeof *t->keys, err);
-    t->ids = fab_arena_zero(a, t->n_slots * sizeof *t->ids, err);
-    return t->keys && t->ids;
-}
-
-uint32_t fab_pairs_id(pair_table *t, uint32_t left, uint32_t right)
-{
-    uint64_t key = (uint64_t)left << 32 | right, h = key * 0x9e3779b97f4a7c15u;
-    uint64_t i = (h ^ h >> 32) & (t->n_slots - 1);
-    for (; t->ids[i]; i = (i + 1) & (t->n_slots - 1))
-        if (t->keys[i] == key) return t->ids[i] - 1;
-    t->keys[i] = key;
-    t->ids[i] = ++t->n;
-    return t->n - 1;
-}
+/* ---- n-grams ---- */
 
 /* Sum over numbers of the smaller count; rows of numbers below n_ids. */
 static int64_t common(const uint32_t *a, int64_t n_a, const uint32_t *b, int64_t n_b,
@@ -88,19 +68,6 @@ static int64_t common(const uint32_t *a, int64_t n_a, const uint32_t *b, int64_t
     return hits;
 }
 
-/* grams[i], a number for the words i .. i+k-1, becomes one for i .. i+k. */
-static void lengthen(uint32_t *grams, const fab_words *w, int k, pair_table *t)
-{
-    for (int64_t i = 0; i + k < w->n; i++) grams[i] = fab_pairs_id(t, grams[i], w->ids[i + k]);
-}
-
-static uint32_t *copied(const fab_words *w, fab_arena *a, fab_err *err)
-{
-    uint32_t *ids = fab_arena_take(a, (size_t)w->n * sizeof *ids, err);
-    if (ids && w->n) memcpy(ids, w->ids, (size_t)w->n * sizeof *ids);
-    return ids;
-}
-
 bool fab_overlap_ngram(const comparison *c, int n, overlap *o)
 {
     int64_t n_hyp = c->hyp->n - n + 1, n_ref = c->ref->n - n + 1;
@@ -109,13 +76,14 @@ bool fab_overlap_ngram(const comparison *c, int n, overlap *o)
     const uint32_t *hyp = c->hyp->ids, *ref = c->ref->ids;
     uint32_t ids = c->n_ids;
     if (n > 1) {
-        uint32_t *h = copied(c->hyp, c->scratch, c->err), *r = copied(c->ref, c->scratch, c->err);
+        uint32_t *h = fab_grams_new(c->hyp, c->scratch, c->err),
+                 *r = fab_grams_new(c->ref, c->scratch, c->err);
         if (!h || !r) return false;
         for (int k = 1; k < n; k++) {
-            pair_table t;
+            fab_pairs t;
             if (!fab_pairs_new(&t, c->hyp->n + c->ref->n, c->scratch, c->err)) return false;
-            lengthen(h, c->hyp, k, &t);
-            lengthen(r, c->ref, k, &t);
+            fab_grams_lengthen(h, c->hyp, k, &t);
+            fab_grams_lengthen(r, c->ref, k, &t);
             ids = t.n;
         }
         hyp = h;
@@ -204,9 +172,9 @@ bool fab_rouge_measure(fab_rouge *s, fab_text hyp, const fab_text *refs, int n_r
     overlap *sums = fab_arena_zero(s->scratch, (size_t)n_metrics * sizeof *sums, err);
     if (!sums) return false;
     fab_word_table_begin(s->table);
-    if (!fab_words_read(s->table, &s->hyp, hyp.s, hyp.n, err)) return fab_while(err, "hyp");
+    if (!fab_word_row_read(s->table, &s->hyp, hyp.s, hyp.n, err)) return fab_while(err, "hyp");
     for (int i = 0; i < n_refs; i++) {
-        if (!fab_words_read(s->table, &s->ref, refs[i].s, refs[i].n, err))
+        if (!fab_word_row_read(s->table, &s->ref, refs[i].s, refs[i].n, err))
             return fab_while(err, "refs[%d]", i);
         comparison c = { &s->hyp,      &s->ref,    fab_word_table_count(s->table),
                          s->opts.mode, s->scratch, err };
@@ -241,8 +209,8 @@ fab_rouge *fab_rouge_new(const fab_rouge_opts *o, fab_err *err)
 void fab_rouge_free(fab_rouge *s)
 {
     if (!s) return;
-    fab_words_clear(&s->hyp);
-    fab_words_clear(&s->ref);
+    fab_word_row_clear(&s->hyp);
+    fab_word_row_clear(&s->ref);
     fab_word_table_free(s->table);
     fab_arena_free(s->scratch);
     fab_free(s);

@@ -2,6 +2,7 @@
 #ifndef FAB_METRICS_ROUGE_IMPL_H
 #define FAB_METRICS_ROUGE_IMPL_H
 
+#include "metrics/grams.h"
 #include "metrics/rouge.h"
 
 typedef struct {
@@ -9,14 +10,14 @@ typedef struct {
 } overlap;
 
 typedef struct {
-    const fab_words *hyp, *ref;
+    const fab_word_row *hyp, *ref;
     uint32_t n_ids;
     fab_rouge_mode mode;
     fab_arena *scratch;
     fab_err *err;
 } comparison;
 
-static inline int64_t fab_line_end(const fab_words *w, int64_t line)
+static inline int64_t fab_line_end(const fab_word_row *w, int64_t line)
 {
     return line + 1 < w->n_lines ? w->lines[line + 1] : w->n;
 }
@@ -30,7 +31,7 @@ bool fab_overlap_skip(const comparison *c, int skip, bool unigrams, overlap *o);
 
 /* How often each number is in w, [n_ids]; to be spent one by one. A reference never marks a word more often than it has
  * it, so that the reference's own count needs no table. */
-uint32_t *fab_count_words(const fab_words *w, uint32_t n_ids, fab_arena *a, fab_err *err);
+uint32_t *fab_count_words(const fab_word_row *w, uint32_t n_ids, fab_arena *a, fab_err *err);
 static inline bool fab_spend(uint32_t *left, uint32_t id)
 {
     if (!left[id]) return false;
@@ -40,16 +41,5 @@ static inline bool fab_spend(uint32_t *left, uint32_t id)
 
 double fab_run_weight(double k);         /* k^1.2, W's weight of a run of k words */
 double fab_run_weight_inverse(double x); /* x^(1/1.2) */
-
-/* Numbers for pairs of numbers, 0, 1, 2 ... in the order of their first appearance. */
-typedef struct {
-    uint64_t *keys; /* [n_slots] */
-    uint32_t *ids;  /* [n_slots] number + 1; 0: empty */
-    uint64_t n_slots;
-    uint32_t n;
-} pair_table;
-
-bool fab_pairs_new(pair_table *t, int64_t most, fab_arena *a, fab_err *err);
-uint32_t fab_pairs_id(pair_table *t, uint32_t left, uint32_t right);
 
 #endif

@@ -86,7 +86,7 @@ int64_t fab_lcs(const uint32_t *a, int64_t n_a, const uint32_t *b, int64_t n_b, 
     return length;
 }
 
-uint32_t *fab_count_words(const fab_words *w, uint32_t n_ids, fab_arena *a, fab_err *err)
+uint32_t *fab_count_words(const fab_word_row *w, uint32_t n_ids, fab_arena *a, fab_err *err)
 {
     uint32_t *count = fab_arena_zero(a, n_ids * sizeof *count, err);
     for (int64_t i = 0; count && i < w->n; i++) count[w->ids[i]]++;

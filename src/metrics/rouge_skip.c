@@ -109,7 +109,7 @@ static double spent_runs(const uint8_t *mask, const uint32_t *ids, int64_t n, ui
 
 static bool weighted_perl(const comparison *c, overlap *o)
 {
-    const fab_words *ref = c->ref, *hyp = c->hyp;
+    const fab_word_row *ref = c->ref, *hyp = c->hyp;
     uint32_t *left = fab_count_words(hyp, c->n_ids, c->scratch, c->err);
     uint8_t *mask = fab_arena_take(c->scratch, (size_t)ref->n, c->err);
     if (!left || !mask) return false;
@@ -150,19 +150,19 @@ static int64_t count_pairs(int64_t n, int64_t reach)
     return n > 1 ? reach * (n - reach) + reach * (reach - 1) / 2 : 0;
 }
 
-static int64_t singles(const comparison *c, const fab_words *w)
+static int64_t singles(const comparison *c, const fab_word_row *w)
 {
     return c->mode == FAB_ROUGE_PERL155 && w->n ? w->n - 1 : w->n;
 }
 
-static void count_all(const fab_words *w, int64_t reach, pair_table *t, uint32_t *count)
+static void count_all(const fab_word_row *w, int64_t reach, fab_pairs *t, uint32_t *count)
 {
     for (int64_t i = 0; i < w->n; i++)
         for (int64_t j = i + 1; j < w->n && j - i <= reach; j++)
             count[fab_pairs_id(t, w->ids[i], w->ids[j])]++;
 }
 
-static int64_t spend_all(const fab_words *w, int64_t reach, pair_table *t, uint32_t *count)
+static int64_t spend_all(const fab_word_row *w, int64_t reach, fab_pairs *t, uint32_t *count)
 {
     int64_t hits = 0;
     for (int64_t i = 0; i < w->n; i++)
@@ -185,7 +185,7 @@ bool fab_overlap_skip(const comparison *c, int skip, bool unigrams, overlap *o)
         return fab_fail(c->err, FAB_ELIMIT,
                         "ROUGE-S of %lld and %lld words has more than %lld pairs",
                         (long long)c->ref->n, (long long)c->hyp->n, (long long)MOST_PAIRS);
-    pair_table t;
+    fab_pairs t;
     uint32_t *count = fab_arena_zero(c->scratch, (size_t)all * sizeof *count, c->err);
     if (!count || !fab_pairs_new(&t, all, c->scratch, c->err)) return false;
     count_all(c->ref, reach, &t, count);

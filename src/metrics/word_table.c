@@ -181,7 +181,7 @@ static uint32_t stemmed(fab_word_table *t, size_t n, bool ascii, fab_err *err)
     return stem;
 }
 
-static bool push(fab_words *w, uint32_t e, fab_err *err)
+static bool push(fab_word_row *w, uint32_t e, fab_err *err)
 {
     fab_word_table *t = w->table;
     entry *x = &t->entries[e - 1];
@@ -240,7 +240,7 @@ static bool letter_of_any_script(uint32_t c)
 /* ---- reading ---- */
 
 typedef struct {
-    fab_words *to;
+    fab_word_row *to;
     const char *s;
     size_t n, i; /* i: where we are */
     size_t k;    /* bytes in the table's buf */
@@ -260,7 +260,7 @@ static bool flush(reader *r)
     return e && push(r->to, e, r->err);
 }
 
-bool fab_words_put(fab_words *w, const char *s, size_t n, fab_err *err)
+bool fab_word_row_put(fab_word_row *w, const char *s, size_t n, fab_err *err)
 {
     fab_word_table *t = w->table;
     if (!n) return true;
@@ -279,7 +279,8 @@ static bool read_run(reader *r, int len)
     uint32_t cp;
     if (!flush(r)) return false;
     do {
-        if (!rule->segment && !fab_words_put(r->to, r->s + r->i, (size_t)len, r->err)) return false;
+        if (!rule->segment && !fab_word_row_put(r->to, r->s + r->i, (size_t)len, r->err))
+            return false;
         r->i += (size_t)len;
         len = fab_utf8_next(r->s + r->i, r->n - r->i, &cp);
     } while (len && fab_is_cjk(cp));
@@ -315,7 +316,7 @@ static bool read_wide(reader *r)
     return (ascii && cp != 0x130) || flush(r);
 }
 
-static bool add_line(fab_words *w, fab_err *err)
+static bool add_line(fab_word_row *w, fab_err *err)
 {
     if (w->n_lines == w->cap_lines) {
         int64_t cap = w->cap_lines ? w->cap_lines * 2 : 16;
@@ -326,10 +327,10 @@ static bool add_line(fab_words *w, fab_err *err)
     return true;
 }
 
-bool fab_words_read(fab_word_table *t, fab_words *w, const char *s, size_t n, fab_err *err)
+bool fab_word_row_read(fab_word_table *t, fab_word_row *w, const char *s, size_t n, fab_err *err)
 {
     reader r = { .to = w, .s = s, .n = n, .ascii = true, .err = err };
-    fab_words_init(w, t);
+    fab_word_row_init(w, t);
     /* a lower-cased character may take half as many bytes again */
     if (n > SIZE_MAX / 4 || !grow_buf(t, n * 2, err) || !add_line(w, err)) return false;
     while (r.i < n) {
@@ -345,15 +346,15 @@ bool fab_words_read(fab_word_table *t, fab_words *w, const char *s, size_t n, fa
     return flush(&r);
 }
 
-void fab_words_init(fab_words *w, fab_word_table *t)
+void fab_word_row_init(fab_word_row *w, fab_word_table *t)
 {
     w->table = t;
     w->n = w->n_lines = 0;
 }
 
-void fab_words_clear(fab_words *w)
+void fab_word_row_clear(fab_word_row *w)
 {
     fab_free(w->ids);
     fab_free(w->lines);
-    *w = (fab_words){ 0 };
+    *w = (fab_word_row){ 0 };
 }

@@ -25,10 +25,10 @@ typedef struct {
     int64_t *lines; /* [n_lines] where each line begins in ids; empty lines too */
     int64_t n_lines, cap_lines;
     fab_word_table *table;
-} fab_words;
+} fab_word_row;
 
-/* Cuts s[0..n), a run of CJK characters without anything between, into words by calling fab_words_put for each. */
-typedef bool (*fab_segment)(void *arg, const char *s, size_t n, fab_words *to, fab_err *err);
+/* Cuts s[0..n), a run of CJK characters without anything between, into words by calling fab_word_row_put for each. */
+typedef bool (*fab_segment)(void *arg, const char *s, size_t n, fab_word_row *to, fab_err *err);
 
 typedef enum {
     FAB_STEM_NONE,
@@ -56,11 +56,11 @@ const char *fab_word_text(const fab_word_table *t, uint32_t id,
 
 /* The words of s[0..n) into w, whose buffers are used again (zeroed = new). '\n' ends a line. Fails when the text is
  * not UTF-8, naming the byte. */
-bool fab_words_read(fab_word_table *t, fab_words *w, const char *s, size_t n, fab_err *err);
-void fab_words_init(fab_words *w, fab_word_table *t); /* empties it, keeps its buffers */
-bool fab_words_put(fab_words *w, const char *s, size_t n,
-                   fab_err *err); /* one word as it is: neither lower-cased nor stemmed */
-void fab_words_clear(fab_words *w);
+bool fab_word_row_read(fab_word_table *t, fab_word_row *w, const char *s, size_t n, fab_err *err);
+void fab_word_row_init(fab_word_row *w, fab_word_table *t); /* empties it, keeps its buffers */
+bool fab_word_row_put(fab_word_row *w, const char *s, size_t n,
+                      fab_err *err); /* one word as it is: neither lower-cased nor stemmed */
+void fab_word_row_clear(fab_word_row *w);
 
 bool fab_is_cjk(
     uint32_t cp); /* Han, kana, hangul, bopomofo: writing without blanks between words */
