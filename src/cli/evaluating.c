@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/log.h"
+#include "evaluate/page.h"
 
 static void on_step(void *arg, int64_t done, int64_t total)
 {
@@ -66,4 +67,18 @@ double fab_eval_number(const json_t *o, const char *key)
 double fab_eval_item(const json_t *o, const char *list, size_t i)
 {
     return json_number_value(json_array_get(json_object_get(o, list), i));
+}
+
+bool fab_eval_result(fab_run *r, json_t *v, const char *kind, const char *html, const char *about,
+                     void (*print)(FILE *out, const json_t *v), fab_err *err)
+{
+    if (!v) return false;
+    if (html && !fab_page_write(html, kind, about, v, err)) {
+        json_decref(v);
+        return false;
+    }
+    if (r->json) return fab_run_json(r, v, err);
+    print(r->out, v);
+    json_decref(v);
+    return true;
 }

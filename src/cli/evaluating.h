@@ -26,7 +26,12 @@ bool fab_predicting(fab_run *r, const char *verb, const fab_predict_opts *o, fab
 double fab_eval_number(const json_t *o, const char *key);
 double fab_eval_item(const json_t *o, const char *list, size_t i);
 
-/* Options that every eval verb has; the struct has int64_t resamples, seed. */
+/* What an eval verb ends with: the page when html is not NULL, then JSON or print's table. Drops v.
+ * about: a line for the page's reader. */
+bool fab_eval_result(fab_run *r, json_t *v, const char *kind, const char *html, const char *about,
+                     void (*print)(FILE *out, const json_t *v), fab_err *err);
+
+/* Options that every eval verb has; the struct has int64_t resamples, seed and const char *html. */
 #define FAB_OPT_BOOT(type)                                                                         \
     { "resamples",                                                                                 \
       FAB_INT,                                                                                     \
@@ -35,6 +40,7 @@ double fab_eval_item(const json_t *o, const char *list, size_t i);
       "bootstrap resamples of the 95 % intervals",                                                 \
       .min = 100,                                                                                  \
       .max = 100000 },                                                                             \
+        { "html", FAB_FILE_OUT, offsetof(type, html), NULL, "also write one page for a reader" },  \
     {                                                                                              \
         "seed", FAB_INT, offsetof(type, seed), "0", "of the resamples", .min = 0, .max = 1e15      \
     }

@@ -6,6 +6,7 @@ typedef struct {
     fab_predict_opts in;
     const char *answers, *confidence, *correct;
     int64_t resamples, seed;
+    const char *html;
 } opts;
 
 #define number fab_eval_number
@@ -62,11 +63,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     const opts *o = vo;
     const fab_measure_opts how = { .resamples = o->resamples, .seed = (uint64_t)o->seed };
     json_t *v = o->answers ? of_answers(r, o, &how, err) : of_classes(r, o, &how, err);
-    if (!v) return false;
-    if (r->json) return fab_run_json(r, v, err);
-    print(r->out, v);
-    json_decref(v);
-    return true;
+    const char *about = o->answers ? o->answers : o->in.data ? o->in.data : o->in.scores;
+    return fab_eval_result(r, v, "calibration", o->html, about, print, err);
 }
 
 /* clang-format off */

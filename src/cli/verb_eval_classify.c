@@ -7,6 +7,7 @@ typedef struct {
     fab_list groups;
     const char *write;
     int64_t resamples, seed;
+    const char *html;
 } opts;
 
 #define number fab_eval_number
@@ -78,17 +79,15 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     fab_predictions p = { 0 };
     const fab_measure_opts how = { .fields = o->groups.items,
                                    .n_fields = o->groups.n,
+                                   .curves = o->html != NULL,
                                    .resamples = o->resamples,
                                    .seed = (uint64_t)o->seed };
     bool ok = fab_predicting(r, "eval classify", &o->in, &p, err) &&
               (!o->write || fab_predictions_write(&p, o->write, o->in.label, err));
     json_t *v = ok ? fab_classify_report(&p, &how, err) : NULL;
     fab_predictions_clear(&p);
-    if (!v) return false;
-    if (r->json) return fab_run_json(r, v, err);
-    print(r->out, v);
-    json_decref(v);
-    return true;
+    const char *about = o->in.data ? o->in.data : o->in.scores;
+    return fab_eval_result(r, v, "classify", o->html, about, print, err);
 }
 
 /* clang-format off */

@@ -4,7 +4,7 @@
 #include "cli/evaluating.h"
 
 typedef struct {
-    const char *data, *images, *model, *predictions, *protocol;
+    const char *data, *images, *model, *predictions, *protocol, *html;
     int64_t limit, max_tokens, resamples, seed;
     bool brief;
 } opts;
@@ -14,17 +14,19 @@ static const char *const views[FAB_VQA_VIEWS] = { "model", "question only", "bla
 static const char *const keys[FAB_VQA_VIEWS] = { NULL, "question_only", "blank_image",
                                                  "shuffled_image", "mirrored_image" };
 
-static void print_score(FILE *out, const char *name, const fab_vqa_score *s)
+static void print_score(FILE *out, const char *name, const json_t *s)
 {
-    fprintf(out, "%-16s n %-6lld overall %.4f  open %.4f  closed %.4f\n", name, (long long)s->n,
-            s->overall, s->open, s->closed);
+    fprintf(out, "%-16s n %-6.0f overall %.4f  open %.4f  closed %.4f\n", name,
+            fab_eval_number(s, "n"), fab_eval_number(s, "overall"), fab_eval_number(s, "open"),
+            fab_eval_number(s, "closed"));
 }
 
-static void print_scores(FILE *out, const char *name, const fab_vqa_scores *s)
+static void print_scores(FILE *out, const char *name, const json_t *s)
 {
-    print_score(out, name, &s->all);
-    if (s->by_lang[FAB_EN].n) print_score(out, "  en", &s->by_lang[FAB_EN]);
-    if (s->by_lang[FAB_ZH].n) print_score(out, "  zh", &s->by_lang[FAB_ZH]);
+    const json_t *by = json_object_get(s, "by_lang");
+    print_score(out, name, s);
+    if (json_object_get(by, "en")) print_score(out, "  en", json_object_get(by, "en"));
+    if (json_object_get(by, "zh")) print_score(out, "  zh", json_object_get(by, "zh"));
 }
 
 /* What is left of the score without the picture, and whether the difference is chance. */
@@ -56,21 +58,24 @@ static void print_table(FILE *out, const json_t *v, const char *key, const char 
                 fab_eval_item(row, "interval", 0), fab_eval_item(row, "interval", 1));
 }
 
-static void print_all(FILE *out, const fab_eval_vqa *v, const json_t *o)
+static void print(FILE *out, const json_t *v)
 {
-    for (int i = 0; i < FAB_VQA_VIEWS; i++)
-        if (v->pass[i].asked) print_scores(out, views[i], &v->pass[i].scores);
-    fprintf(out, "%s: %s\n", fab_vqa_protocol_names[v->protocol],
-            fab_vqa_protocol_says[v->protocol]);
-    const json_t *ci = json_object_get(o, "interval");
+    const json_t *ci = json_object_get(v, "interval");
+    print_scores(out, views[0], v);
+    for (int i = 1; i < FAB_VQA_VIEWS; i++)
+        if (json_object_get(v, keys[i])) print_scores(out, views[i], json_object_get(v, keys[i]));
+    fprintf(out, "%s: %s\n", json_string_value(json_object_get(v, "protocol")),
+            json_string_value(json_object_get(v, "counts")));
     fprintf(out, "95 %% interval of overall %.4f to %.4f\n", fab_eval_item(ci, "overall", 0),
             fab_eval_item(ci, "overall", 1));
-    print_survival(out, o);
-    print_table(out, o, "by_question_type", "by question type");
-    print_table(out, o, "by_organ", "by organ");
-    print_table(out, o, "by_modality", "by modality");
-    fprintf(out, "%.4f s a question", v->seconds_per_question);
-    fprintf(out, v->failed ? ", %lld records failed\n" : "\n", (long long)v->failed);
+    print_survival(out, v);
+    print_table(out, v, "by_question_type", "by question type");
+    print_table(out, v, "by_organ", "by organ");
+    print_table(out, v, "by_modality", "by modality");
+    fprintf(out, "%.4f s a question", fab_eval_number(v, "seconds_per_question"));
+    if (fab_eval_number(v, "failed") > 0)
+        fprintf(out, ", %.0f records failed", fab_eval_number(v, "failed"));
+    fputc('\n', out);
 }
 
 static json_t *prediction(const fab_qa *q, const fab_eval_vqa *v, int64_t i)
@@ -120,11 +125,7 @@ static bool evaluate(fab_run *r, const opts *o, fab_engine *e, const fab_qa_set 
     if (!ok || (o->predictions && !write_predictions(o->predictions, set, &v, err))) return false;
     if (v.failed) r->exit_code = 3;
     json_t *json = fab_eval_vqa_json(&v, set, &eo.boot, r->arena, err);
-    if (!json) return false;
-    if (r->json) return fab_run_json(r, json, err);
-    print_all(r->out, &v, json);
-    json_decref(json);
-    return true;
+    return fab_eval_result(r, json, "vqa", o->html, o->data, print, err);
 }
 
 static bool run(fab_run *r, const void *vo, fab_err *err)

@@ -183,9 +183,12 @@ static json_t *row_json(const table *t, int row, const fab_interval *v)
         int part = q->closed ? 2 : 1;
         sum[0] += points, sum[part] += points, n[0]++, n[part]++;
     }
+    fab_interval ci = *v; /* all right or all wrong: resamples are so too, and say nothing */
+    if (v->low == v->high && (v->value == 0 || v->value == 1))
+        ci = fab_wilson((int64_t)v->value * n[0], n[0], 0.95);
     return json_pack("{s:I,s:f,s:f,s:f,s:o}", "n", (json_int_t)n[0], "overall", v->value, "open",
                      n[1] ? sum[1] / (double)n[1] : 0.0, "closed",
-                     n[2] ? sum[2] / (double)n[2] : 0.0, "interval", pair(v));
+                     n[2] ? sum[2] / (double)n[2] : 0.0, "interval", pair(&ci));
 }
 
 typedef const char *(*field_fn)(const fab_qa *q);

@@ -4,11 +4,12 @@
 Needs: pip install numpy scipy statsmodels scikit-learn. Run from the source root. The bootstrap is drawn here with the
 same generator as src/base/rng.c (xoshiro256** seeded by splitmix64), written anew, so its bounds agree to rounding.
 """
+import hashlib
 import json
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 from sklearn.metrics import (balanced_accuracy_score, brier_score_loss, cohen_kappa_score, f1_score, roc_auc_score,
                              roc_curve)
 from statsmodels.stats.contingency_tables import mcnemar
@@ -156,6 +157,44 @@ def classify_case(rng):
             "n_40": int(((age >= 40) & (age < 60)).sum())}
 
 
+def obrien_fleming(t, alpha):
+    """Bounds by scipy's multivariate normal: P(no crossing up to k) = 1 - alpha(t_k)."""
+    z, bounds = stats.norm.ppf(1 - alpha / 4), []
+    t = np.array(t)
+    cov = np.minimum.outer(t, t) / np.sqrt(np.outer(t, t))
+    for k in range(1, len(t) + 1):
+        spent = 4 * stats.norm.sf(z / math.sqrt(t[k - 1]))
+        inside = lambda b: stats.multivariate_normal.cdf(
+            bounds + [b], cov=cov[:k, :k], lower_limit=[-x for x in bounds + [b]], maxpts=400000, abseps=1e-7, releps=1e-7,
+            allow_singular=True) - (1 - spent)
+        bounds.append(optimize.brentq(inside, 1.0, 9.0, xtol=1e-7))
+    return {"t": t.tolist(), "alpha": alpha, "bounds": bounds}
+
+
+def bradley_terry(rng, prior):
+    truth, rows = [0.0, 0.4, 1.1, -0.5], []
+    for _ in range(150):
+        a, b = rng.choice(4, 2, replace=False)
+        p = 1 / (1 + math.exp(truth[b] - truth[a]))
+        rows.append([int(a), int(b), 0.5 if rng.random() < 0.15 else float(rng.random() < p)])
+
+    def loss(x):
+        d = np.array([x[a] - x[b] for a, b, _ in rows])
+        s = np.array([r[2] for r in rows])
+        return np.sum(s * np.logaddexp(0, -d) + (1 - s) * np.logaddexp(0, d)) + prior * np.sum(
+            np.logaddexp(0, -x) + np.logaddexp(0, x))
+
+    x = optimize.minimize(loss, np.zeros(4), method="BFGS", options={"gtol": 1e-9}).x
+    if not prior:
+        x -= x.mean()
+    return {"rows": [v for r in rows for v in r], "prior": prior, "rating": (1500 + 400 * x / math.log(10)).tolist()}
+
+
+def buckets():
+    return [[u, e, int(hashlib.sha256((u + e).encode()).hexdigest(), 16) % 10000]
+            for u, e in (("", ""), ("case-1", "report-v2"), ("case-2", "report-v2"), ("病例三", "甲乙"), ("x" * 600, "long"))]
+
+
 def main():
     rng = np.random.default_rng(4)
     x = np.round(rng.beta(2, 1, 37), 3).tolist()
@@ -181,6 +220,9 @@ def main():
         "auc": auc_cases(rng),
         "kappa": [kappa_case(rng, 30, 2), kappa_case(rng, 120, 4)],
         "classify": classify_case(rng),
+        "obrien_fleming": [obrien_fleming([0.2, 0.4, 0.6, 0.8, 1.0], 0.05), obrien_fleming([0.3, 0.5, 1.0], 0.01)],
+        "bradley_terry": [bradley_terry(rng, 0.0), bradley_terry(rng, 0.5)],
+        "buckets": buckets(),
         "fleiss": {"counts": fleiss.ravel().tolist(), "C": 3, "kappa": fleiss_kappa(fleiss)},
     }
     text = json.dumps(golden, default=float)
