@@ -284,6 +284,46 @@ TEST(broken_decoders_say_what_disagrees)
     refused("tests/golden/formats", "tests/golden/formats");
 }
 
+/* A prompt longer than one pass takes is read piece by piece into the cache: the same next token as
+ * of all places seen at once, and the same whole answer after a part of it was there already. */
+TEST(long_prompts_are_read_in_pieces)
+{
+    enum { LONG = 700 };
+    static int32_t ids[LONG];
+    fab_err err = FAB_ERR_INIT;
+    fab_generated out, again;
+    fab_arena *a = fab_arena_new(0, &err);
+    for (int i = 0; i < LONG; i++) ids[i] = (i * i + 3 * i) % 48;
+    make_broken();
+    write_broken("{\"max_position_embeddings\":1000}");
+    write_tensors(NULL, false, 0);
+    bench b;
+    bench_open(&b, broken, "llama", fab_kernels_best());
+    fab_generator *g = fab_generator_open(broken, NULL, true, &err);
+    CHECK_MSG(g && a, "%s", err.text);
+    for (int n = LONG - 5; n <= LONG; n++) {
+        const fab_llama *m = b.d->model;
+        fab_tensor *h = fab_llama_hidden(&b.c, m, fab_llama_embed(&b.c, m, ids_of(&b, n, ids)),
+                                         NULL, NULL, NULL, 0);
+        const fab_tensor *z = fab_llama_logits(&b.c, m, h, NULL);
+        CHECK_MSG(z, "%s", b.c.err.text);
+        int32_t want = best(fab_f32(z) + (n - 1) * m->cfg.vocab, m->cfg.vocab);
+        fab_prompt p = { .ids = ids, .n = n }, part = { .ids = ids, .n = 300 };
+        fab_generate_opts o = { .max_tokens = 4, .ignore_end = true };
+        CHECK(fab_generate(g, &part, 1, &o, a, &out, &err));
+        CHECK_MSG(fab_generate(g, &p, 1, &o, a, &out, &err), "%s", err.text);
+        CHECK(out.n == 4 && out.ids[0] == want && out.n_reused == 300);
+        fab_ctx_reset(&b.c);
+    }
+    CHECK(fab_generate(g, &(fab_prompt){ .ids = ids, .n = LONG }, 1,
+                       &(fab_generate_opts){ .max_tokens = 4, .ignore_end = true }, a, &again,
+                       &err));
+    CHECK(again.n_reused == LONG - 1 && !memcmp(again.ids, out.ids, 4 * sizeof *out.ids));
+    fab_generator_close(g);
+    bench_close(&b);
+    fab_arena_free(a);
+}
+
 TEST(a_value_that_is_not_finite_is_traced_to_its_layer)
 {
     fab_err err = FAB_ERR_INIT;

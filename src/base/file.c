@@ -1,5 +1,6 @@
 /* file: see file.h. */
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _XOPEN_SOURCE   700 /* realpath */
+#define _DEFAULT_SOURCE     /* madvise */
 #include "base/file.h"
 
 #include <errno.h>
@@ -97,6 +98,15 @@ void fab_file_unmap(fab_file *f)
     if (f->mapped) munmap((void *)(uintptr_t)f->data, f->size);
     else fab_free((void *)(uintptr_t)f->data);
     *f = (fab_file){ 0 };
+}
+
+void fab_file_forget(const fab_file *f, const void *data, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)data,
+              from = (uintptr_t)f->data;
+    if (!f->mapped || at < from || at - from > f->size || size > f->size - (at - from)) return;
+    uintptr_t begin = (at + page - 1) / page * page, end = (at + size) / page * page;
+    if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 /* ---- writing ---- */

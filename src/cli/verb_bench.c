@@ -15,19 +15,19 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "base/progress.h"
-#include "cli/verb.h"
+#include "cli/bench_file.h"
+#include "cli/random_llama.h"
 #include "kernels/bench.h"
-#include "kernels/quantise.h"
 #include "zoo/clip.h"
-#include "zoo/llama.h"
 
 typedef struct {
-    const char *shape, *only;
+    const char *shape, *only, *model, *write, *type;
     bool quick;
 } opts;
 
-enum { PROMPT = 577, BATCH = 8, MOST_ROUNDS = 9, PATTERN_ROWS = 32, READ_BYTES = 1 << 28 };
+enum { PROMPT = 577, BATCH = 8, MOST_ROUNDS = 9, READ_BYTES = 1 << 28 };
 typedef enum { PEAK_BF16, PEAK_INT8, PEAK_F32, PEAK_READ, PEAKS } peak;
 static const char *const peak_names[PEAKS] = { "bf16_gflops", "int8_gops", "f32_gflops",
                                                "read_gbs" };
@@ -35,6 +35,7 @@ static const char *const peak_names[PEAKS] = { "bf16_gflops", "int8_gops", "f32_
 typedef struct {
     fab_run *r;
     const fab_kernels *k;
+    const char *shape;
     int rounds;
     float *read; /* READ_BYTES, touched */
     double seen[PEAKS][128];
@@ -95,88 +96,15 @@ static double median(double *x, int n)
     return n ? x[n / 2] : 0;
 }
 
-/* ---- random weights ------------------------------------------------------------------------------------------- */
-
-/* A LLaMA's weights under their names: a source for fab_params_load. */
-typedef struct {
-    fab_llama_config cfg;
-    fab_dtype type;
-    fab_arena *arena;
-    fab_rng rng;
-    uint64_t read_bytes; /* what one token reads: all but the embedding */
-    double values;       /* of the matrices that a token passes through */
-    fab_err err;
-} weights;
-
-static bool ends(const char *name, const char *with)
-{
-    size_t n = strlen(name), m = strlen(with);
-    return n >= m && !strcmp(name + n - m, with);
-}
-
-static void shape_of(const weights *w, const char *name, int *ndim, int64_t *shape)
-{
-    const fab_llama_config *g = &w->cfg;
-    int64_t kv = g->dim / g->heads * g->kv_heads;
-
-    *ndim = ends(name, "norm.weight") ? 1 : 2;
-    shape[0] = shape[1] = g->dim;
-    if (ends(name, "k_proj.weight") || ends(name, "v_proj.weight")) shape[0] = kv;
-    if (ends(name, "gate_proj.weight") || ends(name, "up_proj.weight")) shape[0] = g->ffn;
-    if (ends(name, "down_proj.weight")) shape[1] = g->ffn;
-    if (ends(name, "embed_tokens.weight") || ends(name, "lm_head.weight")) shape[0] = g->vocab;
-}
-
-/* PATTERN_ROWS random rows, again and again: drawing all would take longer than what is measured. */
-static void *fill(weights *w, fab_dtype type, int64_t rows, int64_t cols)
-{
-    uint64_t row;
-    float *x = fab_new_array((size_t)cols, sizeof *x, &w->err);
-
-    fab_dtype_row_bytes(type, cols, &row);
-    uint8_t *y = fab_arena_take(w->arena, (size_t)rows * row, &w->err);
-    for (int64_t i = 0; x && y && i < rows; i++)
-        if (i < PATTERN_ROWS) {
-            for (int64_t j = 0; j < cols; j++)
-                x[j] = rows == 1 ? 1.0f : 0.04f * (fab_rng_uniform(&w->rng) - 0.5f);
-            fab_kernels_best()->from_f32(NULL, type, x, y + (uint64_t)i * row, cols);
-        } else memcpy(y + (uint64_t)i * row, y + (uint64_t)(i % PATTERN_ROWS) * row, row);
-    fab_free(x);
-    return y;
-}
-
-static bool find(void *arg, const char *name, fab_dtype *dtype, int *ndim,
-                 int64_t shape[FAB_MAX_DIM], const void **data)
-{
-    weights *w = arg;
-    uint64_t bytes;
-
-    shape_of(w, name, ndim, shape);
-    bool vector = *ndim == 1;
-    *dtype = vector ? FAB_F32 : w->type;
-    *data = fill(w, *dtype, vector ? 1 : shape[0], vector ? shape[0] : shape[1]);
-    if (!vector && !ends(name, "embed_tokens.weight")) {
-        fab_dtype_size(*dtype, 2, shape, NULL, &bytes);
-        w->read_bytes += bytes;
-        w->values += (double)shape[0] * (double)shape[1];
-    }
-    return *data != NULL;
-}
-
 /* ---- a LLaMA -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    weights w;
+    fab_random_llama w;
     fab_arena *home, *work;
     fab_llama model;
     fab_ctx c;
     fab_kv kv;
 } decoder;
-
-static const fab_llama_config shapes[] = {
-    { .dim = 576, .ffn = 1536, .vocab = 49152, .layers = 30, .heads = 9, .kv_heads = 3 },
-    { .dim = 2048, .ffn = 5632, .vocab = 32000, .layers = 22, .heads = 32, .kv_heads = 4 },
-};
 
 static void decoder_close(decoder *d)
 {
@@ -186,23 +114,21 @@ static void decoder_close(decoder *d)
     fab_free(d);
 }
 
-static decoder *decoder_open(bench *b, const fab_llama_config *cfg, fab_dtype type, fab_err *err)
+static decoder *decoder_open(bench *b, fab_dtype type, fab_err *err)
 {
     decoder *d = fab_new(sizeof *d, err);
     fab_param_list list = { 0 };
 
     if (!d) return NULL;
-    /* rows of 576 fill no block of 256: as llama.cpp does, what cannot be q4_K is q8_0 */
-    if (cfg->dim % fab_dtype_block(type)) type = FAB_Q8_0;
-    d->w = (weights){ .cfg = *cfg, .type = type, .arena = fab_arena_new(0, err) };
-    fab_rng_init(&d->w.rng, 1);
+    fab_random_llama_init(&d->w, b->shape, type, fab_arena_new(0, err));
     d->home = fab_arena_new(0, err);
     d->work = fab_arena_new((size_t)16 << 20, err);
     if (d->w.arena && d->home && d->work) {
-        fab_params p = fab_params_load(d->home, &list, &(fab_param_source){ &d->w, find, NULL });
+        fab_param_source source = fab_random_llama_source(&d->w);
+        fab_params p = fab_params_load(d->home, &list, &source);
         p.pool = b->r->pool;
         p.k = b->k;
-        fab_llama_params(&p, &d->model, cfg);
+        fab_llama_params(&p, &d->model, &d->w.cfg);
         if (d->w.err.code) p.err = d->w.err;
         fab_ctx_init(&d->c, d->work, b->r->pool);
         d->c.bf16 = true;
@@ -257,11 +183,10 @@ static void step(bench *b, const char *what)
     fab_progress_set(&b->progress, b->progress.done + 1, "%s", what);
 }
 
-static bool prefill(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
-                    fab_err *err)
+static bool prefill(bench *b, const char *name, fab_dtype type, fab_err *err)
 {
     double rate[MOST_ROUNDS], work[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
-    decoder *d = decoder_open(b, cfg, type, err);
+    decoder *d = decoder_open(b, type, err);
     bool ok = d != NULL;
 
     for (int i = -1; ok && i < b->rounds; i++) { /* one pass to warm up */
@@ -270,6 +195,7 @@ static bool prefill(bench *b, const fab_llama_config *cfg, const char *name, fab
         double s = pass(d, PROMPT, err);
         ok = s > 0;
         if (i < 0 || !ok) continue;
+        const fab_llama_config *cfg = &d->w.cfg;
         /* the head sees one row; scores and their use: half of T x T is seen */
         double flops = 2.0 * PROMPT * (d->w.values - (double)(cfg->vocab * cfg->dim)) +
                        2.0 * PROMPT * PROMPT * (double)cfg->dim * cfg->layers;
@@ -285,11 +211,10 @@ static bool prefill(bench *b, const fab_llama_config *cfg, const char *name, fab
     return ok;
 }
 
-static bool generate(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
-                     fab_err *err)
+static bool generate(bench *b, const char *name, fab_dtype type, fab_err *err)
 {
     double rate[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
-    decoder *d = decoder_open(b, cfg, type, err);
+    decoder *d = decoder_open(b, type, err);
     bool ok = d && pass(d, 16, err) > 0;
 
     for (int i = 0; ok && i < b->rounds; i++) {
@@ -309,11 +234,10 @@ static bool generate(bench *b, const fab_llama_config *cfg, const char *name, fa
 }
 
 /* BATCH sequences together and one alone, in turn: the ratio is of the same moments. */
-static bool batch(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
-                  fab_err *err)
+static bool batch(bench *b, const char *name, fab_dtype type, fab_err *err)
 {
     double rate[MOST_ROUNDS], times[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
-    decoder *d = decoder_open(b, cfg, type, err);
+    decoder *d = decoder_open(b, type, err);
     fab_kv kv;
     bool ok = d && fab_llama_kv(&d->model, &kv, d->home, BATCH, 64, err) && pass(d, 16, err) > 0 &&
               pass_in(d, &kv, BATCH, 16, err) > 0;
@@ -452,8 +376,7 @@ static void put_peaks(bench *b)
     }
 }
 
-typedef bool (*measure_fn)(bench *b, const fab_llama_config *cfg, const char *name, fab_dtype type,
-                           fab_err *err);
+typedef bool (*measure_fn)(bench *b, const char *name, fab_dtype type, fab_err *err);
 
 static const struct {
     const char *group, *name;
@@ -469,21 +392,20 @@ static const struct {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
-static bool measure(bench *b, const fab_llama_config *cfg, const char *only, fab_err *err)
+static bool measure(bench *b, const char *only, fab_err *err)
 {
     for (int i = 0; i < ROWS; i++) {
         if (strcmp(only, "all") != 0 && strcmp(only, rows[i].group) != 0) continue;
         if (rows[i].picture ? !encode(b, rows[i].picture, err)
-                            : !rows[i].of_llama(b, cfg, rows[i].name, rows[i].type, err))
+                            : !rows[i].of_llama(b, rows[i].name, rows[i].type, err))
             return false;
     }
     return true;
 }
 
-static bool run(fab_run *r, const void *vo, fab_err *err)
+static bool bench_all(fab_run *r, const opts *o, fab_err *err)
 {
-    const opts *o = vo;
-    bench b = { .r = r, .k = fab_kernels_best(), .rounds = o->quick ? 1 : 5 };
+    bench b = { .r = r, .shape = o->shape, .k = fab_kernels_best(), .rounds = o->quick ? 1 : 5 };
 
     if (r->threads > 256) return fab_fail(err, FAB_EUSAGE, "bench runs on 256 threads at most");
     b.read = fab_aligned_new(READ_BYTES, err);
@@ -494,7 +416,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (ok) {
         memset(b.read, 1, READ_BYTES);
         fab_progress_init(&b.progress, "bench", strcmp(o->only, "all") ? 0 : ROWS);
-        ok = measure(&b, shapes + !strcmp(o->shape, "1.1b"), o->only, err);
+        ok = measure(&b, o->only, err);
         fab_progress_clear(&b.progress);
     }
     if (ok) put_peaks(&b);
@@ -503,6 +425,39 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (ok) print_table(&b);
     json_decref(b.doc);
     return ok;
+}
+
+/* ---- a file ---------------------------------------------------------------------------------------------------- */
+
+static bool bench_model(fab_run *r, const opts *o, fab_err *err)
+{
+    json_t *v = fab_bench_file(r, o->model, err);
+    const char *name;
+    json_t *x;
+    if (!v) return false;
+    if (r->json) return fab_run_json(r, v, err);
+    json_object_foreach(v, name, x) if (json_is_number(x))
+        fprintf(r->out, "%-20s %.6g\n", name, json_number_value(x));
+    json_decref(v);
+    return true;
+}
+
+static bool write_model(fab_run *r, const opts *o, fab_err *err)
+{
+    static const fab_dtype types[] = { FAB_BF16, FAB_Q8_0, FAB_Q4_0, FAB_Q4_K };
+    fab_random_llama w;
+    int i = 0;
+    while (strcasecmp(fab_dtype_name(types[i]), o->type) != 0) i++;
+    fab_random_llama_init(&w, o->shape, types[i], r->arena);
+    return fab_random_llama_write(&w, o->write, err);
+}
+
+static bool run(fab_run *r, const void *vo, fab_err *err)
+{
+    const opts *o = vo;
+    if (o->model && o->write) return fab_fail(err, FAB_EUSAGE, "--model and --write: one of them");
+    if (o->write) return write_model(r, o, err);
+    return o->model ? bench_model(r, o, err) : bench_all(r, o, err);
 }
 
 const fab_verb fab_verb_bench = {
@@ -520,6 +475,12 @@ const fab_verb fab_verb_bench = {
                                  "size of the LLaMA", .choices = "135m|1.1b" },
                                { "only", FAB_CHOICE, offsetof(opts, only), "all", "one kind of row",
                                  .choices = "all|prefill|generate|batch|encode" },
+                               { "model", FAB_FILE_IN, offsetof(opts, model), NULL,
+                                 "only this file: load, first token, memory, tokens/s" },
+                               { "write", FAB_FILE_OUT, offsetof(opts, write), NULL,
+                                 "only write the shape with random weights as a GGUF" },
+                               { "type", FAB_CHOICE, offsetof(opts, type), "q8_0",
+                                 "of what --write writes", .choices = "bf16|q8_0|q4_0|q4_K" },
                                { "quick", FAB_FLAG, offsetof(opts, quick), NULL,
                                  "one round of each in place of five" },
                                { 0 } },

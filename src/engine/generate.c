@@ -5,7 +5,7 @@
 #include <string.h>
 #include "engine/said.h"
 
-enum { CACHE_STEP = 256 };
+enum { CACHE_STEP = 256, PIECE = 256 };
 
 struct fab_generator {
     fab_decoder *d;
@@ -101,18 +101,18 @@ static bool check_prompt(const fab_generator *g, const fab_prompt *p, fab_err *e
     return true;
 }
 
-/* Places from.. of a prompt, embedded into x [T,D]. */
-static bool embed(fab_generator *g, const fab_prompt *p, int64_t from, float *x)
+/* Places [from,to) of a prompt, embedded into x [to-from,D]. */
+static bool embed(fab_generator *g, const fab_prompt *p, int64_t from, int64_t to, float *x)
 {
     fab_ctx *c = &g->c;
-    int64_t D = g->d->cfg.dim, n = p->n - from;
+    int64_t D = g->d->cfg.dim, n = to - from;
     fab_tensor *ids = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n));
     for (int64_t i = 0; ids && i < n; i++)
         fab_i32(ids)[i] = p->ids[from + i] < 0 ? 0 : p->ids[from + i];
     const fab_tensor *e = fab_llama_embed(c, g->d->model, ids);
     if (!e) return false;
     memcpy(x, fab_f32(e), (size_t)(n * D) * sizeof *x);
-    for (int64_t i = from; i < p->n; i++)
+    for (int64_t i = from; i < to; i++)
         if (p->ids[i] < 0)
             memcpy(x + (i - from) * D, p->parts[-1 - p->ids[i]].rows + part_row(p, i) * D,
                    (size_t)D * sizeof *x);
@@ -191,8 +191,26 @@ static fab_tensor *prompts_in(fab_generator *g, const answer *s, int count, fab_
     }
     fab_tensor *x = fab_tensor_zeros(&g->c, FAB_SHAPE(count, T, D));
     for (int i = 0; x && i < count; i++)
-        if (!embed(g, s[i].p, s[i].from, fab_f32(x) + i * T * D)) return NULL;
+        if (!embed(g, s[i].p, s[i].from, s[i].p->n, fab_f32(x) + i * T * D)) return NULL;
     return x;
+}
+
+/* A long prompt goes in piece by piece, so that what a pass needs of memory does not grow with it.
+ * The places from `from` on but for the last piece; where that begins, or -1. */
+static int64_t all_but_last(fab_generator *g, const fab_prompt *p, int64_t from, fab_kv *kv)
+{
+    fab_ctx *c = &g->c;
+    int64_t pieces = (p->n - from + PIECE - 1) / PIECE;
+    for (; pieces > 1; pieces--) {
+        int64_t to = from + (p->n - from) / pieces;
+        fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(1, to - from, g->d->cfg.dim));
+        if (!x || !embed(g, p, from, to, fab_f32(x)) ||
+            !fab_llama_hidden(c, g->d->model, x, NULL, NULL, kv, 0))
+            return -1;
+        from = to;
+        fab_ctx_reset(c);
+    }
+    return from;
 }
 
 /* The newest token of each: [B,1,D]. */
@@ -206,25 +224,46 @@ static fab_tensor *tokens_in(fab_generator *g, const answer *s, int count, fab_t
     return fab_llama_embed(&g->c, g->d->model, ids);
 }
 
+static const float *try_logits(fab_generator *g, const answer *s, int count, fab_kv *kv,
+                               input_fn input)
+{
+    fab_ctx *c = &g->c;
+    answer one = *s;
+    fab_ctx_reset(c);
+    if (count == 1 && input == prompts_in) {
+        one.from = all_but_last(g, s->p, s->from, kv);
+        if (one.from < 0) return NULL;
+        s = &one;
+    }
+    fab_tensor *len = fab_tensor_new(c, FAB_I32, FAB_SHAPE(count));
+    const fab_tensor *z = len ? pass(g, input(g, s, count, len), len, kv) : NULL;
+    return z ? fab_f32(z) : NULL;
+}
+
+static bool finite(const float *z, int64_t n)
+{
+    float sum = 0; /* 0 times anything finite; NaN or Inf shows */
+    for (int64_t i = 0; i < n; i++) sum += 0.0f * z[i];
+    return sum == 0;
+}
+
 /* One pass. A result that is not finite is run again with every operation looked at. */
 static const float *logits_of(fab_generator *g, const answer *s, int count, fab_kv *kv,
                               input_fn input, fab_err *err)
 {
     fab_ctx *c = &g->c;
     bool checked = c->check;
-    fab_ctx_reset(c);
-    fab_tensor *len = fab_tensor_new(c, FAB_I32, FAB_SHAPE(count));
-    fab_tensor *z = len ? pass(g, input(g, s, count, len), len, kv) : NULL;
-    if (z && !fab_all_finite(z)) {
-        for (int i = 0; i < count; i++) kv->len[i] -= fab_i32(len)[i];
-        fab_ctx_reset(c);
+    int32_t before[FAB_GENERATE_MAX_BATCH];
+    memcpy(before, kv->len, (size_t)count * sizeof *before);
+    const float *z = try_logits(g, s, count, kv, input);
+    if (z && !finite(z, count * g->d->cfg.vocab)) {
+        memcpy(kv->len, before, (size_t)count * sizeof *before);
         c->check = true;
-        len = fab_tensor_new(c, FAB_I32, FAB_SHAPE(count));
-        z = len ? pass(g, input(g, s, count, len), len, kv) : NULL;
+        z = try_logits(g, s, count, kv, input);
         c->check = checked;
         if (z) fab_fail(&c->err, FAB_EINTERNAL, "the logits hold values that are not finite");
     }
-    if (z && !c->err.code) return fab_f32(z);
+    if (z && !c->err.code) return z;
     fab_fail(err, c->err.code, "%s", c->err.text);
     return NULL;
 }

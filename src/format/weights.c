@@ -116,6 +116,12 @@ fab_weights *fab_weights_open_as(const char *path, const fab_format *only, fab_e
     return w;
 }
 
+void fab_weights_forget(const fab_weights *w, const void *data, uint64_t bytes)
+{
+    fab_file_forget(&w->file, data, (size_t)bytes);
+    for (int i = 0; i < w->n_shards; i++) fab_weights_forget(w->shard[i], data, bytes);
+}
+
 void fab_weights_close(fab_weights *w)
 {
     if (!w) return;

@@ -42,6 +42,10 @@ const fab_weight *fab_weights_at(const fab_weights *w, int64_t i); /* in the fil
 /* NULL with err set "NAME: not in the file" when absent; err may be NULL. */
 const fab_weight *fab_weights_find(const fab_weights *w, const char *name, fab_err *err);
 
+/* The caller has its own copy of a tensor's data: what it takes of memory is given back until it is
+ * read again. Bytes that are not in w's mapped files are left alone. */
+void fab_weights_forget(const fab_weights *w, const void *data, uint64_t bytes);
+
 bool fab_weight_aligned(
     const fab_weight *e); /* data is aligned for its plain element type, or a quantised block's */
 

@@ -321,6 +321,9 @@ void fab_param_matrix(fab_params *p, fab_tensor **slot, const char *name, const 
     if (t->packed && !p->k->pack(t->packed, p->arena, t->data, t->dtype, t->shape[0], t->shape[1],
                                  p->bf16, &p->err))
         t->packed = NULL;
+    uint64_t bytes;
+    if (t->packed && p->source.copied && fab_dtype_size(t->dtype, 2, t->shape, NULL, &bytes))
+        p->source.copied(p->source.arg, t->data, bytes);
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */

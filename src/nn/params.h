@@ -51,12 +51,14 @@ typedef struct {
 
 /* Where values come from: nn knows no file formats. find lends a tensor's bytes (false: no such
  * name); name_at(i) lends the i-th name, NULL past the end (NULL function: left-over names are not
- * looked for). */
+ * looked for). copied (NULL: nothing) is told that bytes which find lent now exist packed: they may
+ * leave memory, and are hardly read again. */
 typedef struct {
     void *arg;
     bool (*find)(void *arg, const char *name, fab_dtype *dtype, int *ndim,
                  int64_t shape[FAB_MAX_DIM], const void **data);
     const char *(*name_at)(void *arg, int64_t i);
+    void (*copied)(void *arg, const void *data, uint64_t bytes);
 } fab_param_source;
 
 typedef enum { FAB_VISIT_INIT, FAB_VISIT_LOAD, FAB_VISIT_COUNT } fab_visit;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 struct fab_names {
+    const fab_weights *file;
     int64_t n, cap, n_slots;
     fab_weight *items;
     int64_t *slots; /* open addressing by hash of the name: index + 1, 0 free */
@@ -168,6 +169,7 @@ fab_names *fab_names_new(fab_arena *a, const fab_weights *w, const fab_name_rule
 {
     fab_names *n = fab_arena_zero(a, sizeof *n, err);
     if (!n) return NULL;
+    n->file = w;
     n->cap = 3 * fab_weights_count(w);
     for (n->n_slots = 64; n->n_slots < 2 * n->cap;) n->n_slots *= 2;
     n->items = fab_arena_zero(a, (size_t)(n->cap + 1) * sizeof *n->items, err);
@@ -197,9 +199,15 @@ static const char *name_at(void *arg, int64_t i)
     return i < n->n ? n->items[i].name : NULL;
 }
 
+static void copied(void *arg, const void *data, uint64_t bytes)
+{
+    const fab_names *n = arg;
+    fab_weights_forget(n->file, data, bytes);
+}
+
 fab_param_source fab_source_names(const fab_names *n)
 {
-    return (fab_param_source){ (void *)(uintptr_t)n, find, name_at };
+    return (fab_param_source){ (void *)(uintptr_t)n, find, name_at, copied };
 }
 
 /* ---- the tables ------------------------------------------------------------------------------ */

@@ -19,7 +19,12 @@ static const char *name_at(void *arg, int64_t i)
     return i < fab_weights_count(arg) ? fab_weights_at(arg, i)->name : NULL;
 }
 
+static void copied(void *arg, const void *data, uint64_t bytes)
+{
+    fab_weights_forget(arg, data, bytes);
+}
+
 fab_param_source fab_source_weights(const fab_weights *w)
 {
-    return (fab_param_source){ (void *)w, find, name_at };
+    return (fab_param_source){ (void *)w, find, name_at, copied };
 }

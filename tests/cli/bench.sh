@@ -2,3 +2,8 @@
 "$FABRICA" bench --quick --shape 135m --only batch --json | sed 's/: [0-9.e+-]*\(,*\)$/: N\1/; /"isa"/d'
 "$FABRICA" bench --only nothing 2>&1
 echo "exit $?"
+# A file: how long until the first token, how much memory; names only.
+"$FABRICA" bench --model "$SRC/tests/golden/decoders/llama" | sed 's/ .*//'
+"$FABRICA" bench --model "$SRC/tests/golden/decoders/llama" --json | sed 's/: [0-9.e+-]*\(,*\)$/: N\1/; /"path"/d'
+"$FABRICA" bench --model x.gguf --write y.gguf 2>&1
+echo "exit $?"
