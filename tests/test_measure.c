@@ -1,19 +1,23 @@
 /* What "eval classify" and "eval calibration" say of a file of scores, against scikit-learn
  * (tests/golden/statistics.json, part "classify"), and what they refuse. */
 #include <math.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "evaluate/predictions.h"
+#include "evaluate/retrieval.h"
 #include "test.h"
 
-static json_t *golden(void)
+static json_t *part(const char *name)
 {
     static json_t *all;
     fab_err err = FAB_ERR_INIT;
     if (!all) all = fab_json_open("tests/golden/statistics.json", &err);
     CHECK_MSG(all, "%s", err.text);
-    return json_object_get(all, "classify");
+    return json_object_get(all, name);
 }
+
+static json_t *golden(void) { return part("classify"); }
 
 static double num(const json_t *o, const char *key)
 {
@@ -22,21 +26,42 @@ static double num(const json_t *o, const char *key)
     return json_number_value(v);
 }
 
-static void read_rows(fab_predictions *p)
+/* The objects of a list as JSONL. */
+static const char *lines_of(const json_t *rows, size_t *n)
 {
     static char text[64 << 10];
-    size_t n = 0, i;
+    size_t i;
     json_t *row;
-    fab_err err = FAB_ERR_INIT;
-    json_array_foreach(json_object_get(golden(), "rows"), i, row)
+    *n = 0;
+    json_array_foreach(rows, i, row)
     {
         char *line = json_dumps(row, JSON_COMPACT);
-        CHECK(n + strlen(line) + 2 < sizeof text);
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s\n", line);
+        CHECK(*n + strlen(line) + 2 < sizeof text);
+        *n += (size_t)snprintf(text + *n, sizeof text - *n, "%s\n", line);
         fab_free(line);
     }
+    return text;
+}
+
+static const char *file_of(const json_t *rows)
+{
+    static char path[] = "/tmp/fabrica-measure-XXXXXX";
+    static int fd = -1;
+    fab_err err = FAB_ERR_INIT;
+    size_t n;
+    if (fd < 0) CHECK((fd = mkstemp(path)) >= 0);
+    const char *text = lines_of(rows, &n);
+    CHECK_MSG(fab_file_write(path, text, n, &err), "%s", err.text);
+    return path;
+}
+
+static void read_rows(fab_predictions *p)
+{
+    fab_err err = FAB_ERR_INIT;
+    size_t n, rows = json_array_size(json_object_get(golden(), "rows"));
+    const char *text = lines_of(json_object_get(golden(), "rows"), &n);
     CHECK_MSG(fab_predictions_parse(p, text, n, "rows", "label", &err), "%s", err.text);
-    CHECK(p->n == (int64_t)i && p->n_classes == 3);
+    CHECK(p->n == (int64_t)rows && p->n_classes == 3);
 }
 
 TEST(classification_report_agrees_with_scikit_learn)
@@ -167,6 +192,63 @@ TEST(bad_scores_are_named)
     CHECK(!fab_group_report(&p, "id", &(fab_measure_opts){ 0 }, &err));
     CHECK_SAYS(err.text, "field \"id\" has more than 32 values");
     fab_predictions_clear(&p);
+}
+
+TEST(retrieval_agrees_with_numpy_and_scikit_learn)
+{
+    static const char *const ways[] = { "text_to_image", "image_to_text" }, *const k[] = { "1", "5",
+                                                                                           "10" };
+    fab_err err = FAB_ERR_INIT;
+    fab_pairs p;
+    const char *path = file_of(json_object_get(part("retrieval"), "rows"));
+    CHECK_MSG(fab_pairs_read(&p, path, 0, &err), "%s", err.text);
+    json_t *o = fab_retrieval_report(&p, &(fab_measure_opts){ .resamples = 100 }, &err);
+    CHECK_MSG(o, "%s", err.text);
+    for (int w = 0; w < 2; w++) {
+        const json_t *got = json_object_get(o, ways[w]),
+                     *want = json_object_get(part("retrieval"), ways[w]);
+        CHECK_NEAR(num(got, "map"), num(want, "map"), 1e-9);
+        CHECK_NEAR(num(got, "median_rank"), num(want, "median"), 1e-12);
+        for (size_t i = 0; i < 3; i++) {
+            const json_t *at = json_object_get(json_object_get(got, "at"), k[i]);
+            CHECK_NEAR(num(at, "hit"),
+                       json_number_value(json_array_get(json_object_get(want, "hit"), i)), 1e-12);
+            CHECK_NEAR(num(at, "random"), strtod(k[i], NULL) / 30, 1e-12);
+        }
+    }
+    json_decref(o);
+    fab_pairs_clear(&p);
+    const json_t *many = json_object_get(part("retrieval"), "rankings");
+    path = file_of(json_object_get(many, "rows"));
+    o = fab_rankings_report(path, &(fab_measure_opts){ .resamples = 100 }, &err);
+    CHECK_MSG(o, "%s", err.text);
+    const json_t *got = json_object_get(o, "rankings");
+    const json_t *at = json_object_get(json_object_get(got, "at"), "5");
+    CHECK_NEAR(num(got, "map"), num(many, "map"), 1e-12);
+    CHECK_NEAR(num(at, "precision"), num(many, "precision"), 1e-12);
+    CHECK_NEAR(num(at, "recall"), num(many, "recall"), 1e-12);
+    CHECK_NEAR(num(at, "random"), num(many, "random"), 1e-12);
+    json_decref(o);
+    remove(path);
+}
+
+/* A model that gives every picture the same vector finds nothing by it. */
+TEST(equal_scores_count_against_the_model)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_pairs p;
+    json_t *rows = json_array();
+    for (int i = 0; i < 20; i++)
+        json_array_append_new(rows, json_pack("{s:[i,i],s:[i,i]}", "image", 1, 0, "text", 1, i));
+    CHECK_MSG(fab_pairs_read(&p, file_of(rows), 0, &err), "%s", err.text);
+    json_t *o = fab_retrieval_report(&p, NULL, &err);
+    CHECK_MSG(o, "%s", err.text);
+    const json_t *way = json_object_get(o, "text_to_image");
+    CHECK_NEAR(num(way, "median_rank"), 20, 0);
+    CHECK_NEAR(num(json_object_get(json_object_get(way, "at"), "10"), "hit"), 0, 0);
+    json_decref(o);
+    fab_pairs_clear(&p);
+    json_decref(rows);
 }
 
 TEST_MAIN

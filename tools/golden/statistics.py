@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 from scipy import optimize, stats
-from sklearn.metrics import (balanced_accuracy_score, brier_score_loss, cohen_kappa_score, f1_score, roc_auc_score,
+from sklearn.metrics import (average_precision_score, balanced_accuracy_score, brier_score_loss, cohen_kappa_score, f1_score, roc_auc_score,
                              roc_curve)
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import fleiss_kappa
@@ -190,6 +190,34 @@ def bradley_terry(rng, prior):
     return {"rows": [v for r in rows for v in r], "prior": prior, "rating": (1500 + 400 * x / math.log(10)).tolist()}
 
 
+def retrieval(rng):
+    n, E = 30, 6
+    text, image = rng.normal(size=(n, E)), None
+    image = text + rng.normal(size=(n, E))
+    text, image = np.round(text, 3), np.round(image, 3)
+    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)
+    sim = unit(text) @ unit(image).T
+    out = {"rows": [{"id": str(i), "image": image[i].tolist(), "text": text[i].tolist()} for i in range(n)]}
+    for name, s in (("text_to_image", sim), ("image_to_text", sim.T)):
+        rank = np.array([(s[i] > s[i, i]).sum() + 1 for i in range(n)])
+        out[name] = {"hit": [float((rank <= k).mean()) for k in (1, 5, 10)], "median": float(np.median(rank)),
+                     "map": float(np.mean([average_precision_score(np.eye(n)[i], s[i]) for i in range(n)]))}
+    many, ap = [], []
+    for _ in range(12):
+        order = rng.permutation(15)
+        relevant = rng.choice(15, rng.integers(1, 5), replace=False)
+        many.append({"ranking": [int(v) for v in order], "relevant": [int(v) for v in relevant]})
+        score = np.empty(15)
+        score[order] = np.arange(15, 0, -1)
+        ap.append(average_precision_score(np.isin(np.arange(15), relevant), score))
+    top = [np.isin(q["ranking"][:5], q["relevant"]).sum() for q in many]
+    size = [len(q["relevant"]) for q in many]
+    out["rankings"] = {"rows": many, "map": float(np.mean(ap)), "precision": float(np.mean([t / 5 for t in top])),
+                       "recall": float(np.mean([t / r for t, r in zip(top, size)])),
+                       "random": float(np.mean([stats.hypergeom.sf(0, 15, r, 5) for r in size]))}
+    return out
+
+
 def buckets():
     return [[u, e, int(hashlib.sha256((u + e).encode()).hexdigest(), 16) % 10000]
             for u, e in (("", ""), ("case-1", "report-v2"), ("case-2", "report-v2"), ("病例三", "甲乙"), ("x" * 600, "long"))]
@@ -223,6 +251,7 @@ def main():
         "obrien_fleming": [obrien_fleming([0.2, 0.4, 0.6, 0.8, 1.0], 0.05), obrien_fleming([0.3, 0.5, 1.0], 0.01)],
         "bradley_terry": [bradley_terry(rng, 0.0), bradley_terry(rng, 0.5)],
         "buckets": buckets(),
+        "retrieval": retrieval(rng),
         "fleiss": {"counts": fleiss.ravel().tolist(), "C": 3, "kappa": fleiss_kappa(fleiss)},
     }
     text = json.dumps(golden, default=float)
