@@ -43,7 +43,7 @@ typedef struct {
 
 enum { ATOM_BYTES = sizeof(seg_atom) + sizeof(int64_t) + sizeof(uint32_t) };
 
-static bool make_room(fab_words *w, size_t m, room *r, fab_err *err)
+static bool make_room(fab_word_list *w, size_t m, room *r, fab_err *err)
 {
     if (m > w->work_room) {
         size_t to = 2 * m > 1024 ? 2 * m : 1024;
@@ -57,7 +57,7 @@ static bool make_room(fab_words *w, size_t m, room *r, fab_err *err)
     return true;
 }
 
-static bool add_word(fab_words *w, size_t at, size_t end, fab_word_kind kind, bool known,
+static bool add_word(fab_word_list *w, size_t at, size_t end, fab_word_kind kind, bool known,
                      fab_err *err)
 {
     if (w->n == w->room) {
@@ -110,7 +110,7 @@ static bool known_single(const fab_segmenter *s, const seg_atom *a)
 }
 
 /* k single Han characters in a row. */
-static bool cut_unknown(const fab_segmenter *s, const seg_atom *a, size_t k, fab_words *w,
+static bool cut_unknown(const fab_segmenter *s, const seg_atom *a, size_t k, fab_word_list *w,
                         fab_err *err)
 {
     uint8_t way[HMM_RUN];
@@ -130,6 +130,16 @@ static bool cut_unknown(const fab_segmenter *s, const seg_atom *a, size_t k, fab
     return true;
 }
 
+/* Whether a single character may be part of an unknown word: not when it is often a word of its own. */
+enum { OFTEN = 7500 };
+
+static bool joins(const fab_segmenter *s, const seg_atom *a)
+{
+    int32_t node = a->code ? seg_child(s, 0, a->code) : -1;
+
+    return a->kind == FAB_WORD_HAN && (node < 0 || s->units[node].cost > OFTEN);
+}
+
 static fab_word_kind kind_of(const seg_atom *a, size_t k)
 {
     if (k == 1) return a->kind;
@@ -139,7 +149,7 @@ static fab_word_kind kind_of(const seg_atom *a, size_t k)
 }
 
 /* A run of atoms that touch, `from` turned round first: next[i] = where the word that begins at i ends. */
-static bool cut_run(const fab_segmenter *s, const room *r, size_t m, fab_words *w, fab_err *err)
+static bool cut_run(const fab_segmenter *s, const room *r, size_t m, fab_word_list *w, fab_err *err)
 {
     seg_cheapest(s, r->atoms, m, true, r->cost, r->from);
     for (size_t j = m, next = m; j > 0;) {
@@ -153,7 +163,7 @@ static bool cut_run(const fab_segmenter *s, const room *r, size_t m, fab_words *
     for (size_t i = 0, j; i < m; i = j) {
         const seg_atom *a = &r->atoms[i];
         size_t k = 0;
-        while (i + k < m && r->from[i + k] == i + k + 1 && a[k].kind == FAB_WORD_HAN) k++;
+        while (i + k < m && r->from[i + k] == i + k + 1 && joins(s, &a[k])) k++;
         j = k ? i + k : r->from[i];
         bool ok = k > 1 ? cut_unknown(s, a, k, w, err)
                         : add_word(w, a->at, r->atoms[j - 1].at + r->atoms[j - 1].len,
@@ -172,7 +182,8 @@ static size_t touching(const seg_atom *a, size_t from, size_t m)
     return i;
 }
 
-bool fab_segment(const fab_segmenter *s, const char *text, size_t n, fab_words *w, fab_err *err)
+bool fab_segment_text(const fab_segmenter *s, const char *text, size_t n, fab_word_list *w,
+                      fab_err *err)
 {
     size_t at = 0, mark;
     room r;
@@ -200,9 +211,9 @@ bool fab_segment(const fab_segmenter *s, const char *text, size_t n, fab_words *
     return true;
 }
 
-void fab_words_clear(fab_words *w)
+void fab_word_list_clear(fab_word_list *w)
 {
     fab_free(w->items);
     fab_free(w->work);
-    *w = (fab_words){ 0 };
+    *w = (fab_word_list){ 0 };
 }

@@ -30,7 +30,7 @@ typedef struct {
     size_t n, room;
     void *work;
     size_t work_room;
-} fab_words;
+} fab_word_list;
 
 typedef struct fab_segmenter fab_segmenter;
 
@@ -46,7 +46,22 @@ const char *fab_segmenter_version(
 
 /* Cuts text[0, n) into w, blanks left out; the words lie in order. n is at most 1 GiB. Broken UTF-8 is no error: a byte that
  * is no character is a word FAB_WORD_OTHER. */
-bool fab_segment(const fab_segmenter *s, const char *text, size_t n, fab_words *w, fab_err *err);
-void fab_words_clear(fab_words *w);
+bool fab_segment_text(const fab_segmenter *s, const char *text, size_t n, fab_word_list *w,
+                      fab_err *err);
+void fab_word_list_clear(fab_word_list *w);
+
+/* The lexicon's terms in text[0, n), cut into w before: the longest from left to right that begin and end where words do, so
+ * that 心 is not found in 中心; in the arena. NULL only without memory. */
+fab_term *fab_segment_terms(const fab_lexicon *l, const char *text, size_t n,
+                            const fab_word_list *w, fab_arena *a, size_t *n_terms, fab_err *err);
+
+/* Against sentences cut by hand: one a line, blanks between words, # comments. A word counts when both its ends agree;
+ * punctuation is not counted. */
+typedef struct {
+    int64_t sentences, wanted, found, right; /* words */
+    double precision, recall, f1;
+} fab_segment_score;
+bool fab_segment_measure(const fab_segmenter *s, const char *gold, size_t size,
+                         fab_segment_score *out, fab_err *err);
 
 #endif

@@ -137,7 +137,7 @@ static size_t tidy(char *w, size_t n)
     return n;
 }
 
-size_t fab_stem(char *w, size_t n)
+size_t fab_stem_word(char *w, size_t n)
 {
     size_t s;
 

@@ -6,6 +6,6 @@
 #include <stddef.h>
 
 /* Stems word[0, n), lower-case a-z, in place; the new length. Other bytes count as consonants. */
-size_t fab_stem(char *word, size_t n);
+size_t fab_stem_word(char *word, size_t n);
 
 #endif
