@@ -8,7 +8,7 @@
 typedef struct {
     fab_list texts, metric, ref_lines;
     const char *metrics, *data, *hyp_lines, *mode, *script, *tokenize, *smooth;
-    bool stem, per_record;
+    bool stem, per_record, segment, explain;
     int64_t resamples;
 } opts;
 
@@ -105,7 +105,7 @@ static bool print_records(fab_run *r, const fab_score_set *s, const fab_score_ta
 
 static void print_line(FILE *out, const fab_metric *m, const fab_interval *v, bool with_interval)
 {
-    if (m->kind == FAB_METRIC_ROUGE)
+    if (m->kind == FAB_METRIC_ROUGE || m->kind == FAB_METRIC_MED)
         fprintf(out, "%-10s r %.5f  p %.5f  f %.5f", m->name, v[0].value, v[1].value, v[2].value);
     else fprintf(out, "%-10s %.5f", m->name, v[2].value);
     if (with_interval) fprintf(out, "  [%.5f, %.5f]", v[2].low, v[2].high);
@@ -141,12 +141,71 @@ static bool print_one(fab_run *r, const fab_score_table *t, fab_err *err)
     return true;
 }
 
+/* The handle of the medical units, when a metric, --segment or --explain wants it. */
+static bool open_med(const opts *o, const fab_metric *metrics, int n, fab_score_opts *so,
+                     fab_err *err)
+{
+    bool wanted = o->segment || o->explain;
+    for (int i = 0; i < n; i++) wanted |= metrics[i].kind == FAB_METRIC_MED;
+    if (wanted && !(so->med = fab_rouge_med_new(NULL, err))) return false;
+    if (o->segment) {
+        so->rouge.segment = fab_rouge_med_cut;
+        so->rouge.segment_arg = so->med;
+    }
+    return true;
+}
+
+static json_t *entry_json(const fab_med_entry *e)
+{
+    json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:f, s:I, s:I}", "status", e->status,
+                          e->concept ? "concept" : "word", e->unit, "is_concept", e->concept,
+                          "negated", e->negated, "weight", e->weight, "at", (json_int_t)e->at,
+                          "end", (json_int_t)e->end);
+    if (o && e->side) json_object_set_new(o, "side", json_string(e->side));
+    if (o && e->why) json_object_set_new(o, "why", json_string(e->why));
+    return o;
+}
+
+/* The ledger of one record against one reference. */
+static bool explain_one(fab_run *r, fab_rouge_med *med, const fab_score_record *rec, int ref,
+                        fab_err *err)
+{
+    int64_t n;
+    const fab_med_entry *e = fab_rouge_med_explain(med, rec->hyp, rec->refs[ref], &n, err);
+    json_t *list = r->json ? json_array() : NULL;
+
+    if (!e) return false;
+    if (!r->json) fprintf(r->out, "%s, reference %d\n", rec->id, ref + 1);
+    for (int64_t i = 0; i < n; i++) {
+        const char *at = (e[i].status[0] == 'e' ? rec->hyp.s : rec->refs[ref].s) + e[i].at;
+        if (list) json_array_append_new(list, entry_json(&e[i]));
+        else
+            fprintf(r->out, "%-5s %g  %s%s%s%s  \"%.*s\"%s%s\n", e[i].status, e[i].weight,
+                    e[i].negated ? "not " : "", e[i].unit, e[i].side ? "@" : "",
+                    e[i].side ? e[i].side : "", (int)(e[i].end - e[i].at), at, e[i].why ? "  " : "",
+                    e[i].why ? e[i].why : "");
+    }
+    return !list || fab_run_json(r,
+                                 json_pack("{s:s, s:i, s:s, s:o}", "id", rec->id, "reference", ref,
+                                           "lexicon", fab_rouge_med_version(med), "ledger", list),
+                                 err);
+}
+
+static bool explain(fab_run *r, fab_rouge_med *med, const fab_score_set *s, fab_err *err)
+{
+    for (int64_t i = 0; i < s->n; i++)
+        for (int k = 0; k < s->items[i].n_refs; k++)
+            if (!explain_one(r, med, &s->items[i], k, err))
+                return fab_while(err, "record %s", s->items[i].id);
+    return true;
+}
+
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
     fab_metric *metrics = fab_arena_take(r->arena, MOST_METRICS * sizeof *metrics, err);
     fab_score_set set = { 0 };
-    fab_score_opts so;
+    fab_score_opts so = { 0 };
     fab_score_table t;
     fab_list texts = o->texts;
     int n = 0;
@@ -157,27 +216,29 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (ok && (o->metrics || !n))
         ok = add_metrics(r->arena, o->metrics ? o->metrics : "rouge1,rouge2,rougeL,rougeLsum",
                          metrics, &n, err);
-    ok = ok && read_opts(o, &so, err) && fab_score_init(&set, err) &&
-         read_records(r, o, &texts, &set, err) &&
-         fab_score_run(&set, &so, metrics, n, r->arena, &t, err);
-    if (ok)
+    ok = ok && read_opts(o, &so, err) && open_med(o, metrics, n, &so, err) &&
+         fab_score_init(&set, err) && read_records(r, o, &texts, &set, err);
+    if (ok && o->explain) ok = explain(r, so.med, &set, err);
+    else ok = ok && fab_score_run(&set, &so, metrics, n, r->arena, &t, err);
+    if (ok && !o->explain)
         ok = o->per_record ? print_records(r, &set, &t, err)
              : o->texts.n  ? print_one(r, &t, err)
                            : print_corpus(r, o, &t, err);
     fab_score_clear(&set);
+    fab_rouge_med_free(so.med);
     return ok;
 }
 
 /* clang-format off */
 const fab_verb fab_verb_score = {
-    .name = "score", .summary = "score texts against references: ROUGE, BLEU, METEOR, CIDEr-D",
+    .name = "score", .summary = "score texts against references: ROUGE, ROUGE-Med, BLEU, METEOR, CIDEr-D",
     .about = "Takes a text and its references, or records {id, hyp, refs} as JSONL, or plain files of equally many lines. "
              "ROUGE is that of rouge_score or, to five decimals, of ROUGE-1.5.5 (perl155), but Chinese characters count as "
              "words; BLEU is sacrebleu's (0 to 100), METEOR is NLTK's by words and stems, CIDEr-D pycocoevalcap's. A "
              "corpus gets means with 95 % bootstrap intervals.",
     .example = "fabrica score \"no effusion\" \"no pleural effusion\" --metric rouge1 --metric bleu", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
-        { "metric", FAB_LIST, offsetof(opts, metric), NULL, "a metric: rouge1 .. rouge9, rougeL, rougeLsum, rougeW, rougeS4, rougeSU4, bleu, bleu1 .. bleu4, meteor, cider" },
+        { "metric", FAB_LIST, offsetof(opts, metric), NULL, "a metric: rouge1 .. rouge9, rougeL, rougeLsum, rougeW, rougeS4, rougeSU4, rougeLMed, rougeWMed, rougeSMed, bleu, bleu1 .. bleu4, meteor, cider" },
         { "metrics", FAB_STR, offsetof(opts, metrics), NULL, "metrics with commas between; else rouge1,rouge2,rougeL,rougeLsum" },
         { "data", FAB_FILE_IN, offsetof(opts, data), NULL, "records as JSONL: id, hyp, refs" },
         { "hyp-lines", FAB_FILE_IN, offsetof(opts, hyp_lines), NULL, "texts, one a line" },
@@ -186,6 +247,8 @@ const fab_verb fab_verb_score = {
         { "stem", FAB_FLAG, offsetof(opts, stem), NULL, "ROUGE compares Porter stems" },
         { "script", FAB_CHOICE, offsetof(opts, script), "cjk", "what is a word to ROUGE: ASCII letters, Chinese characters too, all letters", .choices = "cjk|ascii|all" },
         { "tokenize", FAB_CHOICE, offsetof(opts, tokenize), "auto", "words of BLEU, METEOR and CIDEr-D; auto: zh when there is Chinese, else 13a", .choices = "auto|13a|zh|intl|char|none" },
+        { "segment", FAB_FLAG, offsetof(opts, segment), NULL, "ROUGE takes Chinese words, cut by the segmenter, instead of characters" },
+        { "explain", FAB_FLAG, offsetof(opts, explain), NULL, "print rougeLMed's ledger instead: every unit won, lost or extra with its weight" },
         { "smooth", FAB_CHOICE, offsetof(opts, smooth), "exp", "BLEU's smoothing", .choices = "exp|floor|add-k|none" },
         { "per-record", FAB_FLAG, offsetof(opts, per_record), NULL, "one JSON object a line: {id, rouge1: {r, p, f}, ...}" },
         { "resamples", FAB_INT, offsetof(opts, resamples), "1000", "of the bootstrap", .min = 1, .max = 100000 },

@@ -31,12 +31,17 @@ bool fab_metric_named(const char *name, fab_metric *m, fab_err *err)
         if (name[4]) m->order = name[4] - '0';
     } else if (strcmp(name, "meteor") == 0) m->kind = FAB_METRIC_METEOR;
     else if (strcmp(name, "cider") == 0) m->kind = FAB_METRIC_CIDER;
-    else if (strncmp(name, "rouge", 5) == 0) return fab_rouge_named(name, &m->rouge, err);
+    else if (strlen(name) == 9 && strncmp(name, "rouge", 5) == 0 && strcmp(name + 6, "Med") == 0 &&
+             strchr("LWS", name[5])) {
+        m->kind = FAB_METRIC_MED;
+        m->med = name[5] == 'L' ? FAB_MED_L : name[5] == 'W' ? FAB_MED_W : FAB_MED_S;
+    } else if (strncmp(name, "rouge", 5) == 0) return fab_rouge_named(name, &m->rouge, err);
     else
-        return fab_fail(err, FAB_EUSAGE,
-                        "%s: no such metric; rouge1, rouge2, rougeL, rougeLsum, rougeW, rougeS4, "
-                        "rougeSU4, bleu, bleu1 to bleu4, meteor, cider",
-                        name);
+        return fab_fail(
+            err, FAB_EUSAGE,
+            "%s: no such metric; rouge1, rouge2, rougeL, rougeLsum, rougeW, rougeS4, "
+            "rougeSU4, rougeLMed, rougeWMed, rougeSMed, bleu, bleu1 to bleu4, meteor, cider",
+            name);
     return true;
 }
 
@@ -171,6 +176,13 @@ static bool run_record(runner *x, const fab_score_record *r, int64_t i, fab_err 
     for (int m = 0; m < t->n_metrics; m++) {
         const fab_metric *metric = &t->metrics[m];
         if (metric->kind == FAB_METRIC_ROUGE) out[m] = x->scores[k++];
+        if (metric->kind == FAB_METRIC_MED) {
+            fab_med_score med;
+            if (!fab_rouge_med_measure(t->opts.med, metric->med, r->hyp, r->refs, r->n_refs, NULL,
+                                       &med, err))
+                return false;
+            out[m] = med.score;
+        }
         if (metric->kind == FAB_METRIC_METEOR) out[m] = one_number(meteor);
         if (metric->kind == FAB_METRIC_BLEU)
             out[m] = one_number(bleu_of(t, &t->counts[i], metric->order, true));
@@ -255,6 +267,11 @@ bool fab_score_corpus(const fab_score_table *t, const fab_boot_opts *boot, fab_i
 
 /* ---- JSON ---- */
 
+static bool has_prf(const fab_metric *m)
+{
+    return m->kind == FAB_METRIC_ROUGE || m->kind == FAB_METRIC_MED;
+}
+
 static json_t *prf_json(const fab_prf *s)
 {
     return json_pack("{s:f,s:f,s:f}", "r", s->r, "p", s->p, "f", s->f);
@@ -265,7 +282,7 @@ json_t *fab_score_record_json(const fab_score_table *t, const char *id, int64_t 
     json_t *o = json_pack("{s:s}", "id", id);
     for (int m = 0; o && m < t->n_metrics; m++) {
         const fab_prf *v = &t->values[i * t->n_metrics + m];
-        json_t *one = t->metrics[m].kind == FAB_METRIC_ROUGE ? prf_json(v) : json_real(v->f);
+        json_t *one = has_prf(&t->metrics[m]) ? prf_json(v) : json_real(v->f);
         if (json_object_set_new(o, t->metrics[m].name, one) == 0) continue;
         json_decref(o);
         o = NULL;
@@ -276,7 +293,7 @@ json_t *fab_score_record_json(const fab_score_table *t, const char *id, int64_t 
 static json_t *corpus_metric_json(const fab_metric *m, const fab_interval *v)
 {
     const fab_interval *r = v, *p = v + 1, *f = v + 2;
-    if (m->kind != FAB_METRIC_ROUGE)
+    if (!has_prf(m))
         return json_pack("{s:f,s:[f,f]}", "score", f->value, "interval", f->low, f->high);
     return json_pack("{s:f,s:f,s:f,s:{s:[f,f],s:[f,f],s:[f,f]}}", "r", r->value, "p", p->value, "f",
                      f->value, "interval", "r", r->low, r->high, "p", p->low, p->high, "f", f->low,
@@ -288,6 +305,8 @@ json_t *fab_score_corpus_json(const fab_score_table *t, const fab_interval *corp
     json_t *o = json_pack("{s:I,s:I,s:s,s:b,s:s}", "n", (json_int_t)t->n, "empty",
                           (json_int_t)t->n_empty, "mode", fab_rouge_mode_name(t->opts.rouge.mode),
                           "stem", t->opts.rouge.stem, "tokenize", fab_mt_name(t->cut));
+    if (o && t->opts.med)
+        json_object_set_new(o, "lexicon", json_string(fab_rouge_med_version(t->opts.med)));
     for (int m = 0; o && m < t->n_metrics; m++) {
         json_t *one = corpus_metric_json(&t->metrics[m], corpus + 3 * m);
         if (json_object_set_new(o, t->metrics[m].name, one) == 0) continue;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "metrics/bleu.h"
 #include "metrics/meteor.h"
+#include "metrics/rouge_med.h"
 #include "metrics/stats.h"
 
 /* ---- records (score_read.c) ---- */
@@ -41,6 +42,7 @@ bool fab_score_read_lines(fab_score_set *s, const char *hyps, const char *const 
 
 typedef enum {
     FAB_METRIC_ROUGE,
+    FAB_METRIC_MED, /* ROUGE-L, -W, -S over medical units */
     FAB_METRIC_BLEU,
     FAB_METRIC_METEOR,
     FAB_METRIC_CIDER
@@ -50,10 +52,11 @@ typedef struct {
     const char *name; /* lent by the caller */
     fab_metric_kind kind;
     fab_rouge_metric rouge;
+    fab_med_kind med;
     int order; /* of BLEU */
 } fab_metric;
 
-/* ROUGE as rouge.h; bleu (of 4), bleu1 .. bleu4; meteor; cider. */
+/* ROUGE as rouge.h; rougeLMed, rougeWMed, rougeSMed; bleu (of 4), bleu1 .. bleu4; meteor; cider. */
 bool fab_metric_named(const char *name, fab_metric *m, fab_err *err);
 
 typedef struct {
@@ -61,6 +64,7 @@ typedef struct {
     bool cut_chosen; /* cut holds; else zh when any text has a CJK character, 13a when none has */
     fab_mt_kind cut; /* of BLEU, METEOR and CIDEr-D */
     fab_bleu_opts bleu;
+    fab_rouge_med *med;    /* lent; needed when a FAB_METRIC_MED is asked for */
     fab_synonyms synonyms; /* of METEOR; NULL: none */
     void *synonyms_arg;
 } fab_score_opts;

@@ -317,6 +317,8 @@ def two_words(lex, zh):
     for i in range(2, len(zh) - 1):
         if zh not in WHOLE and zh[i:] in STATES and ('z', zh[:i]) in lex.by:
             return zh[:i] + ' ' + zh[i:]
+    if zh[-1] in '影样' and len(zh) > 2 and zh[-3:-1] not in ('密度', '信号') and ('z', zh[:-1]) in lex.by:
+        return zh[:-1] + ' ' + zh[-1]
     return zh
 
 
