@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "evaluate/page.h"
 #include "evaluate/predictions.h"
 #include "evaluate/retrieval.h"
 #include "test.h"
@@ -249,6 +250,44 @@ TEST(equal_scores_count_against_the_model)
     json_decref(o);
     fab_pairs_clear(&p);
     json_decref(rows);
+}
+
+/* A class can be called anything; the page runs nothing and asks nobody. */
+TEST(a_page_is_closed_and_escaped)
+{
+    static const char lines[] =
+        "{\"label\":\"<script>alert(1)</script>\",\"scores\":{\"<script>alert(1)</"
+        "script>\":0.7,\"b&\":0.3}}\n"
+        "{\"label\":\"b&\",\"scores\":{\"<script>alert(1)</script>\":0.4,\"b&\":0.6}}\n";
+    static const char *const kinds[] = { "classify",  "calibration", "vqa", "ab",
+                                         "retrieval", "caption",     "none" };
+    fab_err err = FAB_ERR_INIT;
+    fab_predictions p;
+    CHECK(fab_predictions_parse(&p, lines, sizeof lines - 1, "x", "label", &err));
+    json_t *o = fab_classify_report(&p, &(fab_measure_opts){ .curves = true }, &err);
+    CHECK_MSG(o, "%s", err.text);
+    json_t *rows = json_array();
+    const char *path = file_of(rows);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds;
+         i++) { /* fields that are missing are no harm */
+        fab_file f;
+        CHECK_MSG(fab_page_write(path, kinds[i], "<i>about</i>", o, &err), "%s", err.text);
+        CHECK(fab_file_map(&f, path, 0, &err));
+        char *text = fab_new(f.size + 1, &err);
+        memcpy(text, f.data, f.size);
+        fab_file_unmap(&f);
+        static const char *const never[] = { "<script", "<i>", "nan", "http://", "https://" };
+        for (size_t k = 0; k < sizeof never / sizeof *never; k++)
+            CHECK_MSG(!strstr(text, never[k]), "%s: %.60s", kinds[i], strstr(text, never[k]) - 20);
+        CHECK_SAYS(text, "default-src 'none'");
+        CHECK_SAYS(text, "</html>");
+        if (i == 0) CHECK_SAYS(text, "&lt;script&gt;alert(1)");
+        fab_free(text);
+    }
+    remove(path);
+    json_decref(rows);
+    json_decref(o);
+    fab_predictions_clear(&p);
 }
 
 TEST_MAIN

@@ -6,15 +6,14 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "data/record.h"
+#include "evaluate/numbers.h"
 #include "metrics/sequential.h"
 
 enum { DAYS = 4000 };
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
 static json_t *pair(double low, double high)
 {
-    return json_pack("[o,o]", number(low), number(high));
+    return json_pack("[o,o]", fab_number_json(low), fab_number_json(high));
 }
 
 /* ---- assignment -------------------------------------------------------------------------------- */

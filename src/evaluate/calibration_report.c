@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 #include "evaluate/calibrate.h"
+#include "evaluate/numbers.h"
 #include "evaluate/predictions.h"
 #include "evaluate/risk.h"
 #include "metrics/stats.h"
@@ -18,13 +19,6 @@ typedef struct {
 typedef struct {
     double n[FAB_ECE_BINS], confidence[FAB_ECE_BINS], correct[FAB_ECE_BINS];
 } bins;
-
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
-static json_t *pair(const fab_interval *v)
-{
-    return json_pack("[o,o]", number(v->low), number(v->high));
-}
 
 /* (lower, upper] as in Guo et al.; 0 belongs to the first. */
 static int bin_of(double p)
@@ -90,7 +84,8 @@ static json_t *bins_json(const bins *b)
                                               (double)(k + 1) / FAB_ECE_BINS, "n",
                                               (json_int_t)llround(b->n[k]), "confidence",
                                               b->confidence[k] / b->n[k], "accuracy",
-                                              b->correct[k] / b->n[k], "interval", pair(&v)));
+                                              b->correct[k] / b->n[k], "interval",
+                                              fab_interval_json(&v)));
     }
     return list;
 }
@@ -108,9 +103,10 @@ static json_t *report(const pairs *q, const fab_measure_opts *opts, fab_arena *a
     if (!risk) return NULL;
     return json_pack("{s:I,s:f,s:f,s:f,s:f,s:f,s:{s:o,s:o,s:o,s:o},s:o,s:o}", "n", (json_int_t)q->n,
                      "accuracy", v[2].value, "ece", v[0].value, "mce", most, "brier", v[1].value,
-                     "overconfidence", v[3].value, "interval", "accuracy", pair(&v[2]), "ece",
-                     pair(&v[0]), "brier", pair(&v[1]), "overconfidence", pair(&v[3]), "bins",
-                     bins_json(&b), "abstention", risk);
+                     "overconfidence", v[3].value, "interval", "accuracy", fab_interval_json(&v[2]),
+                     "ece", fab_interval_json(&v[0]), "brier", fab_interval_json(&v[1]),
+                     "overconfidence", fab_interval_json(&v[3]), "bins", bins_json(&b),
+                     "abstention", risk);
 }
 
 static json_t *class_json(const fab_predictions *p, int c, double *confidence, double *correct)

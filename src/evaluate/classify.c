@@ -1,5 +1,6 @@
 /* classify: see classify.h for the formulas. */
 #include "evaluate/classify.h"
+#include "evaluate/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -127,12 +128,10 @@ bool fab_classify_measure(const float *scores, const int *truth, int64_t n, int 
 
 /* ---- JSON ---- */
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
 static json_t *class_json(const fab_class_score *k)
 {
     return json_pack("{s:I,s:f,s:f,s:f,s:o}", "n", (json_int_t)k->n, "precision", k->precision,
-                     "recall", k->recall, "f1", k->f1, "auc", number(k->auc));
+                     "recall", k->recall, "f1", k->f1, "auc", fab_number_json(k->auc));
 }
 
 static json_t *confusion_json(const fab_classify_scores *s)
@@ -158,6 +157,6 @@ json_t *fab_classify_json(const fab_classify_scores *s, const char *const *names
         return NULL;
     }
     return json_pack("{s:I,s:f,s:f,s:o,s:o,s:o}", "n", (json_int_t)s->n, "accuracy", s->accuracy,
-                     "macro_f1", s->macro_f1, "auc", number(s->auc), "per_class", per, "confusion",
-                     confusion_json(s));
+                     "macro_f1", s->macro_f1, "auc", fab_number_json(s->auc), "per_class", per,
+                     "confusion", confusion_json(s));
 }

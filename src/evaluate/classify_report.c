@@ -13,17 +13,11 @@
 #include <string.h>
 #include "evaluate/calibrate.h"
 #include "evaluate/classify.h"
+#include "evaluate/numbers.h"
 #include "evaluate/predictions.h"
 #include "metrics/stats.h"
 
 enum { CURVE = 200 }; /* points of a drawn curve at most */
-
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
-static json_t *pair(const fab_interval *v)
-{
-    return json_pack("[o,o]", number(v->low), number(v->high));
-}
 
 /* ---- intervals of the whole ------------------------------------------------------------------ */
 
@@ -127,15 +121,16 @@ static bool add_intervals(json_t *o, const fab_predictions *p, const fab_boot_op
     if (!whole_init(&w, p, a, err) || !fab_boot(figures, &w, p->n, WHOLE, boot, v, err))
         return false;
     json_object_set_new(o, "micro_f1", json_real(v[ACCURACY].value));
-    json_object_set_new(o, "balanced_accuracy", number(v[BALANCED].value));
+    json_object_set_new(o, "balanced_accuracy", fab_number_json(v[BALANCED].value));
     json_object_set_new(o, "interval",
-                        json_pack("{s:o,s:o,s:o,s:o}", "accuracy", pair(&v[ACCURACY]),
-                                  "balanced_accuracy", pair(&v[BALANCED]), "macro_f1",
-                                  pair(&v[MACRO_F1]), "auc", pair(&v[AUC])));
+                        json_pack("{s:o,s:o,s:o,s:o}", "accuracy", fab_interval_json(&v[ACCURACY]),
+                                  "balanced_accuracy", fab_interval_json(&v[BALANCED]), "macro_f1",
+                                  fab_interval_json(&v[MACRO_F1]), "auc",
+                                  fab_interval_json(&v[AUC])));
     double kappa;
     if (!fab_kappa(p->truth, w.called, p->n, p->n_classes, FAB_KAPPA_PLAIN, &kappa, err))
         return false;
-    json_object_set_new(o, "kappa", number(kappa));
+    json_object_set_new(o, "kappa", fab_number_json(kappa));
     return true;
 }
 
@@ -175,10 +170,10 @@ static json_t *operating_point(const one_class *k, double specificity)
         threshold = (double)k->list[i].score, best_tp = tp, best_fp = fp;
     }
     fab_interval v = fab_wilson(best_tp, k->n_pos, 0.95);
-    return json_pack("{s:f,s:o,s:o,s:f,s:o}", "at", specificity, "sensitivity", number(v.value),
-                     "interval", pair(&v), "specificity",
+    return json_pack("{s:f,s:o,s:o,s:f,s:o}", "at", specificity, "sensitivity",
+                     fab_number_json(v.value), "interval", fab_interval_json(&v), "specificity",
                      (double)(k->n_neg - best_fp) / (double)k->n_neg, "threshold",
-                     number(threshold));
+                     fab_number_json(threshold));
 }
 
 static json_t *roc(const one_class *k)
@@ -205,8 +200,8 @@ static bool add_operating(json_t *to, one_class *k, bool curves, fab_err *err)
     fab_delong d;
     rank(k);
     if (!fab_delong_auc(k->scores, k->positive, k->n, 0.95, &d, err)) return false;
-    json_object_set_new(to, "auc_interval", pair(&d.auc));
-    json_object_set_new(to, "auc_se", number(d.se));
+    json_object_set_new(to, "auc_interval", fab_interval_json(&d.auc));
+    json_object_set_new(to, "auc_se", fab_number_json(d.se));
     if (!k->n_pos || !k->n_neg) return true;
     json_t *points = json_array();
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
@@ -270,7 +265,7 @@ static bool add_union(json_t *o, const fab_predictions *p, bool curves, fab_aren
     json_t *one = json_object();
     bool ok = add_operating(one, &k, curves, err);
     json_object_set_new(one, "n", json_integer(k.n_pos));
-    json_object_set_new(one, "auc", number(auc));
+    json_object_set_new(one, "auc", fab_number_json(auc));
     json_object_set_new(json_object_get(o, "per_class"), pneumonia ? "pneumonia" : "abnormal", one);
     return ok;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "data/record.h"
 #include "evaluate/classify.h"
+#include "evaluate/numbers.h"
 #include "evaluate/predictions.h"
 #include "metrics/stats.h"
 
@@ -24,13 +25,6 @@ typedef struct {
     int rows, best, worst;
     int64_t n[MAX_ROWS], hits[MAX_ROWS];
 } groups;
-
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
-static json_t *pair(const fab_interval *v)
-{
-    return json_pack("[o,o]", number(v->low), number(v->high));
-}
 
 static const json_t *value(const fab_predictions *p, int64_t i, const char *field)
 {
@@ -129,8 +123,8 @@ static bool row_auc(const groups *g, int row, fab_arena *a, json_t *to, fab_err 
         if (!fab_delong_auc(s, y, m, 0.95, &d, err)) return false;
         if (!isnan(d.auc.value)) sum += d.auc.value, defined++;
     }
-    json_object_set_new(to, "auc", number(defined ? sum / defined : NAN));
-    if (p->n_classes == 2) json_object_set_new(to, "auc_interval", pair(&d.auc));
+    json_object_set_new(to, "auc", fab_number_json(defined ? sum / defined : NAN));
+    if (p->n_classes == 2) json_object_set_new(to, "auc_interval", fab_interval_json(&d.auc));
     return true;
 }
 
@@ -174,7 +168,7 @@ static bool add_gap(json_t *o, groups *g, const fab_path_list *names, const fab_
     json_object_set_new(o, "gap",
                         json_pack("{s:s,s:s,s:f,s:o,s:f}", "best", names->paths[g->best], "worst",
                                   names->paths[g->worst], "accuracy", gap.value, "interval",
-                                  pair(&gap), "p_holm", p_holm));
+                                  fab_interval_json(&gap), "p_holm", p_holm));
     return true;
 }
 
@@ -193,7 +187,7 @@ static bool add_rows(json_t *rows, const groups *g, const fab_path_list *names, 
         int r = fab_paths_find(names, sorted[k]);
         fab_interval v = fab_wilson(g->hits[r], g->n[r], 0.95);
         json_t *one = json_pack("{s:I,s:o,s:o}", "n", (json_int_t)g->n[r], "accuracy",
-                                number(v.value), "interval", pair(&v));
+                                fab_number_json(v.value), "interval", fab_interval_json(&v));
         bool ok = row_auc(g, r, a, one, err);
         json_object_set_new(rows, sorted[k], one);
         if (!ok) return false;

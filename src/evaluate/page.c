@@ -349,6 +349,7 @@ static void page_calibration(FILE *f, const json_t *v)
     json_object_foreach(per, name, one)
     {
         char title[160];
+        if (!json_object_get(one, "bins")) continue;
         snprintf(title, sizeof title, "%.80s: ECE %.3f, Brier %.3f", name, num(one, "ece"),
                  num(one, "brier"));
         reliability(f, json_object_get(one, "bins"), title);
@@ -397,6 +398,9 @@ static const struct {
     { "vqa", "Questions about images", "图像问答评估", page_vqa },
     { "classify", "Classification", "分类评估", page_classify },
     { "calibration", "Calibration", "校准评估", page_calibration },
+    { "ab", "Comparison", "对比评估", fab_page_ab },
+    { "retrieval", "Retrieval", "检索评估", fab_page_retrieval },
+    { "caption", "Captions", "描述评估", fab_page_caption },
 };
 
 static void frame(FILE *f, const char *kind, const char *about, const json_t *v)

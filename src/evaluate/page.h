@@ -54,4 +54,10 @@ void fab_plot_end(FILE *f, const char *title);
 /* counts [C][C] as a list of lists, names a list. */
 void fab_plot_confusion(FILE *f, const json_t *counts, const json_t *names);
 
+/* ---- bodies (page_trials.c) --------------------------------------------------------------------- */
+
+void fab_page_ab(FILE *f, const json_t *v);
+void fab_page_retrieval(FILE *f, const json_t *v);
+void fab_page_caption(FILE *f, const json_t *v);
+
 #endif

@@ -62,7 +62,7 @@ static void value(FILE *f, double v, const char *format)
     if (!format) snprintf(s, sizeof s, "%.1f %%", 100 * v);
     else if (!strcmp(format, "%.0f")) snprintf(s, sizeof s, "%.0f", v);
     else if (!strcmp(format, "%.2f")) snprintf(s, sizeof s, "%.2f", v);
-    else snprintf(s, sizeof s, "%.3f", v);
+    else snprintf(s, sizeof s, v > 0 && v < 0.0005 ? "&lt; 0.001" : "%.3f", v);
     fputs(s, f);
 }
 

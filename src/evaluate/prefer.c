@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "data/record.h"
 #include "evaluate/ab.h"
+#include "evaluate/numbers.h"
 #include "metrics/sequential.h"
 
 enum { VERSIONS = 64, PER_CASE = 64 };
@@ -21,12 +22,10 @@ typedef struct {
     int64_t n, cap, cap_cases;
 } poll;
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
 static json_t *interval(const fab_interval *v)
 {
-    return json_pack("{s:o,s:[o,o]}", "rating", number(v->value), "interval", number(v->low),
-                     number(v->high));
+    return json_pack("{s:o,s:[o,o]}", "rating", fab_number_json(v->value), "interval",
+                     fab_number_json(v->low), fab_number_json(v->high));
 }
 
 static bool make_room(poll *p, fab_err *err)
@@ -128,7 +127,7 @@ static bool agreement(const poll *p, json_t *to, fab_err *err)
     if (ok)
         json_object_set_new(to, "agreement",
                             json_pack("{s:I,s:i,s:o,s:f}", "cases", (json_int_t)n, "readers",
-                                      readers, "kappa", number(kappa), "unanimous",
+                                      readers, "kappa", fab_number_json(kappa), "unanimous",
                                       (double)whole / (double)n));
     return ok;
 }

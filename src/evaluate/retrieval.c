@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "data/record.h"
+#include "evaluate/numbers.h"
 #include "metrics/stats.h"
 
 enum { KS = 4, MISSING = 1 << 30 };
@@ -19,8 +20,6 @@ typedef struct {
     double *values, *first; /* first: the best rank of each */
     int64_t n, cap;
 } table;
-
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 /* Hit of a random order: 1 - prod_{i<k} (N - r - i) / (N - i). */
 static double by_chance(double N, double r, int k)
@@ -83,9 +82,9 @@ static json_t *at_k(const fab_interval *v)
 {
     double random = v[RANDOM].value;
     return json_pack("{s:f,s:[o,o],s:f,s:f,s:f,s:o}", "hit", v[HIT].value, "interval",
-                     number(v[HIT].low), number(v[HIT].high), "recall", v[RECALL].value,
-                     "precision", v[PRECISION].value, "random", random, "fold",
-                     number(random > 0 ? v[HIT].value / random : NAN));
+                     fab_number_json(v[HIT].low), fab_number_json(v[HIT].high), "recall",
+                     v[RECALL].value, "precision", v[PRECISION].value, "random", random, "fold",
+                     fab_number_json(random > 0 ? v[HIT].value / random : NAN));
 }
 
 static json_t *table_report(table *t, int64_t candidates, const fab_measure_opts *o, fab_err *err)
@@ -103,8 +102,8 @@ static json_t *table_report(table *t, int64_t candidates, const fab_measure_opts
     qsort(t->first, (size_t)t->n, sizeof *t->first, by_value);
     return json_pack("{s:I,s:I,s:o,s:f,s:[o,o],s:f,s:f}", "n", (json_int_t)t->n, "candidates",
                      (json_int_t)candidates, "at", k, "map", v[MAP].value, "map_interval",
-                     number(v[MAP].low), number(v[MAP].high), "mrr", v[MRR].value, "median_rank",
-                     fab_quantile_sorted(t->first, t->n, 0.5));
+                     fab_number_json(v[MAP].low), fab_number_json(v[MAP].high), "mrr", v[MRR].value,
+                     "median_rank", fab_quantile_sorted(t->first, t->n, 0.5));
 }
 
 static void table_free(table *t)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "evaluate/numbers.h"
 #include "evaluate/risk.h"
 #include "evaluate/run.h"
 
@@ -14,13 +15,6 @@ enum { PARTS = 3, MAX_ROWS = 64 }; /* overall, open, closed */
 static const char *const part_names[PARTS] = { "overall", "open", "closed" };
 static const char *const view_names[FAB_VQA_VIEWS] = { "model", "question_only", "blank_image",
                                                        "shuffled_image", "mirrored_image" };
-
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
-static json_t *pair(const fab_interval *v)
-{
-    return json_pack("[o,o]", number(v->low), number(v->high));
-}
 
 /* ---- passes ---------------------------------------------------------------------------------- */
 
@@ -72,7 +66,7 @@ static void add_intervals(json_t *to, const fab_interval *v)
 {
     json_t *o = json_object();
     for (int k = 0; k < PARTS; k++)
-        if (isfinite(v[k].low)) json_object_set_new(o, part_names[k], pair(&v[k]));
+        if (isfinite(v[k].low)) json_object_set_new(o, part_names[k], fab_interval_json(&v[k]));
     json_object_set_new(to, "interval", o);
 }
 
@@ -99,10 +93,11 @@ static bool add_passes(json_t *o, const fab_eval_vqa *v, const fab_qa_set *set,
             return false;
         }
         json_object_set_new(survives, view_names[view],
-                            json_pack("{s:o,s:o,s:o,s:o,s:f}", "share", number(share[view].value),
-                                      "interval", pair(&share[view]), "gain",
-                                      number(gain[view].value), "gain_interval", pair(&gain[view]),
-                                      "p", test.p));
+                            json_pack("{s:o,s:o,s:o,s:o,s:f}", "share",
+                                      fab_number_json(share[view].value), "interval",
+                                      fab_interval_json(&share[view]), "gain",
+                                      fab_number_json(gain[view].value), "gain_interval",
+                                      fab_interval_json(&gain[view]), "p", test.p));
     }
     json_object_set_new(o, "survives", survives);
     return true;
@@ -188,7 +183,7 @@ static json_t *row_json(const table *t, int row, const fab_interval *v)
         ci = fab_wilson((int64_t)v->value * n[0], n[0], 0.95);
     return json_pack("{s:I,s:f,s:f,s:f,s:o}", "n", (json_int_t)n[0], "overall", v->value, "open",
                      n[1] ? sum[1] / (double)n[1] : 0.0, "closed",
-                     n[2] ? sum[2] / (double)n[2] : 0.0, "interval", pair(&ci));
+                     n[2] ? sum[2] / (double)n[2] : 0.0, "interval", fab_interval_json(&ci));
 }
 
 typedef const char *(*field_fn)(const fab_qa *q);
