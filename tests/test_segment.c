@@ -63,7 +63,7 @@ TEST(stems_as_porter)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char w[64];
         snprintf(w, sizeof w, "%s", cases[i][0]);
-        w[fab_stem_word(w, strlen(w))] = 0;
+        w[fab_porter(w, strlen(w), FAB_STEM_PORTER)] = 0;
         CHECK_STR(w, cases[i][1]);
     }
 }

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include "base/arena.h"
+#include "text/stem.h"
 
 /* Which characters make words. ASCII: a-z and 0-9 alone, as rouge_score and ROUGE-1.5.5 have it: a Chinese text is
  * empty. CJK: these, and each Han, kana or hangul character a word of its own (or the segmenter's words); full-width
@@ -29,12 +30,6 @@ typedef struct {
 
 /* Cuts s[0..n), a run of CJK characters without anything between, into words by calling fab_word_row_put for each. */
 typedef bool (*fab_segment)(void *arg, const char *s, size_t n, fab_word_row *to, fab_err *err);
-
-typedef enum {
-    FAB_STEM_NONE,
-    FAB_STEM_PORTER, /* Porter's own later version (bli, logi): ROUGE-1.5.5 */
-    FAB_STEM_NLTK,   /* NLTK's default: rouge_score, METEOR */
-} fab_stem;
 
 typedef struct {
     fab_script script;
@@ -64,8 +59,5 @@ void fab_word_row_clear(fab_word_row *w);
 
 bool fab_is_cjk(
     uint32_t cp); /* Han, kana, hangul, bopomofo: writing without blanks between words */
-
-/* Porter's stemmer (1980) on a word of n lower-case bytes, in place; the new length, never more than n. */
-size_t fab_porter(char *word, size_t n, fab_stem kind);
 
 #endif

@@ -82,7 +82,7 @@ static void stem_atom(atom *a)
     bool letters = a->n > 3;
 
     for (size_t i = 0; i < a->n && letters; i++) letters = a->word[i] >= 'a' && a->word[i] <= 'z';
-    if (letters) a->n = fab_stem_word(a->word, a->n);
+    if (letters) a->n = fab_porter(a->word, a->n, FAB_STEM_PORTER);
 }
 
 /* The atom that begins at `at`; false: no letter, digit or Han character there. */
