@@ -13,8 +13,8 @@ enum { MOST_WORDS = 1 << 18 };
 #define UNKNOWN UINT32_MAX
 
 typedef struct {
-    const char *s; /* filled up by zeros to a multiple of 8, at least one */
-    uint64_t hash;
+    const char *s;       /* filled up by zeros to a multiple of 8, at least one */
+    uint64_t hash, head; /* head: the first eight bytes */
     uint32_t n, stem; /* entry of its stem; UNKNOWN: not asked for yet, it may be a stem itself */
     uint32_t id, stamp;
 } entry;
@@ -121,24 +121,33 @@ static size_t filled_size(size_t n)
     return (n + 8) & ~(size_t)7;
 } /* always one zero at the end */
 
+static uint64_t first_8(const char *s)
+{
+    uint64_t w;
+    memcpy(&w, s, 8);
+    return w;
+}
+
 static uint64_t hash_filled(const char *s, size_t n)
 {
-    uint64_t h = n, w;
+    uint64_t h = n;
     for (size_t i = 0; i < filled_size(n); i += 8) {
-        memcpy(&w, s + i, 8);
-        h = (h ^ w) * 0x9e3779b97f4a7c15u;
+        h = (h ^ first_8(s + i)) * 0x9e3779b97f4a7c15u;
         h ^= h >> 32;
     }
     return h;
 }
 
+static bool same_word(const entry *x, const char *s, size_t n, uint64_t h)
+{
+    return x->hash == h && x->n == n && x->head == first_8(s) && (n < 8 || memcmp(x->s, s, n) == 0);
+}
+
 static uint32_t find(const fab_word_table *t, const char *s, size_t n, uint64_t h, uint32_t *slot)
 {
     uint32_t i = (uint32_t)h & (t->n_slots - 1), e;
-    for (; (e = t->slots[i]) != 0; i = (i + 1) & (t->n_slots - 1)) {
-        const entry *x = &t->entries[e - 1];
-        if (x->hash == h && x->n == n && memcmp(x->s, s, filled_size(n)) == 0) break;
-    }
+    for (; (e = t->slots[i]) != 0; i = (i + 1) & (t->n_slots - 1))
+        if (same_word(&t->entries[e - 1], s, n, h)) break;
     *slot = i;
     return e;
 }
@@ -161,7 +170,8 @@ static uint32_t intern(fab_word_table *t, const char *buf, size_t n, fab_err *er
     char *s = fab_arena_take(t->arena, filled_size(n), err);
     if (!s) return 0;
     memcpy(s, buf, filled_size(n));
-    t->entries[t->n] = (entry){ .s = s, .hash = h, .n = (uint32_t)n, .stem = UNKNOWN };
+    t->entries[t->n] =
+        (entry){ .s = s, .hash = h, .head = first_8(s), .n = (uint32_t)n, .stem = UNKNOWN };
     t->slots[slot] = ++t->n;
     return t->n;
 }
@@ -316,6 +326,17 @@ static bool read_wide(reader *r)
     return (ascii && cp != 0x130) || flush(r);
 }
 
+/* The ASCII letters at i: the loop that most of the time goes to, in locals, for a char may alias all else. */
+static void read_letters(reader *r)
+{
+    const char *s = r->s, *letter = r->to->table->letter;
+    char *buf = r->to->table->buf, c;
+    size_t i = r->i, k = r->k, n = r->n;
+    for (; i < n && (c = letter[(uint8_t)s[i]]) != 0; i++) buf[k++] = c;
+    r->i = i;
+    r->k = k;
+}
+
 static bool add_line(fab_word_row *w, fab_err *err)
 {
     if (w->n_lines == w->cap_lines) {
@@ -334,14 +355,15 @@ bool fab_word_row_read(fab_word_table *t, fab_word_row *w, const char *s, size_t
     /* a lower-cased character may take half as many bytes again */
     if (n > SIZE_MAX / 4 || !grow_buf(t, n * 2, err) || !add_line(w, err)) return false;
     while (r.i < n) {
+        read_letters(&r);
+        if (r.i == n) break;
         uint8_t c = (uint8_t)s[r.i];
         if (c >= 0x80) {
             if (!read_wide(&r)) return false;
             continue;
         }
         r.i++;
-        if (t->letter[c]) t->buf[r.k++] = t->letter[c];
-        else if (!flush(&r) || (c == '\n' && !add_line(w, err))) return false;
+        if (!flush(&r) || (c == '\n' && !add_line(w, err))) return false;
     }
     return flush(&r);
 }
