@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 FORMAT = $(firstword $(wildcard /usr/bin/clang-format /usr/bin/clang-format-14))
-SOURCES = $(shell git ls-files 'src/*.[ch]' 'src/*.cc' 'tests/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]')
+SOURCES = $(shell git ls-files 'include/*.h' 'src/*.[ch]' 'src/*.cc' 'tests/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]')
 FUZZ_SECONDS ?= 120
 
 all: ## build ./build/src/cli/fabrica

@@ -1,8 +1,8 @@
 /* Scores of strings against the official tools: the shared vectors, the golden file, and the identities. */
 #include <math.h>
 
+#include "cases.h"
 #include "metrics/score.h"
-#include "test.h"
 
 static fab_text text_of(const char *s) { return (fab_text){ s, strlen(s) }; }
 
@@ -313,6 +313,88 @@ TEST(meteor_and_cider_golden)
     }
     CHECK_NEAR(corpus_value(&g, &t).value, json_number_value(json_object_get(corpus, cider)), 1e-9);
     golden_close(&g);
+}
+
+/* ---- words ---- */
+
+/* A text equal to its reference scores 1 whatever the script and mode; under the package's own rule Chinese is lost. */
+TEST(identical_texts)
+{
+    static const char *const texts[] = { "双肺纹理清晰，未见结节。", "磨玻璃影",
+                                         "CT约3.5cm，ＣＴ２", "No focal consolidation.",
+                                         "かな カナ 한국어" },
+                             *const metrics[] = { "rouge1", "rougeL", "rougeLsum", "rougeS4",
+                                                  "rougeSU4" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (size_t k = 0; k < sizeof metrics / sizeof *metrics; k++)
+            for (int mode = 0; mode < 3; mode++)
+                for (int stem = 0; stem < 2; stem++) {
+                    fab_rouge_opts o = { (fab_rouge_mode)mode, .stem = stem };
+                    CHECK_MSG(rouge(texts[i], texts[i], metrics[k], o).f == 1, "%s %s mode %d",
+                              texts[i], metrics[k], mode);
+                }
+    CHECK(rouge("双肺", "双肺", "rouge1", (fab_rouge_opts){ .script = FAB_SCRIPT_ASCII }).f == 0);
+    CHECK(rouge("сердце", "сердце", "rouge1", (fab_rouge_opts){ 0 }).f == 0);
+    CHECK(rouge("Сердце", "сердце", "rouge1", (fab_rouge_opts){ .script = FAB_SCRIPT_ALL }).f == 1);
+    CHECK(rouge("双肺 文", "双肺", "rouge2", (fab_rouge_opts){ 0 }).r == 1);
+}
+
+static bool by_twos(void *arg, const char *s, size_t n, fab_word_row *to, fab_err *err)
+{
+    ++*(int *)arg;
+    for (size_t i = 0; i < n; i += 6)
+        if (!fab_word_row_put(to, s + i, n - i < 6 ? n - i : 6, err)) return false;
+    return true;
+}
+
+TEST(segmenter_sees_runs)
+{
+    int runs = 0;
+    fab_rouge_opts o = { .segment = by_twos, .segment_arg = &runs };
+    fab_prf s = rouge("双肺结节CT结节，", "结节 肺双", "rouge1", o);
+    CHECK(runs == 4);
+    CHECK_NEAR(s.p, 0.25, 1e-12); /* 双肺 结节 ct 结节 against 结节 肺双 */
+    CHECK_NEAR(s.r, 0.5, 1e-12);
+}
+
+/* ---- bad input ---- */
+
+static bool read_set(const char *path, fab_err *err)
+{
+    fab_score_set s = { 0 };
+    bool ok = fab_score_init(&s, err) && fab_score_read(&s, path, err);
+    fab_score_clear(&s);
+    return ok;
+}
+
+TEST(bad_records) { case_folder("tests/cases/text_scores", read_set); }
+
+/* No memory at the n-th take or new: an error, no crash, whatever n. */
+TEST(memory_runs_out)
+{
+    static const char *const names[] = { "rouge2", "rougeLsum", "rougeW", "rougeSU",
+                                         "bleu",   "meteor",    "cider" };
+    int64_t n = 0;
+    for (bool done = false; !done && n < 10000; n++) {
+        fab_err err = FAB_ERR_INIT;
+        fab_metric m[7];
+        fab_score_table t;
+        fab_score_set s = { 0 };
+        fab_arena *a = fab_arena_new(0, &err);
+        fab_score_opts o = { .bleu.value = -1 };
+        for (int i = 0; i < 7; i++) CHECK(fab_metric_named(names[i], &m[i], &err));
+        fab_oom_arm(n);
+        bool ok = fab_score_init(&s, &err) &&
+                  fab_score_read(&s, "tests/cases/text_scores/ok.jsonl", &err) &&
+                  fab_score_run(&s, &o, m, 7, a, &t, &err);
+        bool struck = fab_oom_arm(-1);
+        CHECK_MSG(ok != struck && (ok || err.code == FAB_ENOMEM), "at %lld: %s", (long long)n,
+                  err.text);
+        fab_score_clear(&s);
+        fab_arena_free(a);
+        done = !struck;
+    }
+    CHECK(n > 20 && n < 10000);
 }
 
 TEST_MAIN

@@ -35,11 +35,9 @@ static bool read_opts(const opts *o, fab_score_opts *s, fab_err *err)
 {
     *s = (fab_score_opts){ .bleu.value = -1 };
     s->rouge.stem = o->stem;
-    s->rouge.script = strcmp(o->script, "ascii") == 0 ? FAB_SCRIPT_ASCII
-                      : strcmp(o->script, "all") == 0 ? FAB_SCRIPT_ALL
-                                                      : FAB_SCRIPT_CJK;
     s->cut_chosen = strcmp(o->tokenize, "auto") != 0;
     return fab_rouge_mode_named(o->mode, &s->rouge.mode, err) &&
+           fab_script_named(o->script, &s->rouge.script, err) &&
            fab_bleu_smoothing_named(o->smooth, &s->bleu.smoothing, err) &&
            (!s->cut_chosen || fab_mt_named(o->tokenize, &s->cut, err));
 }

@@ -23,6 +23,17 @@ bool fab_rouge_mode_named(const char *name, fab_rouge_mode *mode, fab_err *err)
     return fab_fail(err, FAB_EUSAGE, "%s: no such mode; rouge_score, perl155, paper", name);
 }
 
+bool fab_script_named(const char *name, fab_script *script, fab_err *err)
+{
+    static const char *const names[] = { "cjk", "ascii", "all" };
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        *script = (fab_script)i;
+        return true;
+    }
+    return fab_fail(err, FAB_EUSAGE, "%s: no such script; cjk, ascii, all", name);
+}
+
 bool fab_metric_named(const char *name, fab_metric *m, fab_err *err)
 {
     *m = (fab_metric){ .name = name, .order = FAB_BLEU_ORDER };

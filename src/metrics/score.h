@@ -95,6 +95,7 @@ json_t *fab_score_record_json(const fab_score_table *t, const char *id, int64_t 
 /* {n, empty, mode, stem, tokenize, rouge1: {r, p, f, interval: {r: [low, high], ...}}, bleu: {score, interval}}. */
 json_t *fab_score_corpus_json(const fab_score_table *t, const fab_interval *corpus);
 
+bool fab_script_named(const char *name, fab_script *script, fab_err *err); /* cjk ascii all */
 const char *fab_rouge_mode_name(fab_rouge_mode mode);
 bool fab_rouge_mode_named(const char *name, fab_rouge_mode *mode, fab_err *err);
 
