@@ -91,7 +91,7 @@ static bool print_records(fab_run *r, const fab_score_set *s, const fab_score_ta
                           fab_err *err)
 {
     for (int64_t i = 0; i < t->n; i++) {
-        json_t *o = fab_score_record_json(t, s->items[i].id, i);
+        json_t *o = fab_score_record_json(t, &s->items[i], i);
         char *text = o ? json_dumps(o, FAB_JSON_DUMP | JSON_COMPACT) : NULL;
         json_decref(o);
         if (!text) return fab_fail(err, FAB_ENOMEM, "out of memory");
@@ -126,7 +126,7 @@ static bool print_corpus(fab_run *r, const opts *o, const fab_score_table *t, fa
 static bool print_one(fab_run *r, const fab_score_table *t, fab_err *err)
 {
     if (r->json) {
-        json_t *o = fab_score_record_json(t, "text", 0);
+        json_t *o = fab_score_record_json(t, &(fab_score_record){ .id = "text" }, 0);
         json_object_del(o, "id");
         return fab_run_json(r, o, err);
     }

@@ -16,6 +16,7 @@ typedef struct {
     const fab_text *refs; /* [n_refs], one or more */
     int n_refs;
     int64_t line;
+    bool id_is_number; /* in the JSON, and so again in the answer */
 } fab_score_record;
 
 typedef struct {
@@ -91,7 +92,7 @@ bool fab_score_corpus(const fab_score_table *t, const fab_boot_opts *boot, fab_i
                       fab_err *err);
 
 /* {id, rouge1: {r, p, f}, bleu: 31.2}; new reference, NULL when memory is out. */
-json_t *fab_score_record_json(const fab_score_table *t, const char *id, int64_t i);
+json_t *fab_score_record_json(const fab_score_table *t, const fab_score_record *r, int64_t i);
 /* {n, empty, mode, stem, tokenize, rouge1: {r, p, f, interval: {r: [low, high], ...}}, bleu: {score, interval}}. */
 json_t *fab_score_corpus_json(const fab_score_table *t, const fab_interval *corpus);
 

@@ -90,6 +90,7 @@ static bool read_record(fab_score_set *s, const json_t *o, int64_t line, fab_tex
     if (json_is_integer(id)) {
         snprintf(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(id));
         r.id = number;
+        r.id_is_number = true;
     } else if (!(r.id = fab_json_str(o, "id", err))) return false;
     if (!fab_json_str(o, "hyp", err)) return false;
     r.hyp = text_of(json_object_get(o, "hyp"));
