@@ -291,9 +291,8 @@ static json_t *prf_json(const fab_prf *s)
 
 json_t *fab_score_record_json(const fab_score_table *t, const fab_score_record *r, int64_t i)
 {
-    json_t *o = r->id_is_number
-                    ? json_pack("{s:I}", "id", (json_int_t)strtoll(r->id, NULL, 10))
-                    : json_pack("{s:s}", "id", r->id);
+    json_t *o = r->id_is_number ? json_pack("{s:I}", "id", (json_int_t)strtoll(r->id, NULL, 10))
+                                : json_pack("{s:s}", "id", r->id);
     for (int m = 0; o && m < t->n_metrics; m++) {
         const fab_prf *v = &t->values[i * t->n_metrics + m];
         json_t *one = has_prf(&t->metrics[m]) ? prf_json(v) : json_real(v->f);
