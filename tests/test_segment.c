@@ -138,6 +138,7 @@ TEST(bad_lexicon_is_named)
         { "a\tfinding\t\t\tL\n", "line 2: a has no surface" },
         { "a\tfinding\t结节|\tnodule\tL\n", "line 2: an empty surface" },
         { "a\tfinding\t\tnodule (lung)\tL\n", "line 2: 'nodule (lung)': no letter at byte 7" },
+        { "a\tfinding\t影-x\t\tL\n", "'影-x': no letter at byte 3" },
         { "a\tfinding\t\tnodule-\tL\n", "ends in a blank or hyphen" },
         { "a\tfinding\t结节\t\tL\n\na\tfinding\t肿块\t\tL\n", "line 4: concept a a second time" },
         { "a\tfinding\t\tnodule\tL\nb\tfinding\t\tNodules\tL\n",

@@ -232,7 +232,7 @@ static bool add_surface(fab_lexicon *l, const char *s, int concept, int line, fa
                             MAX_WORD);
         int32_t id = a.han ? (int32_t)a.cp : new_word(l, &a, err);
         if (id < 0 || (node = step_new(l, node, id, err)) < 0) return false;
-        at = skip_joint(s, n, a.end);
+        at = a.han ? a.end : skip_joint(s, n, a.end);
         if (at == n && at > a.end)
             return fab_fail(err, FAB_EFORMAT, "line %d: '%.60s' ends in a blank or hyphen", line,
                             s);
