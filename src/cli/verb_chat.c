@@ -46,7 +46,10 @@ static bool converse(fab_run *r, const opts *o, fab_talk *t, fab_err *err)
     char *line = fab_arena_take(r->arena, LINE, err);
     while (line) {
         if (!r->quiet && !r->json) fputs("> ", stderr);
-        if (!fgets(line, LINE, stdin)) return true;
+        if (!fgets(line, LINE, stdin)) {
+            if (!r->quiet && !r->json) fputc('\n', stderr);
+            return true;
+        }
         line[strcspn(line, "\r\n")] = 0;
         if (!*line) continue;
         if (!strcmp(line, "/exit")) return true;

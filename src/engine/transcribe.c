@@ -70,14 +70,19 @@ static bool silent(const listener *l, int64_t first, int64_t frames)
     return true;
 }
 
-static bool hear(listener *l, int64_t first, fab_whisper_heard *heard)
+/* A window from `first` on, of which `frames` are heard; the rest is 0 after scaling, which is not what silence is, but
+ * what openai-whisper puts there. */
+static bool hear(listener *l, int64_t first, int64_t frames, fab_whisper_heard *heard)
 {
     fab_ctx *c = &l->c;
+    int64_t M = l->f->model.cfg.mels;
+    if (frames > l->window) frames = l->window;
     const fab_whisper *m = &l->f->model;
     fab_tensor *mel = fab_tensor_new(c, FAB_F32, FAB_SHAPE(1, l->window, m->cfg.mels));
     if (!mel) return false;
     mel_frames(l, first, l->window, fab_f32(mel));
     fab_logmel_scale(fab_f32(mel), fab_count(mel), l->top);
+    memset(fab_f32(mel) + frames * M, 0, (size_t)((l->window - frames) * M) * sizeof(float));
     return fab_whisper_hear(c, m, fab_whisper_encode(c, m, mel, -1), heard);
 }
 
@@ -249,7 +254,8 @@ static bool one_window(listener *l, int64_t *seek)
         *seek += frames;
         return true;
     }
-    if (!hear(l, *seek, &heard)) return fab_fail(l->err, l->c.err.code, "%s", l->c.err.text);
+    if (!hear(l, *seek, l->n / FRAME - *seek, &heard))
+        return fab_fail(l->err, l->c.err.code, "%s", l->c.err.text);
     if (!best_text(l, &heard, *seek, &t)) return false;
     if (t.text.no_speech > NO_SPEECH && t.text.avg_logp < MIN_LOGP) {
         *seek += frames;
@@ -291,7 +297,8 @@ static bool detect(listener *l)
     float *p = fab_arena_take(l->a, (size_t)ids->languages * sizeof *p, l->err);
     fab_ctx_reset(&l->c);
     if (!p) return false;
-    if (!hear(l, first, &heard) || !fab_speech_language(&l->c, &l->f->model, ids, &heard, p))
+    if (!hear(l, first, l->window, &heard) ||
+        !fab_speech_language(&l->c, &l->f->model, ids, &heard, p))
         return fab_fail(l->err, l->c.err.code, "%s", l->c.err.text);
     for (int32_t i = 1; i < ids->languages; i++)
         if (p[i] > p[best]) best = i;
