@@ -1,0 +1,156 @@
+/* The labeller: measured on hand-labelled sentences, spans, sections, bad input; reports compared by what they say. */
+#include "base/arena.h"
+#include "metrics/findings_check.h"
+#include "test.h"
+
+static fab_labeller *labeller(void)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_labeller *l = fab_labeller_new(&err);
+    CHECK_MSG(l, "%s", err.text);
+    return l;
+}
+
+static void measure(const char *path, double status, double side)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_findings_score s;
+    fab_labeller *l = labeller();
+    bool ok = fab_findings_check(l, path, NULL, NULL, NULL, &s, &err);
+    fab_labeller_free(l);
+    CHECK_MSG(ok, "%s", err.text);
+    CHECK(s.sentences >= 200);
+    CHECK_MSG(fab_hits_f1(&s.status) >= status, "F1 with status %.4f", fab_hits_f1(&s.status));
+    CHECK_MSG(fab_hits_f1(&s.side) >= side, "F1 with side %.4f", fab_hits_f1(&s.side));
+}
+
+TEST(development_sentences) { measure("tests/golden/findings/development.tsv", 0.985, 0.97); }
+TEST(held_out_sentences) { measure("tests/golden/findings/held_out.tsv", 0.975, 0.96); }
+
+TEST(a_mention_says_all_of_it)
+{
+    static const char text[] =
+        "INDICATION: Fracture?\nFINDINGS: Small left pleural effusion at the base.";
+    fab_err err = FAB_ERR_INIT;
+    fab_labeller *l = labeller();
+    fab_mentions m = { 0 };
+    CHECK(fab_labeller_read(l, text, strlen(text), &m, &err) && m.n == 2);
+    const fab_mention *x = &m.items[1];
+    CHECK(m.items[0].observation == FAB_OBS_FRACTURE &&
+          m.items[0].section == FAB_SECTION_BACKGROUND);
+    CHECK(x->observation == FAB_OBS_PLEURAL_EFFUSION && x->status == FAB_PRESENT &&
+          x->side == FAB_SIDE_LEFT && x->severity == FAB_SEVERITY_MILD &&
+          x->section == FAB_SECTION_FINDINGS);
+    CHECK_STR(fab_site_name(x->site), "base");
+    CHECK(x->end - x->at == 16 && !memcmp(text + x->at, "pleural effusion", 16));
+    fab_mentions_clear(&m);
+    fab_labeller_free(l);
+}
+
+TEST(names_lead_back)
+{
+    for (int i = 0; i < FAB_OBSERVATIONS; i++)
+        CHECK(fab_observation_find(fab_observation_names[i]) == i);
+    CHECK(fab_observation_find("flu") < 0 && !*fab_site_name(-1) && !*fab_site_name(1000));
+}
+
+TEST(a_nodule_belongs_to_its_organ)
+{
+    static const struct {
+        const char *text;
+        int parent;
+    } cases[] = { { "A nodule is present.", FAB_OBS_LUNG_LESION },
+                  { "右肺上叶结节。", FAB_OBS_LUNG_LESION },
+                  { "Mass in the liver.", FAB_OBS_LIVER_LESION },
+                  { "左肾肿块。", FAB_OBS_KIDNEY_LESION },
+                  { "Mass in the left temporal lobe.", FAB_OBS_BRAIN_LESION },
+                  { "甲状腺结节。", -1 },
+                  { "Pneumonia.", -1 } };
+    fab_err err = FAB_ERR_INIT;
+    fab_labeller *l = labeller();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fab_mentions m = { 0 };
+        CHECK(fab_labeller_read(l, cases[i].text, strlen(cases[i].text), &m, &err) && m.n == 1);
+        CHECK_MSG(fab_mention_parent(&m.items[0]) == cases[i].parent, "%s", cases[i].text);
+        fab_mentions_clear(&m);
+    }
+    fab_labeller_free(l);
+}
+
+TEST(broken_text_is_named_and_leaves_nothing)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_labeller *l = labeller();
+    fab_mentions m = { 0 };
+    CHECK(fab_labeller_read(l, "", 0, &m, &err) && m.n == 0);
+    CHECK(!fab_labeller_read(l, "Effusion. \xff", 11, &m, &err) && m.n == 0);
+    CHECK_SAYS(err.text, "not UTF-8 at byte 10");
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(!fab_labeller_read(l, "", (size_t)FAB_FINDINGS_TEXT + 1, &m, &err));
+    CHECK_SAYS(err.text, "67108865 bytes");
+    fab_mentions_clear(&m);
+    fab_labeller_free(l);
+}
+
+/* Longer than any sentence that fits: cut, not lost. */
+TEST(an_endless_sentence_is_read)
+{
+    enum { TIMES = 3000 };
+    static const char one[] = "effusion and ";
+    fab_err err = FAB_ERR_INIT;
+    fab_labeller *l = labeller();
+    fab_mentions m = { 0 };
+    char *text = fab_new(TIMES * (sizeof one - 1), &err);
+    CHECK(text);
+    for (int i = 0; i < TIMES; i++) memcpy(text + i * (int)(sizeof one - 1), one, sizeof one - 1);
+    CHECK(fab_labeller_read(l, text, TIMES * (sizeof one - 1), &m, &err) && m.n == TIMES);
+    fab_free(text);
+    fab_mentions_clear(&m);
+    fab_labeller_free(l);
+}
+
+TEST(out_of_memory_leaks_nothing)
+{
+    static const char text[] = "No effusion. 左肺结节。";
+    bool struck = true;
+    for (int64_t at = 0; struck; at++) {
+        fab_err err = FAB_ERR_INIT;
+        fab_mentions m = { 0 };
+        fab_oom_arm(at);
+        fab_labeller *l = fab_labeller_new(&err);
+        bool ok = l && fab_labeller_read(l, text, strlen(text), &m, &err);
+        struck = fab_oom_arm(-1);
+        CHECK(ok != struck && (ok || err.code == FAB_ENOMEM));
+        fab_mentions_clear(&m);
+        fab_labeller_free(l);
+    }
+}
+
+static void refuse(const char *line, const char *says)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_findings_score s;
+    char path[] = "/tmp/fab_findings_XXXXXX";
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    fputs(line, f);
+    fclose(f);
+    fab_labeller *l = labeller();
+    bool ok = fab_findings_check(l, path, NULL, NULL, NULL, &s, &err);
+    fab_labeller_free(l);
+    remove(path);
+    CHECK(!ok);
+    CHECK_SAYS(err.text, says);
+}
+
+TEST(broken_labels_are_named)
+{
+    refuse("", "no sentence");
+    refuse("en\tEffusion.\t+pleural_effusion\nen\tx\n", "line 2: not three fields");
+    refuse("en\tx\t+flu\n", "line 1: no observation is called 'flu'");
+    refuse("en\tx\tedema\n", "label 'edema' is not");
+    refuse("en\tx\t+edema/X\n", "label '+edema/X' is not");
+}
+
+TEST_MAIN
