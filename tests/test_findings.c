@@ -1,6 +1,7 @@
 /* The labeller: measured on hand-labelled sentences, spans, sections, bad input; reports compared by what they say. */
 #include "base/arena.h"
 #include "metrics/findings_check.h"
+#include "metrics/report.h"
 #include "test.h"
 
 static fab_labeller *labeller(void)
@@ -126,16 +127,22 @@ TEST(out_of_memory_leaks_nothing)
     }
 }
 
+/* A file of the given bytes; the caller removes it. */
+static void write_file(char path[], const char *bytes)
+{
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    fputs(bytes, f);
+    fclose(f);
+}
+
 static void refuse(const char *line, const char *says)
 {
     fab_err err = FAB_ERR_INIT;
     fab_findings_score s;
     char path[] = "/tmp/fab_findings_XXXXXX";
-    int fd = mkstemp(path);
-    CHECK(fd >= 0);
-    FILE *f = fdopen(fd, "w");
-    fputs(line, f);
-    fclose(f);
+    write_file(path, line);
     fab_labeller *l = labeller();
     bool ok = fab_findings_check(l, path, NULL, NULL, NULL, &s, &err);
     fab_labeller_free(l);
@@ -151,6 +158,108 @@ TEST(broken_labels_are_named)
     refuse("en\tx\t+flu\n", "line 1: no observation is called 'flu'");
     refuse("en\tx\tedema\n", "label 'edema' is not");
     refuse("en\tx\t+edema/X\n", "label '+edema/X' is not");
+}
+
+/* ---- reports ---------------------------------------------------------------------------------- */
+
+static fab_report_counts_by compare(const char *hyp, const char *ref)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_labeller *l = labeller();
+    fab_gathering g[2];
+    for (int i = 0; i < 2; i++) {
+        const char *text = i ? ref : hyp;
+        fab_mentions m = { 0 };
+        CHECK(fab_labeller_read(l, text, strlen(text), &m, &err));
+        fab_gathering_init(&g[i]);
+        fab_gathering_add(&g[i], &m, 0);
+        fab_gathering_end(&g[i]);
+        fab_mentions_clear(&m);
+    }
+    fab_labeller_free(l);
+    fab_report_counts_by sum = { 0 };
+    fab_report_marks marks = fab_report_compare(&g[0], &g[1]);
+    fab_report_add(&sum, &marks, 1);
+    return sum;
+}
+
+TEST(reports_are_compared_by_what_they_say)
+{
+    static const struct {
+        const char *hyp, *ref;
+        int hit, strict, placed, omission, hallucination, status_flip, side_flip;
+    } cases[] = {
+        { "Left effusion.", "Left effusion.", 1, 1, 1, 0, 0, 0, 0 },
+        { "左侧胸腔积液。", "Left pleural effusion.", 1, 1, 1, 0, 0, 0, 0 },
+        { "Left effusion.", "Right effusion.", 1, 1, 0, 0, 0, 0, 1 },
+        { "Bilateral effusions.", "Right effusion.", 1, 1, 0, 0, 0, 0, 0 },
+        { "Possible effusion.", "Effusion.", 1, 0, 1, 0, 0, 0, 0 },
+        { "No effusion.", "Effusion.", 0, 0, 0, 1, 0, 1, 0 },
+        { "Effusion.", "No effusion.", 0, 0, 0, 0, 1, 1, 0 },
+        { "", "Effusion.", 0, 0, 0, 1, 0, 0, 0 },
+        { "Effusion.", "", 0, 0, 0, 0, 1, 0, 0 },
+        { "", "", 0, 0, 0, 0, 0, 0, 0 },
+        { "No effusion.", "未见胸腔积液。", 0, 0, 0, 0, 0, 0, 0 },
+        { "No effusion. Small effusion on the left.", "Left effusion.", 1, 1, 1, 0, 0, 0, 0 },
+        { "Indication: effusion.", "Effusion.", 0, 0, 0, 1, 0, 0, 0 },
+        { "Nodule.", "Lung cancer.", 1, 1, 1, 0, 1, 0,
+          0 }, /* lung_lesion; nodule is more than said */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fab_report_counts_by k = compare(cases[i].hyp, cases[i].ref);
+        const fab_report_counts *a = &k.all;
+        CHECK_MSG(a->hit == cases[i].hit && a->strict == cases[i].strict &&
+                      a->placed == cases[i].placed && a->omission == cases[i].omission &&
+                      a->hallucination == cases[i].hallucination &&
+                      a->status_flip == cases[i].status_flip &&
+                      a->side_flip == cases[i].side_flip && a->hyp == a->hit + a->hallucination &&
+                      a->ref == a->hit + a->omission,
+                  "%s | %s", cases[i].hyp, cases[i].ref);
+    }
+}
+
+TEST(no_finding_is_derived)
+{
+    fab_report_counts_by k = compare("Pacemaker in place.", "No acute disease.");
+    CHECK(k.by[FAB_OBS_NO_FINDING].hit == 1);
+    k = compare("Possible pneumonia.", "Clear lungs.");
+    CHECK(k.by[FAB_OBS_NO_FINDING].omission == 1 && k.by[FAB_OBS_NO_FINDING].status_flip == 0);
+}
+
+static void refuse_report(const char *lines, const char *says)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_report_set s = { 0 };
+    char path[] = "/tmp/fab_reports_XXXXXX";
+    write_file(path, lines);
+    fab_labeller *l = labeller();
+    bool ok = fab_report_read(&s, l, path, &err);
+    fab_report_clear(&s);
+    fab_labeller_free(l);
+    remove(path);
+    CHECK(!ok);
+    CHECK_SAYS(err.text, says);
+}
+
+TEST(broken_records_are_named)
+{
+    refuse_report("", "no records");
+    refuse_report("{\"id\": 1, \"refs\": [\"x\"]}", "line 1: hyp: missing");
+    refuse_report("{\"id\": 1, \"hyp\": \"x\"}", "line 1: no refs of 1 to 64 texts");
+    refuse_report("{\"id\": 1.5, \"hyp\": \"x\", \"ref\": \"y\"}", "id is no text");
+    refuse_report("{\"id\": 1, \"hyp\": \"x\", \"refs\": []}", "no refs of 1 to 64");
+    refuse_report("{\"id\": 1, \"hyp\": \"x\", \"refs\": [7]}", "refs: item 0 is no text");
+    refuse_report("{\"id\": 1, \"hyp\": \"x\", \"findings\": [\"flu\"]}",
+                  "observation is called 'flu'");
+    refuse_report(
+        "{\"id\": 1, \"hyp\": \"x\", \"findings\": [{\"observation\": \"edema\", \"status\": "
+        "\"maybe\"}]}",
+        "status 'maybe'");
+    refuse_report(
+        "{\"id\": 1, \"hyp\": \"x\", \"findings\": [{\"observation\": \"edema\", \"side\": "
+        "\"up\"}]}",
+        "side 'up'");
+    refuse_report("{\"id\": 1, \"hyp\": \"x\", \"findings\": [3]}", "findings");
 }
 
 TEST_MAIN

@@ -401,6 +401,7 @@ static const struct {
     { "ab", "Comparison", "对比评估", fab_page_ab },
     { "retrieval", "Retrieval", "检索评估", fab_page_retrieval },
     { "caption", "Captions", "描述评估", fab_page_caption },
+    { "report", "Reports", "报告评估", fab_page_report },
 };
 
 static void frame(FILE *f, const char *kind, const char *about, const json_t *v)

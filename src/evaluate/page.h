@@ -59,5 +59,6 @@ void fab_plot_confusion(FILE *f, const json_t *counts, const json_t *names);
 void fab_page_ab(FILE *f, const json_t *v);
 void fab_page_retrieval(FILE *f, const json_t *v);
 void fab_page_caption(FILE *f, const json_t *v);
+void fab_page_report(FILE *f, const json_t *v); /* page_report.c */
 
 #endif

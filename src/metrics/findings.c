@@ -1,7 +1,7 @@
 /* The labeller's tree of phrases, and a text cut into sentences of tokens. See findings.h.
  *
- * The tree's edges are in one hash table: (node, byte) -> node. At every word's first letter and every other character the
- * longest phrase is looked for; what matches nothing is passed over. */
+ * The tree's edges are in one hash table: (node, byte) -> node. At every word's first letter and
+ * every other character the longest phrase is looked for; what matches nothing is passed over. */
 #include <string.h>
 #include "base/arena.h"
 #include "metrics/findings_impl.h"
@@ -125,7 +125,8 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '-';
 }
 
-/* Where a phrase that ends before s[q] ends: at a word's end, or after a plural's s or es; 0: inside a word. */
+/* Where a phrase that ends before s[q] ends: at a word's end, or after a plural's s or es; 0:
+ * inside a word. */
 static size_t word_end(const uint8_t *s, size_t n, size_t q)
 {
     if (!is_word(s[q - 1]) || q == n || !is_word(s[q])) return q;

@@ -1,8 +1,9 @@
 /* findings: what a report says is there, is not there or may be there; Chinese, English or both.
  *
- * Rules only, no model: a table of phrases (findings_terms.c), the scope of negation and doubt after NegEx (Chapman et al.
- * 2001) and CheXpert (Irvin et al. 2019), sides by the nearest modifier. The first 14 observations are CheXpert's; its
- * accuracy on hand-labelled sentences is in docs/metrics.md.
+ * Rules only, no model: a table of phrases (findings_terms.c), the scope of negation and doubt
+ * after NegEx (Chapman et al. 2001) and CheXpert (Irvin et al. 2019), sides by the nearest
+ * modifier. The first 14 observations are CheXpert's; its accuracy on hand-labelled sentences is
+ * in docs/metrics.md.
  *
  *   status   a pre-trigger ("no", "may represent", 未见, 考虑) rules until a full stop, a word such as "but", or a comma after
  *            which something new begins; a post-trigger ("is not seen", "cannot be excluded", 不除外) rules backwards over a
@@ -111,8 +112,8 @@ extern const char *const fab_severity_names[FAB_SEVERITIES];      /* "", "mild",
 const char *fab_site_name(int site);                              /* "" for 0 */
 int fab_observation_find(const char *name);                       /* -1: no such observation */
 
-/* nodule and mass in the lung (or with no organ named) count as lung_lesion too, in the liver, kidney or brain as that
- * organ's lesion; others have none: -1. */
+/* nodule and mass in the lung (or with no organ named) count as lung_lesion too, in the liver,
+ * kidney or brain as that organ's lesion; others have none: -1. */
 int fab_mention_parent(const fab_mention *m);
 
 typedef struct fab_labeller fab_labeller; /* the phrase table as a tree; read-only once made */
@@ -123,8 +124,8 @@ int fab_labeller_phrases(const fab_labeller *l); /* how many it knows */
 
 enum { FAB_FINDINGS_TEXT = 64 << 20 }; /* bytes of a text at most */
 
-/* Appends what text[0, n) says. Fails on broken UTF-8 (naming the byte), on a text above FAB_FINDINGS_TEXT, without
- * memory; m is then as it was. */
+/* Appends what text[0, n) says. Fails on broken UTF-8 (naming the byte), on a text above
+ * FAB_FINDINGS_TEXT, without memory; m is then as it was. */
 bool fab_labeller_read(const fab_labeller *l, const char *text, size_t n, fab_mentions *m,
                        fab_err *err);
 

@@ -75,7 +75,8 @@ static bool find_labels(const fab_labeller *l, const char *text, label_set *out,
     return ok;
 }
 
-/* Pairs up labels equal in the first `parts` of observation, status, side; those of a that find none stay in left_a. */
+/* Pairs up labels equal in the first `parts` of observation, status, side; those of a that find
+ * none stay in left_a. */
 static int pair_up(const label_set *a, const label_set *b, int parts, bool left_a[LABELS],
                    bool left_b[LABELS])
 {

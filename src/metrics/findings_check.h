@@ -1,7 +1,8 @@
 /* findings_check: the labeller measured on sentences that a person has labelled.
  *
- * A line of the file is: language <TAB> sentence <TAB> labels, or "none". A label is a sign (+ present, - absent, ? uncertain),
- * an observation's name and, where the sentence says one, a side: /L, /R or /B. A sentence's labels are a set.
+ * A line of the file is: language <TAB> sentence <TAB> labels, or "none". A label is a sign (+
+ * present, - absent, ? uncertain), an observation's name and, where the sentence says one, a side:
+ * /L, /R or /B. A sentence's labels are a set.
  *
  *     en <TAB> Left effusion without pneumothorax. <TAB> +pleural_effusion/L -pneumothorax
  */

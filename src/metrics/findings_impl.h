@@ -1,4 +1,5 @@
-/* What the files of findings share: the kinds of phrases, the tokens of a sentence and the steps over them. */
+/* What the files of findings share: the kinds of phrases, the tokens of a sentence and the steps
+ * over them. */
 #ifndef FAB_METRICS_FINDINGS_IMPL_H
 #define FAB_METRICS_FINDINGS_IMPL_H
 

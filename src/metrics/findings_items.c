@@ -1,5 +1,5 @@
-/* From tokens to items: phrases that name an observation, and subjects with their predicates ("heart ... is enlarged",
- * "elevation of the right hemidiaphragm", 心影 ... 增大). */
+/* From tokens to items: phrases that name an observation, and subjects with their predicates
+ * ("heart ... is enlarged", "elevation of the right hemidiaphragm", 心影 ... 增大). */
 #include "metrics/findings_impl.h"
 
 static bool between(const token *t)
@@ -30,7 +30,8 @@ static void add(sentence *s, int first, int last, int observation, int says)
         };
 }
 
-/* "enlarged heart", "blunting of the left costophrenic angle": the subject right after predicate p. */
+/* "enlarged heart", "blunting of the left costophrenic angle": the subject right after predicate
+ * p. */
 static bool pair_forwards(sentence *s, int p)
 {
     int i = p + 1;
@@ -44,7 +45,8 @@ static bool pair_forwards(sentence *s, int p)
     return true;
 }
 
-/* Whether the list of subjects goes on beyond the comma at i: "heart size, mediastinal contour, and vascularity are". */
+/* Whether the list of subjects goes on beyond the comma at i: "heart size, mediastinal contour,
+ * and vascularity are". */
 static bool list_of_subjects(const sentence *s, int i)
 {
     int j = i - 1;
@@ -52,7 +54,8 @@ static bool list_of_subjects(const sentence *s, int i)
     return j >= 0 && s->t[j].kind == P_SUBJECT;
 }
 
-/* "heart is enlarged", "cardiac and mediastinal contours are normal": every subject before predicate p. */
+/* "heart is enlarged", "cardiac and mediastinal contours are normal": every subject before
+ * predicate p. */
 static bool pair_backwards(sentence *s, int p)
 {
     bool found = false, verb = false;

@@ -1,5 +1,5 @@
-/* Where: each item gets the tokens nearest to it, and from these its side, site, severity and organ; what is not said is
- * taken over from the finding it is joined to. */
+/* Where: each item gets the tokens nearest to it, and from these its side, site, severity and
+ * organ; what is not said is taken over from the finding it is joined to. */
 #include "metrics/findings_impl.h"
 
 static bool divides(const token *t)
@@ -18,8 +18,9 @@ static bool divides(const token *t)
     }
 }
 
-/* The token where the words of item b begin, a standing before it: after a new clause, a comma, a joining word; else
- * Chinese modifiers belong to what follows, English ones behind a preposition to what precedes. */
+/* The token where the words of item b begin, a standing before it: after a new clause, a comma, a
+ * joining word; else Chinese modifiers belong to what follows, English ones behind a preposition
+ * to what precedes. */
 static int split(const sentence *s, const item *a, const item *b)
 {
     int from = a->last + 1, comma = -1, joint = -1, clause = -1;

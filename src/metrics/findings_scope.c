@@ -1,5 +1,5 @@
-/* Status: present, absent or uncertain, by the triggers around an item. One pass forwards for what rules forwards, one over
- * the triggers that rule backwards. */
+/* Status: present, absent or uncertain, by the triggers around an item. One pass forwards for what
+ * rules forwards, one over the triggers that rule backwards. */
 #include "metrics/findings_impl.h"
 
 static bool is_post(int kind)
@@ -14,8 +14,8 @@ static bool in_list(const token *t)
            t->kind == P_SUBJECT || (t->kind == P_START && !t->han);
 }
 
-/* Whether the list that a pre-trigger rules goes on after the comma at i. "or" within what follows says yes; without it
- * the next words must be findings alone. */
+/* Whether the list that a pre-trigger rules goes on after the comma at i. "or" within what follows
+ * says yes; without it the next words must be findings alone. */
 static bool goes_on(const sentence *s, int i)
 {
     bool han = s->t[i].han, fresh = false, joined = false;
@@ -92,6 +92,11 @@ static int combine(int says, int scope)
     return FAB_UNCERTAIN;
 }
 
+static bool trigger_before(const sentence *s, int i) { return i && s->t[i - 1].kind == P_NEG; }
+
+/* "no acute, displaced fracture": the comma stands between a negation and what it negates. */
+static bool bare(const sentence *s, int i) { return !s->t[i].han && trigger_before(s, i); }
+
 static void forwards(sentence *s)
 {
     int state = FAB_PRESENT, k = 0;
@@ -105,6 +110,7 @@ static void forwards(sentence *s)
             break;
         case P_GONE: gone = true; break;
         case P_COMMA:
+            if (bare(s, i)) break;
             if (state != FAB_PRESENT && !goes_on(s, i)) state = FAB_PRESENT;
             gone = false;
             break;
@@ -112,7 +118,7 @@ static void forwards(sentence *s)
             if (anew(s, i)) state = FAB_PRESENT;
             break;
         case P_WITH:
-            if (state == FAB_ABSENT) state = FAB_PRESENT;
+            if (state == FAB_ABSENT && !trigger_before(s, i)) state = FAB_PRESENT;
             break;
         case P_END:
         case P_PSEUDO: state = FAB_PRESENT, gone = false; break;
@@ -142,8 +148,8 @@ static bool complete(const sentence *s, int i)
     return false;
 }
 
-/* The first token that the post-trigger at k can reach. Beyond a comma only when nothing stands on this side of it, or in
- * a list that "and" or "or" closes. */
+/* The first token that the post-trigger at k can reach. Beyond a comma only when nothing stands on
+ * this side of it, or in a list that "and" or "or" closes. */
 static int reach(const sentence *s, int k)
 {
     bool met = false, list = false;

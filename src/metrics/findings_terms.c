@@ -1,6 +1,7 @@
-/* The phrases of the labeller. A row: what the phrases are, which one, a side they name, the phrases. Lower case; a blank
- * stands for any run of blanks, hyphens and line ends; an English phrase may be followed by a plural's s or es. The longest
- * phrase that begins at a word wins, and its words are not looked at again. */
+/* The phrases of the labeller. A row: what the phrases are, which one, a side they name, the
+ * phrases. Lower case; a blank stands for any run of blanks, hyphens and line ends; an English
+ * phrase may be followed by a plural's s or es. The longest phrase that begins at a word wins, and
+ * its words are not looked at again. */
 #include "metrics/findings_impl.h"
 
 #define L FAB_SIDE_LEFT
@@ -178,7 +179,7 @@ const phrase_row fab_phrase_rows[] = {
       "bullous emphysema|air trapping|肺气肿|肺大泡|肺大疱|肺气肿改变|慢阻肺|透亮度增高|透亮度增加|透光度增强|过度充气"),
     F(CALCIFICATION, "calcification|calcified|calcific|calcified node|calcified lymph node|calcified mediastinal lymph node|"
       "calcified hilar lymph node|calcified hilar node|钙化|钙化灶|钙化影|钙化斑"),
-    F(GRANULOMA, "granuloma|granulomata|calcified granuloma|calcified granulomata|granulomatous disease|calcified nodule|"
+    F(GRANULOMA, "granuloma|granulomata|granulomatous infection|calcified granuloma|calcified granulomata|granulomatous disease|calcified nodule|"
       "granulomatous change|肉芽肿|钙化结节"),
     F(FIBROSIS, "fibrosis|fibrotic change|fibrotic|scarring|scar|scars|interstitial lung disease|honeycombing|cicatrix|"
       "chronic interstitial change|fibronodular scarring|interstitial fibrosis|纤维化|纤维条索|纤维条索影|条索影|条索状影|纤维灶|纤维索条|"
@@ -250,7 +251,7 @@ const phrase_row fab_phrase_rows[] = {
       "trachea is midline|line drawing|respiratory failure|renal failure|heart border|cardiac border|left ventricle|"
       "right ventricle|right atrium|left atrium|left heart|right heart|left ventricular|right ventricular|右心房|右心室|"
       "mitral valve|aortic valve|left without|right now|肾上腺|左侧肾上腺|右侧肾上腺|"
-      "left mastectomy|right mastectomy|左侧乳腺|右侧乳腺|双侧乳腺|left breast|right breast|baseline|midline|"
+      "left mastectomy|right mastectomy|左侧乳腺|右侧乳腺|双侧乳腺|left breast|right breast|baseline|midline|lung lines|b lines|kerley b lines|kerley lines|"
       "soft tissue density|water density|mass like|外伤史|结节性甲状腺肿|大小|居中|感染科|出血热"),
 
     /* ---- subjects and predicates ---- */
@@ -287,7 +288,7 @@ const phrase_row fab_phrase_rows[] = {
       "未见明确异常|wnl|大小形态正常|大小、形态正常|形态正常|is stable within normal limits"),
     PRED(BORDERLINE, "upper limits of normal|upper limit of normal|borderline|borderline enlarged|top normal|top normal in size|"
       "borderline in size|upper normal|饱满|正常上限|临界"),
-    PRED(CLEAR, "clear|clear of focal airspace disease|clear bilaterally|清晰|清楚|清|clear and expanded|aerated|"
+    PRED(CLEAR, "clear|clear bilaterally|清晰|清楚|清|clear and expanded|aerated|"
       "透亮度正常|透光度正常"),
     PRED(WIDENED, "widened|wide|widening|增宽|加宽"),
     PRED(ELEVATED, "elevated|elevation|elevation of|raised|抬高|升高|上抬"),
@@ -343,7 +344,7 @@ const phrase_row fab_phrase_rows[] = {
       "suspect|cannot exclude|can not exclude|cannot rule out|can not rule out|cannot entirely exclude|can't exclude|"
       "can't rule out|could not exclude|question of|questionable|query|suggest|suggesting|suggestive of|suggests|suggested|"
       "differential includes|differential considerations include|considerations include|versus possible|rule out|r/o|"
-      "evaluate for|to evaluate for|to exclude|to rule out|assess for|equivocal|does not exclude|do not exclude|"
+      "evaluate for|evaluation of|evaluation for|correlate for|correlate clinically for|to evaluate for|to exclude|to rule out|assess for|equivocal|does not exclude|do not exclude|"
       "no evidence against|may have|potential|potentially|presumed|presumably|apparent|may be a|could be a|might be a|"
       "there may be|indeterminate for|raises the possibility of|raise the possibility of|possibility of|difficult to exclude|"
       "consider|may contain|favor|favors|favored to represent|felt to represent|borderline|early or developing|"
@@ -357,7 +358,7 @@ const phrase_row fab_phrase_rows[] = {
       "could not be excluded|cannot be definitively excluded|not entirely excluded|is possible|are possible|possible|"
       "is suspected|are suspected|is questioned|must be considered|should be considered|is a consideration|less likely|"
       "is less likely|difficult to exclude|is difficult to exclude|is likely|are likely|is probable|is favored|"
-      "not completely excluded|may be present|could be present|may be projectional|suspected|in the differential|"
+      "not completely excluded|may be present|may not be demonstrated|may not be visible|may not be seen|could be present|may be projectional|suspected|in the differential|"
       "can be considered|not entirely be excluded|is in question|cannot entirely be excluded|might be present|be considered|"
       "可能|可能性大|可能大|可能性较大|可能性小|可能性不大|不除外|不排除|不能除外|不能排除|不能完全除外|不能完全排除|未除外|未排除|待排|待排除|"
       "待除外|待查|待定|待鉴别|证据不足|依据不足|难以鉴别|鉴别困难|相鉴别|鉴别|无法排除|无法除外|难以排除|难以除外|尚不能除外|可疑|尚不能排除|"
