@@ -48,6 +48,40 @@ TEST(a_mention_says_all_of_it)
     fab_labeller_free(l);
 }
 
+/* Many statements in a sentence, the place before a comma or before 见. */
+TEST(a_chinese_report_keeps_its_sides)
+{
+    static const char text[] =
+        "双肺纹理增多，右肺下野见片状模糊影，边界不清。双侧肺门影不大，纵隔未见增宽。"
+        "两肺上叶透亮度增高，右肺中叶见一直径约6mm的小结节，左肺下叶见条索影。"
+        "肝脏形态正常，表面光滑，肝右叶见低密度影，考虑囊肿；左肾见一小结石，右肾盂轻度积水。";
+    static const struct {
+        int observation, status, side;
+    } want[] = { { FAB_OBS_LUNG_OPACITY, FAB_PRESENT, FAB_SIDE_BOTH },
+                 { FAB_OBS_LUNG_OPACITY, FAB_PRESENT, FAB_SIDE_RIGHT },
+                 { FAB_OBS_ENLARGED_CARDIOMEDIASTINUM, FAB_ABSENT, FAB_SIDE_NONE },
+                 { FAB_OBS_EMPHYSEMA, FAB_PRESENT, FAB_SIDE_BOTH },
+                 { FAB_OBS_NODULE, FAB_PRESENT, FAB_SIDE_RIGHT },
+                 { FAB_OBS_FIBROSIS, FAB_PRESENT, FAB_SIDE_LEFT },
+                 { FAB_OBS_HEPATOMEGALY, FAB_ABSENT, FAB_SIDE_NONE },
+                 { FAB_OBS_CYST, FAB_UNCERTAIN, FAB_SIDE_RIGHT },
+                 { FAB_OBS_STONE, FAB_PRESENT, FAB_SIDE_LEFT },
+                 { FAB_OBS_HYDRONEPHROSIS, FAB_PRESENT, FAB_SIDE_RIGHT } };
+    enum { WANT = sizeof want / sizeof *want };
+    fab_err err = FAB_ERR_INIT;
+    fab_labeller *l = labeller();
+    fab_mentions m = { 0 };
+    CHECK(fab_labeller_read(l, text, strlen(text), &m, &err));
+    CHECK_MSG(m.n == WANT, "%zu mentions", m.n);
+    for (size_t i = 0; i < WANT; i++)
+        CHECK_MSG(m.items[i].observation == want[i].observation &&
+                      m.items[i].status == want[i].status && m.items[i].side == want[i].side,
+                  "mention %zu: %s %s %s", i, fab_status_names[m.items[i].status],
+                  fab_side_names[m.items[i].side], fab_observation_names[m.items[i].observation]);
+    fab_mentions_clear(&m);
+    fab_labeller_free(l);
+}
+
 TEST(names_lead_back)
 {
     for (int i = 0; i < FAB_OBSERVATIONS; i++)

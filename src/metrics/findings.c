@@ -164,6 +164,7 @@ static int resolve(const item *x, bool *drop)
         *drop = x->organ == G_PERICARDIUM || x->organ == G_OTHER;
         return x->organ == G_BELLY || x->organ == G_LIVER ? FAB_OBS_ASCITES
                : x->organ == G_KIDNEY                     ? FAB_OBS_HYDRONEPHROSIS
+               : brain                                    ? FAB_OBS_HYDROCEPHALUS
                                                           : FAB_OBS_PLEURAL_EFFUSION;
     case O_LESION:
         *drop = x->organ == G_OTHER || x->organ == G_BELLY;

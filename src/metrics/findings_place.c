@@ -27,7 +27,9 @@ static int split(const sentence *s, const item *a, const item *b)
     if (b->first <= a->last) return b->first > a->first ? b->first : from;
     for (int j = from; j < b->first; j++) {
         const token *t = &s->t[j];
-        if (t->kind == P_END || t->kind == P_NEG_POST || t->kind == P_UNC_POST) clause = j;
+        bool seen = t->kind == P_END && t->han && comma >= 0; /* 右肺下叶见: the place stays */
+        if ((t->kind == P_END && !seen) || t->kind == P_NEG_POST || t->kind == P_UNC_POST)
+            clause = j;
         if (t->kind == P_COMMA && !(t->han && comma >= 0)) comma = j;
         if (divides(t)) joint = j;
     }
@@ -93,10 +95,32 @@ static int behind(const sentence *s, const item *x)
     return j;
 }
 
+/* One of a body, or of the whole of it. */
+static bool single(const item *x)
+{
+    switch (x->observation) {
+    case FAB_OBS_NO_FINDING:
+    case FAB_OBS_ENLARGED_CARDIOMEDIASTINUM:
+    case FAB_OBS_CARDIOMEGALY:
+    case FAB_OBS_AORTIC_DISEASE:
+    case FAB_OBS_SPINE_DEGENERATION:
+    case FAB_OBS_SPINE_CURVATURE:
+    case FAB_OBS_FREE_AIR:
+    case FAB_OBS_CIRRHOSIS:
+    case FAB_OBS_FATTY_LIVER:
+    case FAB_OBS_SPLENOMEGALY:
+    case FAB_OBS_HEPATOMEGALY:
+    case FAB_OBS_ASCITES:
+    case FAB_OBS_BOWEL_OBSTRUCTION:
+    case O_ABNORMAL: return true;
+    default: return false;
+    }
+}
+
 static void describe(const sentence *s, item *x)
 {
     int before = look(s, x, x->from, x->last + 1), after = look(s, x, x->last + 1, behind(s, x));
-    x->side = (uint8_t)(before ? before : after);
+    x->side = (uint8_t)(single(x) ? FAB_SIDE_NONE : before ? before : after);
 }
 
 /* Observations that have sides, and may take one over. */
@@ -151,8 +175,8 @@ static bridge over(const sentence *s, const item *a, const item *b)
         g.doubt = g.doubt || kind == P_UNC || kind == P_LINK;
         g.stop = g.stop || kind == P_NEG || kind == P_END || kind == P_NEG_POST || kind == P_PSEUDO;
     }
-    /* 右肺片状影，肺炎可能: the doubt may follow */
-    for (int j = b->last + 1; j < b->to; j++) g.doubt = g.doubt || s->t[j].kind == P_UNC_POST;
+    /* 右肺片状影，肺炎可能; left basilar opacity, atelectasis versus scar */
+    g.doubt = g.doubt || b->status == FAB_UNCERTAIN;
     return g;
 }
 

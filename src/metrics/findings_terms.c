@@ -126,7 +126,7 @@ const phrase_row fab_phrase_rows[] = {
       "airspace process|air space process|infiltrate|infiltration|infiltrates|airspace opacity|airspace opacities|"
       "ground glass opacity|ground glass opacities|ground glass|ggo|reticulonodular opacities|interstitial opacities|"
       "prominence of the pulmonary interstitium|prominence of the interstitium|interstitial prominence|"
-      "increased interstitial markings|prominent interstitial markings|increased lung markings|bronchovascular crowding|"
+      "increased interstitial markings|prominent interstitial markings|increased lung markings|"
       "airspace consolidation or opacity|parenchymal opacity|lung parenchymal abnormality|"
       "斑片影|斑片状影|片状影|片状高密度影|斑片状高密度影|片絮影|絮状影|斑片状密度增高影|片状密度增高影|密度增高影|高密度影|模糊影|"
       "磨玻璃影|磨玻璃样影|磨玻璃密度影|磨玻璃样密度影|渗出|渗出影|渗出性病变|渗出灶|浸润|浸润影|浸润性病变|异常密度影|异常密度|"
@@ -155,7 +155,7 @@ const phrase_row fab_phrase_rows[] = {
     F(PLEURAL_EFFUSION, "pleural effusion|pleural fluid|hydrothorax|hemothorax|haemothorax|pleural collection|胸腔积液|胸水|"
       "胸膜腔积液|胸腔内积液|血胸|脓胸|叶间积液|包裹性胸腔积液|胸腔少量积液|胸腔大量积液|胸腔中量积液|胸腔中等量积液|胸腔少许积液|"
       "肋膈角积液"),
-    { P_FINDING, O_FLUID, 0, "effusion|fluid collection|free fluid|积液|包裹性积液|积液影|液体密度影" },
+    { P_FINDING, O_FLUID, 0, "effusion|fluid collection|free fluid|积液|包裹性积液|积液影|积水|液体密度影" },
     F(PLEURAL_OTHER, "pleural thickening|pleural plaque|pleural scarring|pleural scar|fibrothorax|pleural calcification|"
       "pleural abnormality|pleural disease|apical capping|pleural based|胸膜增厚|胸膜肥厚|胸膜粘连|胸膜钙化|胸膜斑|胸膜病变|"
       "胸膜增厚粘连|胸膜肥厚粘连"),
@@ -343,7 +343,7 @@ const phrase_row fab_phrase_rows[] = {
       "probably|likely|most likely|suspicious for|suspicion for|suspicion of|concerning for|concern for|worrisome for|suspected|"
       "suspect|cannot exclude|can not exclude|cannot rule out|can not rule out|cannot entirely exclude|can't exclude|"
       "can't rule out|could not exclude|question of|questionable|query|suggest|suggesting|suggestive of|suggests|suggested|"
-      "differential includes|differential considerations include|considerations include|versus possible|rule out|r/o|"
+      "differential includes|differential diagnosis includes|differential diagnosis|differential considerations include|considerations include|versus possible|rule out|r/o|"
       "evaluate for|evaluation of|evaluation for|correlate for|correlate clinically for|to evaluate for|to exclude|to rule out|assess for|equivocal|does not exclude|do not exclude|"
       "no evidence against|may have|potential|potentially|presumed|presumably|apparent|may be a|could be a|might be a|"
       "there may be|indeterminate for|raises the possibility of|raise the possibility of|possibility of|difficult to exclude|"
