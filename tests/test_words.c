@@ -3,7 +3,7 @@
 #include <math.h>
 #include <unistd.h>
 #include "engine/likelihood.h"
-#include "evaluate/words.h"
+#include "evaluate/perplexity.h"
 #include "format/weights_write.h"
 #include "test.h"
 

@@ -59,16 +59,6 @@ bool fab_predicting(fab_run *r, const char *verb, const fab_predict_opts *o, fab
     return fab_predictions_read(p, o->scores, o->label, o->limit, err);
 }
 
-double fab_eval_number(const json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
-double fab_eval_item(const json_t *o, const char *list, size_t i)
-{
-    return json_number_value(json_array_get(json_object_get(o, list), i));
-}
-
 bool fab_eval_result(fab_run *r, json_t *v, const char *kind, const char *html, const char *about,
                      void (*print)(FILE *out, const json_t *v), fab_err *err)
 {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include "base/progress.h"
 #include "cli/verb.h"
+#include "evaluate/numbers.h"
 #include "evaluate/run.h"
 
 /* Starts the bar (total 0: told by the first step) and hooks it into o; end it by fab_progress_clear. */
@@ -21,10 +22,6 @@ typedef struct {
 /* p is cleared by the caller, also on failure. Sets r->exit_code when records failed. */
 bool fab_predicting(fab_run *r, const char *verb, const fab_predict_opts *o, fab_predictions *p,
                     fab_err *err);
-
-/* numbers of a report, for printing: 0 when absent. */
-double fab_eval_number(const json_t *o, const char *key);
-double fab_eval_item(const json_t *o, const char *list, size_t i);
 
 /* What an eval verb ends with: the page when html is not NULL, then JSON or print's table. Drops v.
  * about: a line for the page's reader. */

@@ -11,8 +11,8 @@ typedef struct {
     int64_t planned, looks, resamples, seed;
 } opts;
 
-#define number fab_eval_number
-#define item   fab_eval_item
+#define number fab_number_get
+#define item   fab_number_item
 
 static const char *text(const json_t *o, const char *key)
 {
@@ -97,6 +97,8 @@ static bool place(const opts *o, fab_ab_arms *arms, fab_ab_place *p, fab_err *er
 {
     if (!o->user || !o->experiment)
         return fab_fail(err, FAB_EUSAGE, "%s needs --user and --experiment", o->action);
+    if (!*o->user || !*o->experiment)
+        return fab_fail(err, FAB_EUSAGE, "--%s is empty", *o->user ? "experiment" : "user");
     return fab_ab_arms_parse(arms, o->arms ? o->arms : "a:5000,b:5000", err) &&
            fab_ab_assign(arms, o->user, o->experiment, p, err);
 }

@@ -8,7 +8,7 @@ typedef struct {
     int64_t limit, resamples, seed;
 } opts;
 
-#define number fab_eval_number
+#define number fab_number_get
 
 static void print_metrics(FILE *out, const json_t *v, const char *title)
 {

@@ -10,8 +10,8 @@ typedef struct {
     const char *html;
 } opts;
 
-#define number fab_eval_number
-#define item   fab_eval_item
+#define number fab_number_get
+#define item   fab_number_item
 
 static void print_classes(FILE *out, const json_t *v)
 {

@@ -9,8 +9,8 @@ typedef struct {
     bool exact;
 } opts;
 
-#define number fab_eval_number
-#define item   fab_eval_item
+#define number fab_number_get
+#define item   fab_number_item
 
 static void print_direction(FILE *out, const json_t *v, const char *key, const char *title)
 {

@@ -17,8 +17,8 @@ static const char *const keys[FAB_VQA_VIEWS] = { NULL, "question_only", "blank_i
 static void print_score(FILE *out, const char *name, const json_t *s)
 {
     fprintf(out, "%-16s n %-6.0f overall %.4f  open %.4f  closed %.4f\n", name,
-            fab_eval_number(s, "n"), fab_eval_number(s, "overall"), fab_eval_number(s, "open"),
-            fab_eval_number(s, "closed"));
+            fab_number_get(s, "n"), fab_number_get(s, "overall"), fab_number_get(s, "open"),
+            fab_number_get(s, "closed"));
 }
 
 static void print_scores(FILE *out, const char *name, const json_t *s)
@@ -39,10 +39,10 @@ static void print_survival(FILE *out, const json_t *v)
         fprintf(out,
                 "%-16s %5.1f %% of the score survives (%.1f to %.1f), %.1f points are lost "
                 "(%.1f to %.1f, p %.2g)\n",
-                views[i], 100 * fab_eval_number(o, "share"), 100 * fab_eval_item(o, "interval", 0),
-                100 * fab_eval_item(o, "interval", 1), 100 * fab_eval_number(o, "gain"),
-                100 * fab_eval_item(o, "gain_interval", 0),
-                100 * fab_eval_item(o, "gain_interval", 1), fab_eval_number(o, "p"));
+                views[i], 100 * fab_number_get(o, "share"), 100 * fab_number_item(o, "interval", 0),
+                100 * fab_number_item(o, "interval", 1), 100 * fab_number_get(o, "gain"),
+                100 * fab_number_item(o, "gain_interval", 0),
+                100 * fab_number_item(o, "gain_interval", 1), fab_number_get(o, "p"));
     }
 }
 
@@ -54,8 +54,8 @@ static void print_table(FILE *out, const json_t *v, const char *key, const char 
     fprintf(out, "%s\n", title);
     json_object_foreach(table, name, row)
         fprintf(out, "  %-24s n %-6.0f overall %.4f (%.4f to %.4f)\n", name,
-                fab_eval_number(row, "n"), fab_eval_number(row, "overall"),
-                fab_eval_item(row, "interval", 0), fab_eval_item(row, "interval", 1));
+                fab_number_get(row, "n"), fab_number_get(row, "overall"),
+                fab_number_item(row, "interval", 0), fab_number_item(row, "interval", 1));
 }
 
 static void print(FILE *out, const json_t *v)
@@ -66,15 +66,15 @@ static void print(FILE *out, const json_t *v)
         if (json_object_get(v, keys[i])) print_scores(out, views[i], json_object_get(v, keys[i]));
     fprintf(out, "%s: %s\n", json_string_value(json_object_get(v, "protocol")),
             json_string_value(json_object_get(v, "counts")));
-    fprintf(out, "95 %% interval of overall %.4f to %.4f\n", fab_eval_item(ci, "overall", 0),
-            fab_eval_item(ci, "overall", 1));
+    fprintf(out, "95 %% interval of overall %.4f to %.4f\n", fab_number_item(ci, "overall", 0),
+            fab_number_item(ci, "overall", 1));
     print_survival(out, v);
     print_table(out, v, "by_question_type", "by question type");
     print_table(out, v, "by_organ", "by organ");
     print_table(out, v, "by_modality", "by modality");
-    fprintf(out, "%.4f s a question", fab_eval_number(v, "seconds_per_question"));
-    if (fab_eval_number(v, "failed") > 0)
-        fprintf(out, ", %.0f records failed", fab_eval_number(v, "failed"));
+    fprintf(out, "%.4f s a question", fab_number_get(v, "seconds_per_question"));
+    if (fab_number_get(v, "failed") > 0)
+        fprintf(out, ", %.0f records failed", fab_number_get(v, "failed"));
     fputc('\n', out);
 }
 

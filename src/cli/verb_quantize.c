@@ -6,14 +6,14 @@
  * 4-bit type, token embeddings and the output matrix are q6_K (they are where most is lost), and a matrix whose rows fill no
  * block of 256 is q8_0, of 32 f16 (or what it was), as in files of llama.cpp. Input that is quantised already is widened first.
  *
- * With --data the model is run on records before and after: a published decoder by evaluate/words.h, perplexity
+ * With --data the model is run on records before and after: a published decoder by evaluate/perplexity.h, perplexity
  * exp(-mean log p) and exact answers; our own mini by the exact match of "eval vqa".
  */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 #include "cli/evaluating.h"
-#include "evaluate/words.h"
+#include "evaluate/perplexity.h"
 #include "format/weights_write.h"
 #include "kernels/kernels.h"
 #include "kernels/quantise.h"

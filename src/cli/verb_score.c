@@ -249,7 +249,7 @@ const fab_verb fab_verb_score = {
         { "explain", FAB_FLAG, offsetof(opts, explain), NULL, "print rougeLMed's ledger instead: every unit won, lost or extra with its weight" },
         { "smooth", FAB_CHOICE, offsetof(opts, smooth), "exp", "BLEU's smoothing", .choices = "exp|floor|add-k|none" },
         { "per-record", FAB_FLAG, offsetof(opts, per_record), NULL, "one JSON object a line: {id, rouge1: {r, p, f}, ...}" },
-        { "resamples", FAB_INT, offsetof(opts, resamples), "1000", "of the bootstrap", .min = 1, .max = 100000 },
+        { "resamples", FAB_INT, offsetof(opts, resamples), "1000", "of the bootstrap", .min = 100, .max = 100000 },
         { "TEXTS", FAB_LIST, offsetof(opts, texts), "", "the text, then one reference or more", .meta = "HYP REF..." },
         { 0 } },
 };

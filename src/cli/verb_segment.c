@@ -3,6 +3,7 @@
 #include <string.h>
 #include "cli/verb.h"
 #include "text/segment.h"
+#include "text/utf8.h"
 
 typedef struct {
     const char *text, *file, *gold, *lexicon;
@@ -30,14 +31,7 @@ static bool print_json(fab_run *r, const fab_lexicon *l, const fab_segmenter *s,
 {
     json_t *words = json_array(), *terms = json_array();
 
-    for (size_t i = 0; i < w->n; i++) {
-        json_t *v = word_json(text, &w->items[i]);
-        if (!v) { /* bytes that are no UTF-8 */
-            v = json_pack("{s:n, s:I, s:s, s:b}", "word", "at", (json_int_t)w->items[i].at, "kind",
-                          "other", "known", 0);
-        }
-        json_array_append_new(words, v);
-    }
+    for (size_t i = 0; i < w->n; i++) json_array_append_new(words, word_json(text, &w->items[i]));
     for (size_t i = 0; i < n_terms; i++) json_array_append_new(terms, term_json(l, text, &t[i]));
     return fab_run_json(r,
                         json_pack("{s:s, s:o, s:o}", "version", fab_segmenter_version(s), "words",
@@ -82,11 +76,13 @@ static bool cut(fab_run *r, const opts *o, const fab_lexicon *l, const fab_segme
     return ok;
 }
 
-static bool measure(fab_run *r, const fab_segmenter *s, const fab_file *f, fab_err *err)
+static bool measure(fab_run *r, const fab_segmenter *s, const char *path, const fab_file *f,
+                    fab_err *err)
 {
     fab_segment_score m;
 
-    if (!fab_segment_measure(s, (const char *)f->data, f->size, &m, err)) return false;
+    if (!fab_segment_measure(s, (const char *)f->data, f->size, &m, err))
+        return fab_while(err, "%s", path);
     if (r->json)
         return fab_run_json(r,
                             json_pack("{s:s, s:I, s:I, s:f, s:f, s:f}", "version",
@@ -108,9 +104,13 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (!!o->text + !!o->file + !!o->gold > 1)
         return fab_fail(err, FAB_EUSAGE, "--text, --file and --gold: one of them");
     if (!o->text && !fab_file_map(&f, path, 0, err)) return false;
+    if (!o->text && !fab_utf8_require((const char *)f.data, f.size, err)) {
+        fab_file_unmap(&f);
+        return fab_while(err, "%s", path);
+    }
     fab_lexicon *l = fab_lexicon_open(o->lexicon, err);
     fab_segmenter *s = l ? fab_segmenter_new(l, err) : NULL;
-    bool ok = s && (o->gold ? measure(r, s, &f, err)
+    bool ok = s && (o->gold ? measure(r, s, path, &f, err)
                             : cut(r, o, l, s, o->text ? o->text : (const char *)f.data,
                                   o->text ? strlen(o->text) : f.size, err));
 

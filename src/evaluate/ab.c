@@ -35,12 +35,20 @@ bool fab_ab_arms_parse(fab_ab_arms *a, const char *text, fab_err *err)
             return fab_fail(err, FAB_EUSAGE, "arms \"%.80s\": the share of %.*s is not a number",
                             text, (int)n, s);
         memcpy(a->names[a->n], s, n);
+        for (int i = 0; i < a->n; i++)
+            if (!strcmp(a->names[i], a->names[a->n]))
+                return fab_fail(err, FAB_EUSAGE, "arms \"%.80s\": %s stands there twice", text,
+                                a->names[i]);
         a->shares[a->n++] = share;
         total += share;
         s = d;
     }
-    if (a->n < 2 || total > FAB_BUCKETS)
-        return fab_fail(err, FAB_EUSAGE, "%d arms with %d of %d buckets", a->n, total, FAB_BUCKETS);
+    if (a->n < 2)
+        return fab_fail(err, FAB_EUSAGE, "arms \"%.80s\": %d given, two or more are wanted", text,
+                        a->n);
+    if (total > FAB_BUCKETS)
+        return fab_fail(err, FAB_EUSAGE, "arms \"%.80s\": %d buckets given out, there are %d", text,
+                        total, FAB_BUCKETS);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* page: the frame of a page, and what each verb shows in it. See page.h. */
 #include "evaluate/page.h"
+#include "evaluate/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -45,8 +46,8 @@ static const char css[] =
     "10px}.good{color:#1d7044}.bad{color:#a8323e}"
     "@media print{body{background:#fff}section{break-inside:avoid;border-color:#bbb}}";
 
-#define num  fab_page_number
-#define item fab_page_item
+#define num  fab_number_get
+#define item fab_number_item
 
 static const char *str(const json_t *o, const char *key)
 {

@@ -22,8 +22,6 @@ void fab_page_end(FILE *f); /* of a section */
 void fab_page_note(FILE *f, const char *en, const char *zh);
 
 /* Number of o under key; NaN when absent or null. */
-double fab_page_number(const json_t *o, const char *key);
-double fab_page_item(const json_t *o, const char *list, size_t i);
 
 typedef struct {
     const char *en, *zh;

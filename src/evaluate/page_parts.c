@@ -39,18 +39,6 @@ void fab_page_note(FILE *f, const char *en, const char *zh)
     fputs("</p>\n", f);
 }
 
-double fab_page_number(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
-double fab_page_item(const json_t *o, const char *list, size_t i)
-{
-    const json_t *v = json_array_get(json_object_get(o, list), i);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
 /* "12.3 %" or by format; a dash for NaN. */
 static void value(FILE *f, double v, const char *format)
 {

@@ -2,10 +2,11 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#include "evaluate/numbers.h"
 #include "evaluate/page.h"
 
-#define num  fab_page_number
-#define item fab_page_item
+#define num  fab_number_get
+#define item fab_number_item
 
 static const char *str(const json_t *o, const char *key)
 {

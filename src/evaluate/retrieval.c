@@ -100,10 +100,12 @@ static json_t *table_report(table *t, int64_t candidates, const fab_measure_opts
         json_object_set_new(k, name, at_k(v + i * PER_K));
     }
     qsort(t->first, (size_t)t->n, sizeof *t->first, by_value);
-    return json_pack("{s:I,s:I,s:o,s:f,s:[o,o],s:f,s:f}", "n", (json_int_t)t->n, "candidates",
+    double median = fab_quantile_sorted(t->first, t->n, 0.5);
+    if (median > (double)candidates) median = NAN; /* behind the end of a ranking */
+    return json_pack("{s:I,s:I,s:o,s:f,s:[o,o],s:f,s:o}", "n", (json_int_t)t->n, "candidates",
                      (json_int_t)candidates, "at", k, "map", v[MAP].value, "map_interval",
                      fab_number_json(v[MAP].low), fab_number_json(v[MAP].high), "mrr", v[MRR].value,
-                     "median_rank", fab_quantile_sorted(t->first, t->n, 0.5));
+                     "median_rank", fab_number_json(median));
 }
 
 static void table_free(table *t)
@@ -187,9 +189,37 @@ typedef struct {
     fab_arena *arena;
 } rankings;
 
-static bool same_id(const json_t *a, const json_t *b) { return json_equal(a, b); }
+/* Integers before texts. */
+static int by_id(const void *a, const void *b)
+{
+    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+    if (json_is_string(x) != json_is_string(y)) return json_is_string(x) ? 1 : -1;
+    if (json_is_string(x)) return strcmp(json_string_value(x), json_string_value(y));
+    json_int_t m = json_integer_value(x), n = json_integer_value(y);
+    return (m > n) - (m < n);
+}
 
-static bool id_list(const json_t *o, const char *key, const json_t **list, fab_err *err)
+/* An id that stands twice would be found twice. */
+static bool all_different(const json_t *list, const char *key, fab_arena *a, fab_err *err)
+{
+    size_t n = json_array_size(list), i;
+    json_t *v, **sorted = fab_arena_take(a, n * sizeof *sorted, err);
+    if (!sorted) return false;
+    json_array_foreach(list, i, v) sorted[i] = v;
+    qsort(sorted, n, sizeof *sorted, by_id);
+    for (i = 1; i < n; i++) {
+        if (by_id(&sorted[i - 1], &sorted[i])) continue;
+        if (json_is_string(sorted[i]))
+            return fab_fail(err, FAB_EFORMAT, "%s: \"%.80s\" stands there twice", key,
+                            json_string_value(sorted[i]));
+        return fab_fail(err, FAB_EFORMAT, "%s: %lld stands there twice", key,
+                        (long long)json_integer_value(sorted[i]));
+    }
+    return true;
+}
+
+static bool id_list(const json_t *o, const char *key, const json_t **list, fab_arena *a,
+                    fab_err *err)
 {
     size_t i;
     json_t *v;
@@ -198,7 +228,7 @@ static bool id_list(const json_t *o, const char *key, const json_t **list, fab_e
         return fab_fail(err, FAB_EFORMAT, "no field \"%s\" with a list of ids", key);
     json_array_foreach(*list, i, v) if (!json_is_string(v) && !json_is_integer(v)) return fab_fail(
         err, FAB_EFORMAT, "%s: place %zu is neither a text nor an integer", key, i + 1);
-    return true;
+    return all_different(*list, key, a, err);
 }
 
 static int by_rank(const void *a, const void *b)
@@ -213,19 +243,22 @@ static bool one_ranking(void *arg, const json_t *o, fab_err *err)
     const json_t *list, *relevant;
     size_t i, k;
     json_t *v, *x;
-    if (!id_list(o, "ranking", &list, err) || !id_list(o, "relevant", &relevant, err)) return false;
+    fab_arena_reset(r->arena);
+    if (!id_list(o, "ranking", &list, r->arena, err) ||
+        !id_list(o, "relevant", &relevant, r->arena, err))
+        return false;
     double N = (double)json_array_size(list);
     if (json_object_get(o, "candidates") && !fab_json_num(o, "candidates", &N, err)) return false;
-    if (!(N >= (double)json_array_size(list)) || N < (double)json_array_size(relevant))
+    if (!(N >= (double)json_array_size(list)) || N != floor(N) ||
+        N < (double)json_array_size(relevant))
         return fab_fail(err, FAB_EFORMAT, "candidates: %g, the ranking has %zu, %zu are relevant",
                         N, json_array_size(list), json_array_size(relevant));
-    fab_arena_reset(r->arena);
     int64_t *ranks = fab_arena_take(r->arena, json_array_size(relevant) * sizeof *ranks, err);
     if (!ranks) return false;
     json_array_foreach(relevant, i, v)
     {
         ranks[i] = MISSING;
-        json_array_foreach(list, k, x) if (same_id(v, x))
+        json_array_foreach(list, k, x) if (json_equal(v, x))
         {
             ranks[i] = (int64_t)k + 1;
             break;

@@ -50,6 +50,9 @@ try compare --data one.jsonl --against two.jsonl --field score
 try assign --user u --experiment e --arms a:5000
 try assign --user u --experiment e --arms a:5000,b:6000
 try assign --user case-1 --experiment e --arms a:0,b:0
+try assign --user u --experiment e --arms a:5000,a:5000
+try assign --user u --experiment e --arms a:10000
+try assign --user '' --experiment e
 try assign --user u
 try record --user u --experiment e --data log.jsonl
 try analyse

@@ -20,8 +20,12 @@ echo '{"image":[1,2],"text":[1,1]}' >one.jsonl
 echo '{"ranking":["a","b"],"relevant":["b"],"candidates":1}' >few.jsonl
 echo '{"ranking":["a","b"],"relevant":[]}' >none.jsonl
 echo '{"ranking":["a",[]],"relevant":["a"]}' >nested.jsonl
+echo '{"ranking":["a","b","a"],"relevant":["b"]}' >twice.jsonl
+echo '{"ranking":[1,2],"relevant":[2,2]}' >again.jsonl
+echo '{"ranking":["a","b"],"relevant":["z"],"candidates":9}' >behind.jsonl
+"$FABRICA" eval retrieval --rankings behind.jsonl --resamples 200 --json | grep median
 for f in empty unequal huge zero null one; do try retrieval --embeddings $f.jsonl; done
-for f in empty few none nested; do try retrieval --rankings $f.jsonl; done
+for f in empty few none nested twice again; do try retrieval --rankings $f.jsonl; done
 try retrieval
 try retrieval --data one.jsonl --rankings few.jsonl
 try retrieval --embeddings pairs.jsonl --html nowhere/page.html

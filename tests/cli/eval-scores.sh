@@ -9,6 +9,8 @@ done >two.jsonl
 "$FABRICA" eval classify --scores two.jsonl --subgroup sex --resamples 200
 "$FABRICA" eval calibration --scores two.jsonl --resamples 200
 "$FABRICA" eval calibration --answers two.jsonl --confidence score --correct label --resamples 200 | head -n 2
+head -n 1 two.jsonl >only.jsonl
+"$FABRICA" eval classify --scores only.jsonl --resamples 100 | head -n 8
 try() { "$FABRICA" "$@" --quiet; echo "exit $?" >&2; }
 : >empty.jsonl
 echo '{"label":1,"score":NaN}' >nan.jsonl

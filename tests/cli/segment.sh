@@ -15,6 +15,9 @@ printf '#fabrica-lexicon 1\nx\tfinding\n' >bad.tsv
 try segment --text a --lexicon bad.tsv
 : >empty.txt
 try segment --gold empty.txt
+printf 'a\n\264\363\n' >gb.txt
+try segment --file gb.txt
+try segment --gold gb.txt
 try lexicon zzzz
 try lexicon nodule --kind finding
 try lexicon --lexicon bad.tsv

@@ -1,5 +1,5 @@
-/* words: see words.h. */
-#include "evaluate/words.h"
+/* perplexity: see perplexity.h. */
+#include "evaluate/perplexity.h"
 
 #include <math.h>
 #include <string.h>
