@@ -11,7 +11,7 @@ typedef struct {
     bool per_record, explain;
 } opts;
 
-#define number fab_eval_number
+#define number fab_number_get
 
 enum { MOST_METRICS = 16 };
 
@@ -81,8 +81,8 @@ static void print_side(FILE *out, const char *title, const json_t *v)
         fprintf(out, "%s%s%s", fab_json_str(v, "status", NULL), side && *side ? ", " : "",
                 side ? side : "");
         if (words)
-            fprintf(out, ", bytes %.0f-%.0f \"%s\"", fab_eval_item(v, "span", 0),
-                    fab_eval_item(v, "span", 1), words);
+            fprintf(out, ", bytes %.0f-%.0f \"%s\"", fab_number_item(v, "span", 0),
+                    fab_number_item(v, "span", 1), words);
         fputc('\n', out);
     }
 }

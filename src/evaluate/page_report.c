@@ -2,6 +2,7 @@
  * observation. */
 #include <math.h>
 #include <stdint.h>
+#include "evaluate/numbers.h"
 #include "evaluate/page.h"
 
 static double bound(const json_t *found, const char *key, size_t i)
@@ -13,7 +14,7 @@ static double bound(const json_t *found, const char *key, size_t i)
 static fab_tile rate(const json_t *found, const char *key, const char *en, const char *zh)
 {
     return (fab_tile){
-        en, zh, fab_page_number(found, key), bound(found, key, 0), bound(found, key, 1), NULL
+        en, zh, fab_number_get(found, key), bound(found, key, 0), bound(found, key, 1), NULL
     };
 }
 
@@ -28,14 +29,14 @@ static void observations(FILE *f, const json_t *by)
     json_object_foreach((json_t *)(uintptr_t)by, name, o)
     {
         const json_t *k = json_object_get(o, "counts");
-        double f1 = fab_page_number(o, "f1");
+        double f1 = fab_number_get(o, "f1");
         fputs("<tr><td>", f);
         fab_page_text(f, name);
         fprintf(f,
                 "</td><td class=\"num\">%.0f</td><td class=\"num\">%.0f</td><td "
                 "class=\"num\">%.0f</td><td class=\"num\">%.0f</td><td class=\"num\">",
-                fab_page_number(k, "ref"), fab_page_number(k, "hit"), fab_page_number(k, "omitted"),
-                fab_page_number(k, "made_up"));
+                fab_number_get(k, "ref"), fab_number_get(k, "hit"), fab_number_get(k, "omitted"),
+                fab_number_get(k, "made_up"));
         if (isnan(f1)) fputs("–", f);
         else fprintf(f, "%.3f", f1);
         fputs("</td></tr>\n", f);
@@ -59,8 +60,8 @@ void fab_page_report(FILE *f, const json_t *v)
         f,
         "<p>n = %.0f; contradictions · 矛盾: status · 阴阳性 %.0f, side · 侧别 %.0f; CheXpert-14 "
         "F1 micro %.3f, macro %.3f</p>\n",
-        fab_page_number(v, "n"), fab_page_number(flips, "status"), fab_page_number(flips, "side"),
-        fab_page_number(c14, "micro_f1"), fab_page_number(c14, "macro_f1"));
+        fab_number_get(v, "n"), fab_number_get(flips, "status"), fab_number_get(flips, "side"),
+        fab_number_get(c14, "micro_f1"), fab_number_get(c14, "macro_f1"));
     observations(f, json_object_get(found, "per_observation"));
     fab_page_note(f,
                   "Both sides were read by rules, which err too: see the labeller's own figures. A "
