@@ -66,7 +66,7 @@ static fab_mini_config config_of(fab_tower_kind kind)
         memset(c.widths, 0, sizeof c.widths);
         memset(c.depths, 0, sizeof c.depths);
         c.width = D;
-        c.trunk_pool = true;
+        c.still_trunk = true;
         c.trunk = (fab_lite0_config){ { 8, 4, 4, 6, 8, 10, 8, 12 }, { 1, 2, 1, 1, 1, 1, 1 } };
     }
     return c;
@@ -609,9 +609,9 @@ TEST(bad_towers)
     save(&(fab_mini_save_opts){ 0 });
     refused("width", "the tower's width is 0, 1 to 4096 are possible");
     mini->cfg = good;
-    mini->cfg.trunk_pool = false;
+    mini->cfg.still_trunk = false;
     save(&(fab_mini_save_opts){ 0 });
-    refused("trunk_pool", "class_head.weight: file [");
+    refused("still_trunk", "class_head.weight: file [");
     mini->cfg = good;
     mini->cfg.width = 4;
     save(&(fab_mini_save_opts){ 0 });
