@@ -305,10 +305,25 @@ static void move_along(const float *g, double by)
             fab_f32(mini->list.items[i])[j] += (float)(by * g[k++]);
 }
 
+/* Fresh biases are 0, and behind dead channels relu6 then sits exactly in its corner, where the two
+ * sides have two slopes: they are moved away. */
+static void leave_corners(void)
+{
+    fab_rng r;
+    fab_rng_init(&r, 3);
+    for (int64_t i = 0; i < mini->list.n; i++) {
+        fab_tensor *t = mini->list.items[i];
+        if (largest(fab_f32(t), fab_count(t)) > 0) continue;
+        for (int64_t j = 0; j < fab_count(t); j++)
+            fab_f32(t)[j] = 0.2f * fab_rng_uniform(&r) - 0.1f;
+    }
+}
+
 /* Every parameter learns, and along its gradient the loss falls as fast as the gradient says. */
 TEST_TOWERS(gradients)
 {
     setup(true);
+    leave_corners();
     fab_tensor *loss = every_loss();
     CHECK_CTX(loss);
     CHECK_CTX(fab_backward(&ctx, loss, 1));
@@ -331,9 +346,7 @@ TEST_TOWERS(gradients)
         CHECK_CTX(loss);
         value[side] = (double)*fab_f32(loss);
     }
-    /* relu6 has corners */
-    CHECK_NEAR((value[0] - value[1]) / (2 * step * norm) / norm, 1,
-               tower == FAB_TOWER_LITE0 ? 5e-3 : 1e-3);
+    CHECK_NEAR((value[0] - value[1]) / (2 * step * norm) / norm, 1, 1e-3);
 }
 
 /* ---- learning by heart ----------------------------------------------------------------------- */

@@ -180,9 +180,9 @@ void fab_mini_params(fab_params *p, fab_mini *m)
     if (c->labels)
         fab_dense_params(p, &m->dense, "dense_head", dim, c->labels, true, FAB_INIT_NORMAL(0.02f));
     if (c->classes) {
-        int64_t pooled = c->still_trunk ? tower_of(c)->pooled(c) : 0;
-        if (pooled) fab_norm_params(p, &m->pool_norm, "pool_norm", pooled, 1e-6f);
-        fab_dense_params(p, &m->classes, "class_head", dim + pooled, c->classes, true,
+        int64_t in = c->still_trunk ? tower_of(c)->pooled(c) : dim;
+        if (c->still_trunk) fab_norm_params(p, &m->pool_norm, "pool_norm", in, 1e-6f);
+        fab_dense_params(p, &m->classes, "class_head", in, c->classes, true,
                          FAB_INIT_NORMAL(0.02f));
     }
     size_t t = fab_params_enter(p, "text.");
@@ -229,8 +229,7 @@ fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v)
 {
-    fab_tensor *x = v->mean;
-    if (m->cfg.still_trunk) x = fab_concat(c, x, fab_norm_forward(c, &m->pool_norm, v->pooled), 1);
+    fab_tensor *x = m->cfg.still_trunk ? fab_norm_forward(c, &m->pool_norm, v->pooled) : v->mean;
     return fab_dense_forward(c, &m->classes, x);
 }
 

@@ -48,7 +48,7 @@ typedef struct {
     int vit_layers, vit_heads; /* transformer blocks on the tower's cells */
     int labels;                /* outputs of the dense head: data/dense.h's table; 0: no head */
     int classes;               /* outputs of the image-level head, 0: none */
-    bool still_trunk;          /* lite0: that head also reads a second, untrained trunk */
+    bool still_trunk;          /* lite0: that head reads a second, untrained trunk */
     int embed;                 /* contrastive space */
     fab_llama_config text;
 } fab_mini_config;
@@ -85,7 +85,8 @@ bool fab_mini_start_tower(fab_mini *m, const fab_weights *w, fab_start which, fa
 typedef struct {
     fab_tensor *grid;   /* [B,G*G,D] after the last norm: Grad-CAM looks here */
     fab_tensor *tokens; /* [B,P,T] for the decoder */
-    fab_tensor *mean;   /* [B,D] mean of all cells: features for the gate and the class head */
+    fab_tensor *
+        mean; /* [B,D] mean of all cells: features for the gate, and the class head without a still trunk */
     fab_tensor *pooled; /* [B,F] means of the still trunk's maps; NULL without cfg.still_trunk */
 } fab_mini_view;
 

@@ -8,7 +8,7 @@
  * addition, Lin et al. 2017).
  *
  * still_trunk: a second trunk keeps the published weights, and the means of its maps go to the class
- * head beside the mean of the cells. Training on everything costs the trunk what ImageNet gave it:
+ * head in the place of the mean of the cells. Training on everything costs the trunk what ImageNet gave it:
  * a logistic regression on these 432 numbers tells melanoma with an AUC of 0.80 from the published
  * trunk, of 0.72 from the trained one.
  */
