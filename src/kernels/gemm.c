@@ -2,12 +2,13 @@
  *
  * Packed weight, for this file's instruction set: panels of NR columns, those beyond N zero; f32 as [K][NR], bf16 as panel.h.
  * Up to FEW rows the product is bound by reading the weight: it goes over the panels (or the rows) of B once, with
- * independent partial sums over k. Quantised weights go to dot.c (few rows) and int8.c (more, where rounding is
- * allowed). Otherwise B is widened to f32 as core.c packs it.
+ * independent partial sums over k. Quantised weights go to dot.c (few rows) and int8.c or int16.c (more, where
+ * rounding is allowed). Otherwise B is widened to f32 as core.c packs it.
  */
 #include "kernels/convert.h"
 #include "kernels/core.h"
 #include "kernels/dot.h"
+#include "kernels/int16.h"
 #include "kernels/int8.h"
 #include "kernels/panel.h"
 #include "kernels/table.h"
@@ -298,6 +299,8 @@ bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
         if (FAB_BASE(fab_dot_takes)(g->b_dtype, g->m) && (g->m <= DOT_FAST || !int8))
             return FAB_BASE(fab_dot_gemm)(p, g, err);
         if (int8) return FAB_NAME(fab_int8_gemm)(p, g, err);
+        if (g->bf16 && FAB_BASE(fab_int16_takes)(g->b_dtype))
+            return FAB_BASE(fab_int16_gemm)(p, g, err);
     }
     if (g->m > 0 && g->m <= FEW && g->k > 0 && g->a_col == 1) {
         fab_gemm copy = *g;
