@@ -175,7 +175,7 @@ static bool evaluate(fab_run *r, const opts *o, const fab_report_set *s, fab_err
 {
     const fab_boot_opts boot = { .resamples = o->resamples, .seed = (uint64_t)o->seed };
     if (o->per_record || o->explain) return print_records(r, o, s, err);
-    json_t *v = fab_report_json(s, &boot, err);
+    json_t *v = fab_report_scores_json(s, &boot, err);
     if (v && !add_words(r, o, s, v, err)) {
         json_decref(v);
         v = NULL;

@@ -128,8 +128,8 @@ const fab_verb fab_verb_lexicon = {
     .example = "fabrica lexicon 胸水", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
         { "TERM", FAB_STR, offsetof(opts, term), "", "a term in Chinese or English, or a concept's name" },
-        { "kind", FAB_CHOICE, offsetof(opts, kind), NULL, "list the concepts of this kind",
-          .choices = "other|disease|anatomy|finding|measurement|laterality|negation|uncertainty|drug" },
+        { "kind", FAB_CHOICE, offsetof(opts, kind), NULL, "list the concepts of this kind: disease, anatomy, finding, measurement, laterality, negation, uncertainty, drug, other",
+          .meta = "KIND", .choices = "other|disease|anatomy|finding|measurement|laterality|negation|uncertainty|drug" },
         { "lexicon", FAB_FILE_IN, offsetof(opts, lexicon), NULL, "a lexicon file instead of the one in the program" },
         { 0 } },
 };

@@ -101,7 +101,7 @@ void fab_report_clear(fab_report_set *s);
 
 /* {n, findings: {precision, recall, f1, strict_f1, placed_f1, omission, hallucination, flips, ...,
  * macro_f1, chexpert14, per_observation}}, see docs/metrics.md; new reference, NULL with err set. */
-json_t *fab_report_json(const fab_report_set *s, const fab_boot_opts *boot, fab_err *err);
+json_t *fab_report_scores_json(const fab_report_set *s, const fab_boot_opts *boot, fab_err *err);
 /* One record: {id, findings: {...}, explain: [...]}; explain: every finding of either text with
  * both spans. */
 json_t *fab_report_pair_json(const fab_report_pair *p, bool explain);

@@ -163,7 +163,7 @@ static json_t *corpus_json(const fab_report_counts_by *k, const fab_interval *s,
     return json_pack("{s:I,s:o}", "n", (json_int_t)n, "findings", found);
 }
 
-json_t *fab_report_json(const fab_report_set *s, const fab_boot_opts *boot, fab_err *err)
+json_t *fab_report_scores_json(const fab_report_set *s, const fab_boot_opts *boot, fab_err *err)
 {
     fab_interval out[STATISTICS];
     fab_report_counts_by sum = { 0 };
