@@ -87,14 +87,14 @@ TEST(pretrained_tower)
     const char *const sets[] = { "model={tower: lite0, image_size: 32, width: 64, trunk_widths: "
                                  "[8, 8, 8, 8, 8, 8, 8, 16]}",
                                  "init={tower: a.pth, model: b.gguf}", "optimizer.tower_rate=0.25",
-                                 "model.trunk_pool=true", "stages.two.prior={vqa_rad: 0.5}" };
+                                 "model.still_trunk=true", "stages.two.prior={vqa_rad: 0.5}" };
     const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 5 };
     CHECK_MSG(fab_recipe_read(&r, &o, &err), "%s", err.text);
     CHECK(r.model.tower == FAB_TOWER_LITE0 && r.model.width == 64 &&
           r.model.trunk.widths[7] == 16 && r.model.trunk.depths[5] == 4);
     CHECK_STR(r.init_tower, "a.pth");
     CHECK_STR(r.init_model, "b.gguf");
-    CHECK(r.model.trunk_pool && r.stages[1].prior[FAB_SET_VQA_RAD] == 0.5 &&
+    CHECK(r.model.still_trunk && r.stages[1].prior[FAB_SET_VQA_RAD] == 0.5 &&
           r.stages[1].prior[FAB_SET_SLAKE] == 0);
     CHECK(r.tower_rate == 0.25f);
     fab_recipe_clear(&r);
@@ -185,7 +185,7 @@ TEST(bad_recipes)
         { "stages.two.sets={iscc: 1}", "sets of stage two has no setting 'iscc'" },
         { "stages.two.blank={isic: 2}", "isic is 2, 0 to 1" },
         { "stages.two.prior={vqa_rad: 1.5}", "vqa_rad is 1.5, 0 to 1" },
-        { "model.trunk_pool=true", "model: trunk_pool is not for tower residual" },
+        { "model.still_trunk=true", "model: still_trunk is not for tower residual" },
         { "save.dtype=F17", "dtype is 'F17', F32, F16, BF16 or Q8_0" },
         { "save.dtype=Q4_0", "dtype is 'Q4_0'" },
     };

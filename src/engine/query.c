@@ -37,15 +37,15 @@ static bool head_view(const fab_mini_file *m, const fab_look *look, const fab_pr
     return true;
 }
 
-static void blend(double *log_p, const double *p, int n)
+static void blend(double *log_p, const double *p, int n, double share)
 {
-    for (int i = 0; i < n; i++) log_p[i] += log(p[i] > LEAST ? p[i] : LEAST);
+    for (int i = 0; i < n; i++) log_p[i] += share * log(p[i] > LEAST ? p[i] : LEAST);
 }
 
 bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row,
                       fab_reply *out, fab_err *err)
 {
-    int n = count_choices(row), sources = FAB_LANGS;
+    int n = count_choices(row);
     double log_p[FAB_ASK_CHOICES] = { 0 }, sum = 0;
     *out = (fab_reply){ .n = n };
     if (n < 2) return fab_fail(err, FAB_EINTERNAL, "%s: %d choices", row->code, n);
@@ -54,11 +54,13 @@ bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_ro
         if (!fab_engine_score(e, look, row->question[lang], row->choices[lang], n, 0, s, err))
             return fab_while(err, "%s", row->code);
         for (int i = 0; i < n; i++) out->lang[lang][i] = s[i].p;
-        blend(log_p, out->lang[lang], n);
     }
     out->has_head = head_view(fab_engine_model(e), look, row, n, out->head);
-    if (out->has_head) blend(log_p, out->head, n), sources++;
-    for (int i = 0; i < n; i++) sum += out->p[i] = exp(log_p[i] / sources);
+    const double spoken = out->has_head ? 0.5 : 1; /* decoder and head are two opinions */
+    for (int lang = 0; lang < FAB_LANGS; lang++)
+        blend(log_p, out->lang[lang], n, spoken / FAB_LANGS);
+    if (out->has_head) blend(log_p, out->head, n, 1 - spoken);
+    for (int i = 0; i < n; i++) sum += out->p[i] = exp(log_p[i]);
     for (int i = 0; i < n; i++) out->p[i] /= sum;
     if (row->kind == FAB_ASK_PRESENT) {
         const fab_skills *skills = &fab_engine_model(e)->skills;

@@ -1,11 +1,11 @@
 /* query: one row of the report's protocol put to the model in every way it can answer, as one
  * probability per choice.
  *
- *   p(choice) is proportional to exp(mean over sources of log p_source(choice))
+ *   p(choice) is proportional to exp((log p_en + log p_zh) / 4 + log p_head / 2)
  *
- * Sources: the question in English, in Chinese (likelihoods of the allowed answers at the file's
- * temperature), and the image-level head when it has outputs for the row's labels. A geometric
- * mean: one source that is sure of the contrary keeps a claim from being made; none vetoes alone
+ * Sources: the question in English and in Chinese (likelihoods of the allowed answers at the file's
+ * temperature), together one opinion, and the image-level head when it has outputs for the row's
+ * labels, the other; without it the languages' mean. A geometric mean: one source that is sure of the contrary keeps a claim from being made; none vetoes alone
  * (probabilities are kept above 1e-4). The probability of a yes-no row is then put through the
  * logistic curve that the model file has for it (zoo/skills.h).
  */

@@ -1,5 +1,5 @@
-/* init: what a run's weights start from: a finished mini, published weights of the tower's trunk, or
- * both, the trunk last.
+/* init: what a run's weights start from: a finished mini, published weights of the tower's trunks, or
+ * both: then the published ones are for the still trunk alone, the finished model brings its own.
  *
  * Of a finished model every tensor is taken whose name and shape the recipe's model has; the others
  * keep their fresh values and are counted in the log, so a head may be added or a tower changed. Its
@@ -64,6 +64,23 @@ static bool fill(fab_arena *a, const fab_weight *w, fab_tensor *t, fab_err *err)
     return fab_all_finite(t) || fab_fail(err, FAB_EFORMAT, "%s: not finite", w->name);
 }
 
+/* What the model cost, from its card, into OUT/before.json: the next card adds it up. */
+static bool keep_cost(fab_session *s, const fab_weights *w, fab_err *err)
+{
+    const char *text = fab_weights_str(w, "fabrica.card", NULL);
+    json_t *card = text ? fab_json_parse(text, strlen(text), NULL) : NULL,
+           *kept = json_pack("{s:O*, s:O*}", "cost", json_object_get(card, "cost"), "before",
+                             json_object_get(card, "before"));
+    bool ok = true;
+    if (json_object_get(kept, "cost")) {
+        char *path = fab_path_join(s->arena, s->recipe.out_dir, "before.json", err);
+        ok = path && fab_json_write(path, kept, err);
+    }
+    json_decref(kept);
+    json_decref(card);
+    return ok;
+}
+
 static bool start_model(fab_session *s, const char *path, fab_err *err)
 {
     fab_weights *w = fab_weights_open(path, err);
@@ -79,6 +96,7 @@ static bool start_model(fab_session *s, const char *path, fab_err *err)
         taken++;
     }
     if (ok && !taken) ok = fab_fail(err, FAB_EUSAGE, "no tensor of it is in the recipe's model");
+    ok = ok && keep_cost(s, w, err);
     if (!ok) fab_while(err, "%s", path);
     else
         fab_log(FAB_LOG_INFO, "model: %lld of %lld tensors start from %s", (long long)taken,
@@ -87,11 +105,11 @@ static bool start_model(fab_session *s, const char *path, fab_err *err)
     return ok;
 }
 
-static bool start_tower(fab_session *s, const char *path, fab_err *err)
+static bool start_tower(fab_session *s, const char *path, fab_start which, fab_err *err)
 {
     fab_weights *w = fab_weights_open(path, err);
     if (!w) return false; /* the file is named already */
-    bool ok = fab_mini_start_tower(s->model, w, err) || fab_while(err, "%s", path);
+    bool ok = fab_mini_start_tower(s->model, w, which, err) || fab_while(err, "%s", path);
     fab_weights_close(w);
     if (ok) fab_log(FAB_LOG_INFO, "tower: starts from %s", path);
     return ok;
@@ -99,6 +117,7 @@ static bool start_tower(fab_session *s, const char *path, fab_err *err)
 
 bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err)
 {
+    const fab_start which = from->model ? FAB_START_STILL : FAB_START_TRUNKS;
     return (!from->model || start_model(s, from->model, err)) &&
-           (!from->tower || start_tower(s, from->tower, err));
+           (!from->tower || start_tower(s, from->tower, which, err));
 }

@@ -118,7 +118,7 @@ static void check_model(const fab_mini_config *c, fab_err *err)
 static void read_tower(const section *s, fab_mini_config *c)
 {
     static const char *const others[FAB_TOWERS][5] = {
-        [FAB_TOWER_RESIDUAL] = { "width", "trunk_widths", "trunk_depths", "trunk_pool", NULL },
+        [FAB_TOWER_RESIDUAL] = { "width", "trunk_widths", "trunk_depths", "still_trunk", NULL },
         [FAB_TOWER_LITE0] = { "widths", "depths", NULL },
     };
     fab_err mine = FAB_ERR_INIT;
@@ -131,7 +131,7 @@ static void read_tower(const section *s, fab_mini_config *c)
     c->width = (int)whole(s, "width", c->width, 0, 1 << 20);
     wholes(s, "trunk_widths", c->trunk.widths, 1 + FAB_LITE0_GROUPS);
     wholes(s, "trunk_depths", c->trunk.depths, FAB_LITE0_GROUPS);
-    c->trunk_pool = flag(s, "trunk_pool");
+    c->still_trunk = flag(s, "still_trunk");
     wholes(s, "widths", c->widths, 3);
     wholes(s, "depths", c->depths, 3);
 }
@@ -139,9 +139,9 @@ static void read_tower(const section *s, fab_mini_config *c)
 static void read_model(const json_t *o, fab_mini_config *c, fab_err *err)
 {
     static const char *const keys[] = {
-        "image_size", "tower",      "width", "trunk_widths", "trunk_depths", "widths", "depths",
-        "vit_layers", "vit_heads",  "embed", "dim",          "ffn",          "layers", "heads",
-        "kv_heads",   "trunk_pool", NULL
+        "image_size", "tower",       "width", "trunk_widths", "trunk_depths", "widths", "depths",
+        "vit_layers", "vit_heads",   "embed", "dim",          "ffn",          "layers", "heads",
+        "kv_heads",   "still_trunk", NULL
     };
     enum { MOST = 1 << 20 };
     section s = open_section(o, "model", keys, err);
@@ -268,9 +268,10 @@ static void read_schedule(const section *s, fab_stage *g)
 static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
 {
     static const char *const keys[] = {
-        "name",      "task",   "steps",    "batch",          "length",    "questions", "real_share",
-        "smoothing", "losses", "sets",     "blank",          "word_drop", "drop",      "lr",
-        "floor",     "warmup", "schedule", "validate_every", "patience",  "prior",     NULL
+        "name",       "task",      "steps",  "batch",  "length",   "questions",
+        "real_share", "smoothing", "losses", "sets",   "blank",    "word_drop",
+        "drop",       "lr",        "floor",  "warmup", "schedule", "validate_every",
+        "patience",   "prior",     "only",   NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");
@@ -285,6 +286,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
     g->questions = (int)whole(&s, "questions", 4, 1, FAB_MAX_QUESTIONS);
     g->real_share = real(&s, "real_share", 0.7, 0, 1);
     g->drop = (float)real(&s, "drop", 0.1, 0, 0.9);
+    g->only = words(&s, "only", NULL);
     g->validate_every = whole(&s, "validate_every", 0, 0, 1000000000);
     g->patience = whole(&s, "patience", 0, 0, 1000000000);
     g->loss.smoothing = real(&s, "smoothing", 0, 0, 0.9);

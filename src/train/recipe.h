@@ -32,6 +32,7 @@ typedef struct {
     double blank[FAB_SETS];     /* share of a set's pictures shown as blank ones */
     double word_drop[FAB_SETS]; /* share of the pieces of a set's questions left out */
     double prior[FAB_SETS];     /* share of a set's real questions answered by prior.c */
+    const char *only; /* parameters whose names begin with one of these words learn; NULL: all */
     float drop;
     fab_schedule schedule;
     int64_t validate_every, patience;

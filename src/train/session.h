@@ -51,7 +51,8 @@ typedef struct {
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
                            fab_err *err);
 fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err); /* the model's */
-/* Into the visited parameters: the model's tensors of the same name and shape, then the trunk's. */
+/* Into the visited parameters: the model's tensors of the same name and shape; the published trunk
+ * into both trunks, or beside a model into the still one. */
 bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err);
 
 /* prior.c: fills of_picture[].prior when a stage asks for it. */

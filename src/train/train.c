@@ -199,13 +199,31 @@ static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
     return ok;
 }
 
+/* What may learn in the stage: all but the still trunk, or what `only` names. */
+static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
+{
+    const fab_param_list *l = &s->model->list;
+    fab_params_freeze(l, "", g->only != NULL);
+    for (const char *at = g->only ? g->only : ""; *at;) {
+        size_t n = strcspn(at, " ");
+        char *prefix = fab_arena_printf(s->arena, err, "%.*s", (int)n, at);
+        if (!prefix) return false;
+        if (n && !fab_params_freeze(l, prefix, false))
+            return fab_fail(err, FAB_EUSAGE, "stage %s: only: no parameter begins with %.60s",
+                            g->name, prefix);
+        at += n + (at[n] == ' ');
+    }
+    fab_params_freeze(l, FAB_MINI_STILL, true);
+    return true;
+}
+
 static bool all_stages(run_state *r, fab_err *err)
 {
     fab_session *s = &r->s;
     while (r->at[AT_STAGE] < (uint64_t)s->recipe.n_stages) {
         const fab_stage *g = &s->recipe.stages[r->at[AT_STAGE]];
         if (r->at[AT_STEP] == 0) fab_optim_restart(&s->optim);
-        if (!one_stage(r, g, err)) return false;
+        if (!choose_learners(s, g, err) || !one_stage(r, g, err)) return false;
         if (r->paused) return true;
         if (!take_best(r, g, err)) return false;
         r->at[AT_STAGE]++;
@@ -243,7 +261,7 @@ static bool rehearse(run_state *r, json_t *summary, fab_err *err)
     double total = 0, step;
     for (int i = 0; i < r->s.recipe.n_stages; i++) {
         const fab_stage *g = &r->s.recipe.stages[i];
-        if (!time_stage(&r->s, g, &step, err)) return false;
+        if (!choose_learners(&r->s, g, err) || !time_stage(&r->s, g, &step, err)) return false;
         double minutes = step * (double)g->steps / 60;
         total += minutes;
         if (!tell(summary, g->name,

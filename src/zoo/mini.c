@@ -85,8 +85,8 @@ static bool check_config(const fab_mini_config *c, fab_err *err)
         return fab_fail(err, FAB_EFORMAT, "image size %d is no multiple of 32 in 32..1024",
                         c->image_size);
     if (!tower_of(c)->check(c, err)) return false;
-    if (c->trunk_pool && !tower_of(c)->pooled)
-        return fab_fail(err, FAB_EFORMAT, "trunk_pool: the %s tower has no trunk to pool",
+    if (c->still_trunk && !tower_of(c)->pooled)
+        return fab_fail(err, FAB_EFORMAT, "still_trunk: the %s tower has no trunk",
                         tower_of(c)->name);
     if (c->vit_layers < 0 || c->vit_layers > 64)
         return fab_fail(err, FAB_EFORMAT, "%d transformer blocks on the grid, 0 to 64 are possible",
@@ -112,10 +112,10 @@ static bool check_config(const fab_mini_config *c, fab_err *err)
     return true;
 }
 
-bool fab_mini_start_tower(fab_mini *m, const fab_weights *w, fab_err *err)
+bool fab_mini_start_tower(fab_mini *m, const fab_weights *w, fab_start which, fab_err *err)
 {
     const fab_mini_tower *t = tower_of(&m->cfg);
-    return t->fill ? t->fill(m, w, err)
+    return t->fill ? t->fill(m, w, which, err)
                    : fab_fail(err, FAB_EUSAGE, "the %s tower starts from no file", t->name);
 }
 
@@ -180,9 +180,9 @@ void fab_mini_params(fab_params *p, fab_mini *m)
     if (c->labels)
         fab_dense_params(p, &m->dense, "dense_head", dim, c->labels, true, FAB_INIT_NORMAL(0.02f));
     if (c->classes) {
-        int64_t pooled = c->trunk_pool ? tower_of(c)->pooled(c) : 0;
-        if (pooled) fab_norm_params(p, &m->pool_norm, "pool_norm", pooled, 1e-6f);
-        fab_dense_params(p, &m->classes, "class_head", dim + pooled, c->classes, true,
+        int64_t in = c->still_trunk ? tower_of(c)->pooled(c) : dim;
+        if (c->still_trunk) fab_norm_params(p, &m->pool_norm, "pool_norm", in, 1e-6f);
+        fab_dense_params(p, &m->classes, "class_head", in, c->classes, true,
                          FAB_INIT_NORMAL(0.02f));
     }
     size_t t = fab_params_enter(p, "text.");
@@ -229,8 +229,7 @@ fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v)
 {
-    fab_tensor *x = v->mean;
-    if (m->cfg.trunk_pool) x = fab_concat(c, x, fab_norm_forward(c, &m->pool_norm, v->pooled), 1);
+    fab_tensor *x = m->cfg.still_trunk ? fab_norm_forward(c, &m->pool_norm, v->pooled) : v->mean;
     return fab_dense_forward(c, &m->classes, x);
 }
 

@@ -48,7 +48,7 @@ typedef struct {
     int vit_layers, vit_heads; /* transformer blocks on the tower's cells */
     int labels;                /* outputs of the dense head: data/dense.h's table; 0: no head */
     int classes;               /* outputs of the image-level head, 0: none */
-    bool trunk_pool;           /* lite0: that head also reads the means of the trunk's maps */
+    bool still_trunk;          /* lite0: that head reads a second, untrained trunk */
     int embed;                 /* contrastive space */
     fab_llama_config text;
 } fab_mini_config;
@@ -75,16 +75,19 @@ fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err);
 void fab_mini_params(fab_params *p, fab_mini *m);
 /* Names of the pretrained part of the tower begin so; other towers have none. */
 #define FAB_MINI_TRUNK "tower.trunk."
-/* Puts published weights into the visited f32 parameters of the trunk; a tower without one, and a
- * file that does not hold it, is an error. */
-bool fab_mini_start_tower(fab_mini *m, const fab_weights *w, fab_err *err);
+#define FAB_MINI_STILL "tower.still." /* the second trunk, which is never trained */
+/* Puts published weights into the visited f32 parameters of both trunks, or of the still one; a
+ * tower without one, and a file that does not hold it, is an error. */
+typedef enum { FAB_START_TRUNKS, FAB_START_STILL } fab_start;
+bool fab_mini_start_tower(fab_mini *m, const fab_weights *w, fab_start which, fab_err *err);
 
 /* What the tower makes of a batch of images. */
 typedef struct {
     fab_tensor *grid;   /* [B,G*G,D] after the last norm: Grad-CAM looks here */
     fab_tensor *tokens; /* [B,P,T] for the decoder */
-    fab_tensor *mean;   /* [B,D] mean of all cells: features for the gate and the class head */
-    fab_tensor *pooled; /* [B,F] means of the trunk's maps; NULL without cfg.trunk_pool */
+    fab_tensor *
+        mean; /* [B,D] mean of all cells: features for the gate, and the class head without a still trunk */
+    fab_tensor *pooled; /* [B,F] means of the still trunk's maps; NULL without cfg.still_trunk */
 } fab_mini_view;
 
 int fab_mini_width(const fab_mini_config *cfg);  /* D */

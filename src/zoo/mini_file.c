@@ -3,7 +3,7 @@
  *
  *   fabrica-mini.{image_size, vit_layers, vit_heads, labels, classes, embed} u32
  *   fabrica-mini.tower string, residual when absent
- *   fabrica-mini.trunk_pool bool, absent: false                                  lite0
+ *   fabrica-mini.still_trunk bool, absent: false                                  lite0
  *   fabrica-mini.width u32, fabrica-mini.trunk.widths i32[8], .depths i32[7]     lite0
  *   fabrica-mini.{widths, depths} i32[3]                                         residual
  *   fabrica-mini.{block_count, embedding_length, feed_forward_length, vocab_size,
@@ -67,8 +67,8 @@ static bool read_tower(const fab_weights *w, fab_arena *a, fab_mini_config *c, f
     if (c->tower == FAB_TOWER_RESIDUAL)
         return get_ints(w, KEY("widths"), a, c->widths, 3, err) &&
                get_ints(w, KEY("depths"), a, c->depths, 3, err);
-    if (fab_weights_has(w, KEY("trunk_pool")) &&
-        !fab_weights_bool(w, KEY("trunk_pool"), &c->trunk_pool, err))
+    if (fab_weights_has(w, KEY("still_trunk")) &&
+        !fab_weights_bool(w, KEY("still_trunk"), &c->still_trunk, err))
         return false;
     return get_int(w, KEY("width"), &c->width, err) &&
            get_ints(w, KEY("trunk.widths"), a, c->trunk.widths, 1 + FAB_LITE0_GROUPS, err) &&
@@ -248,7 +248,7 @@ static void put_config(fab_gguf *g, const fab_mini_config *c)
         fab_gguf_u32(g, KEY("width"), (uint32_t)c->width);
         fab_gguf_i32s(g, KEY("trunk.widths"), c->trunk.widths, 1 + FAB_LITE0_GROUPS);
         fab_gguf_i32s(g, KEY("trunk.depths"), c->trunk.depths, FAB_LITE0_GROUPS);
-        if (c->trunk_pool) fab_gguf_bool(g, KEY("trunk_pool"), true);
+        if (c->still_trunk) fab_gguf_bool(g, KEY("still_trunk"), true);
     }
     fab_gguf_u32(g, KEY("vit_layers"), (uint32_t)c->vit_layers);
     fab_gguf_u32(g, KEY("vit_heads"), (uint32_t)c->vit_heads);

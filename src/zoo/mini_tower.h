@@ -9,14 +9,16 @@ typedef struct {
     const char *name;                                        /* in recipes and files */
     bool (*check)(const fab_mini_config *cfg, fab_err *err); /* its own sizes */
     int (*width)(const fab_mini_config *cfg);                /* D */
-    int (*cells)(const fab_mini_config *cfg);  /* G*G, or more: a coarser grid behind */
-    int (*pooled)(const fab_mini_config *cfg); /* F, features of the trunk; NULL: it has none */
+    int (*cells)(const fab_mini_config *cfg); /* G*G, or more: a coarser grid behind */
+    int (*pooled)(
+        const fab_mini_config *cfg); /* F, means of the still trunk's maps; NULL: no such */
     bool (*make)(fab_mini *m, fab_arena *a, fab_err *err); /* sets m->tower */
     void (*params)(fab_params *p, fab_mini *m);
-    /* [B,cells,D]; *pooled becomes [B,F] where cfg.trunk_pool asks for it */
+    /* [B,cells,D]; *pooled becomes [B,F] where cfg.still_trunk asks for it */
     fab_tensor *(*forward)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop,
                            fab_tensor **pooled);
-    bool (*fill)(fab_mini *m, const fab_weights *w, fab_err *err); /* NULL: always from nothing */
+    /* NULL: always from nothing */
+    bool (*fill)(fab_mini *m, const fab_weights *w, fab_start which, fab_err *err);
 } fab_mini_tower;
 
 extern const fab_mini_tower fab_mini_residual, fab_mini_lite0;
