@@ -332,8 +332,9 @@ static const fab_finding *next_claim(const fab_report *r, const fab_sentence *sa
     return best;
 }
 
-/* The rows by name; "abnormal" as such only when no other was asked about. */
-static void put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS])
+/* The rows by name, and the most probable of them; "abnormal" as such is for when no other was asked
+ * about, and is not named. NULL: none was asked. */
+static const fab_finding *put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS])
 {
     const fab_finding *top = NULL;
     for (int overall = 0; overall < 2 && !top; overall++)
@@ -344,20 +345,31 @@ static void put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANG
             refer(s, f);
             if (!top || f->p > top->p) top = f;
         }
-    if (!top) return;
+    if (!top || is_overall(top)) return top;
     put_names(r, s->refs, s->n_refs, w);
     fab_words_put(&w[FAB_EN], "; highest: ");
     put_lower(&w[FAB_EN], top->row->name[FAB_EN]);
     fab_words_printf(&w[FAB_EN], ", p = %.2f", top->p);
     fab_words_printf(&w[FAB_ZH], "；其中最高：%s，概率 %.2f", top->row->name[FAB_ZH], top->p);
+    return top;
 }
 
 static bool word_none(fab_report *r, fab_err *err)
 {
     fab_sentence s = { .section = "impression" };
     fab_words w[FAB_LANGS] = { { 0 } }, asked[FAB_LANGS] = { { 0 } };
-    put_asked(r, &s, asked);
-    if (s.n_refs) {
+    const fab_finding *top = put_asked(r, &s, asked);
+    if (top && is_overall(top)) {
+        fab_words_printf(&w[FAB_EN],
+                         "The model does not rate the image as abnormal (p = %.2f); it has no "
+                         "validated question about a particular abnormality of this kind of image. "
+                         "This does not exclude disease.",
+                         top->p);
+        fab_words_printf(&w[FAB_ZH],
+                         "模型未将图像判为异常（概率 %.2f）；对此类图像没有经过验证的具体异常问题。"
+                         "这不能排除疾病。",
+                         top->p);
+    } else if (top) {
         fab_words_printf(&w[FAB_EN],
                          "No abnormality detected by the model among those it was asked about%s. "
                          "This does not exclude disease.",
