@@ -191,15 +191,21 @@ static uint32_t stemmed(fab_word_table *t, size_t n, bool ascii, fab_err *err)
     return stem;
 }
 
+/* Room in ids for one word more. */
+static bool make_room(fab_word_row *w, fab_err *err)
+{
+    if (w->n < w->cap) return true;
+    int64_t cap = w->cap ? w->cap * 2 : 256;
+    if (!fab_grow((void **)&w->ids, (size_t)cap, sizeof *w->ids, err)) return false;
+    w->cap = cap;
+    return true;
+}
+
 static bool push(fab_word_row *w, uint32_t e, fab_err *err)
 {
     fab_word_table *t = w->table;
     entry *x = &t->entries[e - 1];
-    if (w->n == w->cap) {
-        int64_t cap = w->cap ? w->cap * 2 : 256;
-        if (!fab_grow((void **)&w->ids, (size_t)cap, sizeof *w->ids, err)) return false;
-        w->cap = cap;
-    }
+    if (!make_room(w, err)) return false;
     if (x->stamp != t->stamp) {
         x->stamp = t->stamp;
         x->id = t->count;
@@ -353,7 +359,8 @@ bool fab_word_row_read(fab_word_table *t, fab_word_row *w, const char *s, size_t
     reader r = { .to = w, .s = s, .n = n, .ascii = true, .err = err };
     fab_word_row_init(w, t);
     /* a lower-cased character may take half as many bytes again */
-    if (n > SIZE_MAX / 4 || !grow_buf(t, n * 2, err) || !add_line(w, err)) return false;
+    if (n > SIZE_MAX / 4 || !grow_buf(t, n * 2, err) || !make_room(w, err) || !add_line(w, err))
+        return false;
     while (r.i < n) {
         read_letters(&r);
         if (r.i == n) break;

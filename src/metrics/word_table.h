@@ -21,7 +21,7 @@ typedef enum { FAB_SCRIPT_CJK, FAB_SCRIPT_ASCII, FAB_SCRIPT_ALL } fab_script;
 typedef struct fab_word_table fab_word_table;
 
 typedef struct {
-    uint32_t *ids; /* [n] */
+    uint32_t *ids; /* [n]; after a reading never NULL, even when n = 0 */
     int64_t n, cap;
     int64_t *lines; /* [n_lines] where each line begins in ids; empty lines too */
     int64_t n_lines, cap_lines;
