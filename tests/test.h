@@ -84,6 +84,19 @@ static inline void test_stop(int outcome, const char *file, int line, const char
     } while (0)
 #define SKIP(...) test_stop(2, __FILE__, __LINE__, __VA_ARGS__)
 
+/* n; `few` in a build with AddressSanitizer, where a published model's step takes some fifty times as
+ * long: the rows of a table that cost too much there. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TEST_FEWER(n, few) (few)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TEST_FEWER(n, few) (few)
+#endif
+#endif
+#ifndef TEST_FEWER
+#define TEST_FEWER(n, few) (n)
+#endif
+
 /* The folder of shared data, or NULL: $FABRICA_SHARED, else ../shared seen from the source root. */
 static inline const char *test_shared(void)
 {

@@ -378,15 +378,14 @@ TEST(prompts_decoded_together_say_the_same)
 
 /* ---- published weights ----------------------------------------------------------------------- */
 
-/* weights/NAME/FILE here or one folder up (tools/get-weights); SKIPs when it is at neither. */
+/* weights/NAME/FILE here or one folder up (tools/get-weights); NULL when it is at neither. */
 static const char *published(const char *name, const char *file)
 {
     static char path[256];
     snprintf(path, sizeof path, "weights/%s/%s", name, file);
     if (fab_exists(path)) return path;
     snprintf(path, sizeof path, "../weights/%s/%s", name, file);
-    if (!fab_exists(path)) SKIP("weights/%s is not there: tools/get-weights %s", name, name);
-    return path;
+    return fab_exists(path) ? path : NULL;
 }
 
 static int32_t *numbers(const json_t *row, const char *key, fab_arena *a, int64_t *n)
@@ -400,7 +399,8 @@ static int32_t *numbers(const json_t *row, const char *key, fab_arena *a, int64_
     return out;
 }
 
-/* Greedy text in f32 is the reference's, token for token. */
+/* Greedy text in f32 is the reference's, token for token; the first tokens of two prompts under a
+ * sanitizer, which sees each line of the path in them. */
 static void check_texts(const char *name)
 {
     char golden[128];
@@ -408,25 +408,31 @@ static void check_texts(const char *name)
     snprintf(golden, sizeof golden, "tests/golden/texts/%s.json", name);
     json_t *doc = fab_json_open(golden, &err);
     CHECK_MSG(doc, "%s", err.text);
+    const char *path = published(name, fab_json_str(doc, "model", &err));
+    if (!path) {
+        json_decref(doc);
+        SKIP("weights/%s is not there: tools/get-weights %s", name, name);
+    }
     fab_arena *a = fab_arena_new(0, &err);
-    fab_generator *g =
-        fab_generator_open(published(name, fab_json_str(doc, "model", &err)), NULL, true, &err);
+    fab_generator *g = fab_generator_open(path, NULL, true, &err);
     CHECK_MSG(g && a, "%s", err.text);
     size_t i;
     json_t *row;
     json_array_foreach(json_object_get(doc, "prompts"), i, row)
     {
         int64_t n, m;
+        if (i == TEST_FEWER(SIZE_MAX, (size_t)2)) break;
         fab_prompt p = { .ids = numbers(row, "ids", a, &n) };
         const int32_t *want = numbers(row, "says", a, &m);
         fab_generated out;
+        int64_t say = TEST_FEWER(m, 4);
         p.n = n;
         CHECK_MSG(fab_generate(g, &p, 1,
-                               &(fab_generate_opts){ .max_tokens = (int)m, .ignore_end = true }, a,
-                               &out, &err),
+                               &(fab_generate_opts){ .max_tokens = (int)say, .ignore_end = true },
+                               a, &out, &err),
                   "%s", err.text);
-        CHECK(out.n == m);
-        for (int64_t k = 0; k < m; k++)
+        CHECK(say <= m && out.n == say);
+        for (int64_t k = 0; k < say; k++)
             CHECK_MSG(out.ids[k] == want[k], "%s, prompt %zu, token %lld: %d, not %d", name, i,
                       (long long)k, (int)out.ids[k], (int)want[k]);
     }
