@@ -163,6 +163,56 @@ TEST(split_is_stable)
     CHECK(!fab_split_val(FAB_SET_SLAKE, "x"));
 }
 
+/* The picture's hash lets its questions be dealt at all; a run goes one way whole. */
+TEST(vqa_rad_is_split_by_runs)
+{
+    char image[32] = "";
+    for (int i = 0; !fab_split_val(FAB_SET_VQA_RAD, image); i++)
+        snprintf(image, sizeof image, "image%d.jpg", i);
+    fab_rad_run run = { 0 };
+    int held = 0, runs = 0;
+    bool before = false;
+    for (int i = 0; i < 3000; i++) {
+        char id[32];
+        int number = i + i / 3; /* 0 1 2, 4 5 6, ... */
+        snprintf(id, sizeof id, "vqarad-%d", number);
+        bool now = fab_split_rad(&run, id, image);
+        if (i % 3 == 0) runs++, held += now;
+        else CHECK_MSG(now == before, "record %s left its run", id);
+        before = now;
+    }
+    CHECK_MSG(held > 420 && held < 580, "%d of %d runs held out, half expected", held, runs);
+    run = (fab_rad_run){ 0 };
+    CHECK(!fab_split_rad(&run, "no number", "never.jpg") ||
+          fab_split_val(FAB_SET_VQA_RAD, "never.jpg"));
+}
+
+TEST(frames_follow_their_question)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_path_list images;
+    fab_qa_set train, val;
+    CHECK(fab_paths_init(&images, &err) && fab_qa_init(&train, &images, &err) &&
+          fab_qa_init(&val, &images, &err));
+    const fab_qa taught = { .question = "Is the spleen of normal size?", .answer = "Yes" },
+                 asked = { .question = "Are nodules seen in the lung?", .answer = "No" };
+    CHECK(fab_qa_add(&train, &taught, &err) && fab_qa_add(&val, &asked, &err));
+    fab_qa frame = { .question = "Is/Are the spleen normal size?", .answer = "yes" };
+    CHECK(fab_split_frame(&frame, &train, &val));
+    frame.image = 1; /* of another picture */
+    CHECK(!fab_split_frame(&frame, &train, &val));
+    frame = (fab_qa){ .question = "Is/Are the spleen normal size?", .answer = "No" };
+    CHECK(!fab_split_frame(&frame, &train, &val));
+    frame = (fab_qa){ .question = "Is/Are the aorta calcified?", .answer = "Yes" };
+    CHECK(!fab_split_frame(&frame, &train, &val)); /* of a question nobody knows here */
+    frame = (fab_qa){ .question = "Is/Are there nodules in the patient's lung?", .answer = "No" };
+    CHECK(!fab_split_frame(&frame, &train, &val));
+    CHECK(fab_qa_add(&train, &asked, &err) && !fab_split_frame(&frame, &train, &val));
+    fab_qa_clear(&train);
+    fab_qa_clear(&val);
+    fab_paths_clear(&images);
+}
+
 /* ---- labels and facts ---- */
 
 TEST(label_table)
@@ -641,19 +691,18 @@ TEST(bundle_of_shared_data)
     fab_err err = FAB_ERR_INIT;
     fab_bundle b;
     CHECK_MSG(fab_bundle_open(&b, root, NULL, &err), "%s", err.text);
-    CHECK_MSG(b.slake.n == 9043 - 1425 && b.slake_val.n == 1969, "SLAKE %lld, %lld",
+    CHECK_MSG(b.slake.n == 9043 + 1969 - 1951 && b.slake_val.n == 1951, "SLAKE %lld, %lld",
               (long long)b.slake.n, (long long)b.slake_val.n);
-    CHECK(b.rad.n + b.rad_val.n == 1797 && b.rad_val.n > 150 && b.rad_val.n < 300);
+    CHECK(b.rad.n + b.rad_val.n == 1797 && b.rad_val.n == 131);
     CHECK(b.cases.n == 546 + 1400 + 1300 + 292 + 313 && b.images.n == b.cases.n);
     CHECK(!touches_val(&b, &b.slake) && !touches_val(&b, &b.made) && !touches_val(&b, &b.captions));
     CHECK(touches_val(&b, &b.slake_val) && touches_val(&b, &b.made_val));
     CHECK(!strcmp(b.made.items[0].source, "VQA-RAD made"));
-    for (int64_t i = 0; i < b.rad_val.n; i++) {
-        for (int64_t k = 0; k < b.made.n && !strcmp(b.made.items[k].source, "VQA-RAD made"); k++)
-            CHECK(b.made.items[k].image != b.rad_val.items[i].image);
-        for (int64_t k = 0; k < b.rad.n; k++)
-            CHECK(b.rad.items[k].image != b.rad_val.items[i].image);
-    }
+    int64_t frames = 0;
+    while (!strcmp(b.made.items[frames].source, "VQA-RAD made")) frames++;
+    CHECK_MSG(frames == 832, "%lld frames", (long long)frames);
+    for (int64_t i = 0; i < frames; i++)
+        CHECK(fab_split_frame(&b.made.items[i], &b.rad, &b.rad_val));
     for (int64_t i = 0; i < b.made.n; i++)
         CHECK(b.made.items[i].question[0] && b.made.items[i].answer[0]);
     CHECK(b.facts.n > 5000 && b.facts.items[0].image == -1);

@@ -82,6 +82,31 @@ TEST(a_model_starts_what_fits_and_leaves_the_rest)
     fab_arena_free(s.step_arena);
 }
 
+/* Twice the side: a grid's corners stay, what is between them is between. */
+TEST(positions_of_another_image_size)
+{
+    fab_err err = FAB_ERR_INIT;
+    const fab_init_files from = { .model = in_folder("old.gguf") };
+    fab_session s = { .arena = arena, .step_arena = fab_arena_new(0, &err) };
+    const fab_mini_config old_cfg = small(false);
+    fab_mini_config cfg = old_cfg;
+    cfg.image_size *= 2;
+    fab_mini *old = tiny_mini(arena, &old_cfg, 5, false, &err);
+    s.model = tiny_mini(arena, &cfg, 6, true, &err);
+    CHECK_MSG(old && s.model && fab_session_init_weights(&s, &from, &err), "%s", err.text);
+    const int64_t D = 16; /* fine 2 x 2, coarse 1 x 1 -> 4 x 4, 2 x 2 */
+    const float *a = fab_f32(old->pos), *b = fab_f32(s.model->pos);
+    CHECK(old->pos->shape[0] == 4 + 1 && s.model->pos->shape[0] == 16 + 4);
+    for (int64_t d = 0; d < D; d++) {
+        CHECK_NEAR(b[d], a[d], 1e-6);
+        CHECK_NEAR(b[3 * D + d], a[D + d], 1e-6);
+        CHECK_NEAR(b[15 * D + d], a[3 * D + d], 1e-6);
+        CHECK_NEAR(b[D + d], 0.75 * a[d] + 0.25 * a[D + d], 1e-6);
+        for (int i = 0; i < 4; i++) CHECK_NEAR(b[(16 + i) * D + d], a[4 * D + d], 1e-6);
+    }
+    fab_arena_free(s.step_arena);
+}
+
 TEST(a_model_that_is_none)
 {
     fab_err err = FAB_ERR_INIT;

@@ -146,8 +146,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 /* clang-format off */
 const fab_verb fab_verb_eval_vqa = {
     .name = "eval vqa", .summary = "measure answers to questions about images",
-    .about = "Answers are generated and compared under a protocol. exact: equal after trimming, lower-casing and stripping "
-             "one final stop. slake: equal after the VQA v2 cleaning (punctuation, number words, articles). vqa-rad: the "
+    .about = "Answers are generated and compared under a protocol. exact: equal after trimming, lower-casing, stripping "
+             "one final stop and taking runs of blanks for one. slake: equal after the VQA v2 cleaning (punctuation, number words, articles). vqa-rad: the "
              "same, commas dropped, x-ray as xray. llava-med, as its own script counts: open questions by recall of words, "
              "counted in the answer; closed ones right when the answer has yes or no anywhere and holds the reference.\n"
              "Beside the model's score stand what a model reaches that knows only the questions (kept in the model file) "

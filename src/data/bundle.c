@@ -23,21 +23,18 @@ static bool read_rad(fab_bundle *b, const char *root, fab_err *err)
     return ok;
 }
 
-/* The question frames: the same findings asked a third way, of training pictures only. */
+/* The question frames: questions of training asked a third way. */
 static bool read_frames(fab_bundle *b, const char *root, fab_err *err)
 {
-    fab_qa_set all, train, val;
-    bool ok = fab_qa_init(&all, &b->images, err) & fab_qa_init(&train, &b->images, err) &
-              fab_qa_init(&val, &b->images, err);
-    ok = ok && read_file(&all, b, root, "vqa_rad/train_frame.jsonl", err) &&
-         fab_split_vqa_rad(&all, &train, &val, err);
-    for (int64_t i = 0; ok && i < train.n; i++) {
-        train.items[i].source = "VQA-RAD made";
-        ok = fab_qa_add(&b->made, &train.items[i], err);
+    fab_qa_set all;
+    bool ok = fab_qa_init(&all, &b->images, err) &&
+              read_file(&all, b, root, "vqa_rad/train_frame.jsonl", err);
+    for (int64_t i = 0; ok && i < all.n; i++) {
+        if (!fab_split_frame(&all.items[i], &b->rad, &b->rad_val)) continue;
+        all.items[i].source = "VQA-RAD made";
+        ok = fab_qa_add(&b->made, &all.items[i], err);
     }
     fab_qa_clear(&all);
-    fab_qa_clear(&train);
-    fab_qa_clear(&val);
     return ok;
 }
 
@@ -50,22 +47,31 @@ static bool index_cases(fab_bundle *b, fab_err *err)
     return true;
 }
 
-/* SLAKE's training records without those about pictures of val questions, unless shared. */
-static bool read_slake(fab_bundle *b, const char *root, const fab_bundle_opts *o, fab_err *err)
+/* Records about held-out pictures to slake_val, the others to slake. */
+static bool deal_slake(fab_bundle *b, const fab_qa_set *from, bool share, fab_err *err)
 {
-    fab_qa_set all;
-    bool ok = fab_qa_init(&all, &b->images, err) &&
-              read_file(&all, b, root, "slake/train.jsonl", err) &&
-              read_file(&b->slake_val, b, root, "slake/val.jsonl", err);
-    for (int32_t i = 0; ok && o->share_val && i < b->cases.n; i++)
-        if (b->cases.items[i].set == FAB_SET_SLAKE) b->cases.items[i].val = false;
-    for (int64_t i = 0; ok && i < all.n; i++) {
-        int32_t image = all.items[i].image, at = -1;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < from->n; i++) {
+        int32_t image = from->items[i].image, at = -1;
         for (int32_t k = 0; image >= 0 && at < 0 && k < b->cases.n; k++)
             if (b->cases.items[k].image == image) at = k;
-        if (at < 0 || !b->cases.items[at].val) ok = fab_qa_add(&b->slake, &all.items[i], err);
+        bool held = at >= 0 && b->cases.items[at].val && !share;
+        ok = fab_qa_add(held ? &b->slake_val : &b->slake, &from->items[i], err);
     }
-    fab_qa_clear(&all);
+    return ok;
+}
+
+static bool read_slake(fab_bundle *b, const char *root, const fab_bundle_opts *o, fab_err *err)
+{
+    fab_qa_set train, val;
+    bool ok = fab_qa_init(&train, &b->images, err) & fab_qa_init(&val, &b->images, err);
+    ok = ok && read_file(&train, b, root, "slake/train.jsonl", err) &&
+         read_file(&val, b, root, "slake/val.jsonl", err) && deal_slake(b, &val, false, err) &&
+         deal_slake(b, &train, o->share_val, err);
+    for (int32_t i = 0; ok && o->share_val && i < b->cases.n; i++)
+        if (b->cases.items[i].set == FAB_SET_SLAKE) b->cases.items[i].val = false;
+    fab_qa_clear(&train);
+    fab_qa_clear(&val);
     return ok;
 }
 

@@ -18,13 +18,14 @@ typedef struct {
     fab_corpus corpus;   /* empty unless asked for */
 } fab_bundle;
 
-/* SLAKE is split by image within each language only: 64 of the 96 pictures of its English val
- * questions have Chinese training questions (704 records), and 66 of 84 the other way round. By
- * default every training record about a picture of any val question is left out (1,425 of
- * 9,043), so that a val figure tells about pictures never seen. */
+/* SLAKE's files are split by image within each language only: 64 of the 96 pictures of the English
+ * val questions have Chinese training questions (704 records), and 66 of the 84 Chinese ones English
+ * training questions. Here the 96 are held out, with every record about them in either language
+ * (1,053 and 898), and the other Chinese val records train, so that a val figure tells about pictures
+ * never seen. */
 typedef struct {
     bool corpus;    /* read the text corpus too */
-    bool share_val; /* keep SLAKE's training records and masks of val pictures */
+    bool share_val; /* keep the training file's records and masks of val pictures */
 } fab_bundle_opts;
 
 /* root: ".../open". opts may be NULL. Errors name the file. */

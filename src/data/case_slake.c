@@ -237,13 +237,14 @@ static bool twin(slake *s, fab_case *x, const fab_fact *f, fab_err *err)
     return fab_case_fact(s->cases, x, &other, err);
 }
 
-static bool read_facts(slake *s, const fab_qa_set *train, fab_err *err)
+/* val: of the val file, whose records about held-out pictures tell nothing. */
+static bool read_facts(slake *s, const fab_qa_set *from, bool val, fab_err *err)
 {
-    for (int64_t i = 0; i < train->n; i++) {
-        const fab_qa *q = &train->items[i];
+    for (int64_t i = 0; i < from->n; i++) {
+        const fab_qa *q = &from->items[i];
         fab_case *x = q->image >= 0 && q->image < s->n_images ? s->of_image[q->image] : NULL;
         fab_fact f;
-        if (!x) continue;
+        if (!x || (val && x->val)) continue;
         if (!*x->diagnosis) place(x, q);
         x->diagnosis = q->organ; /* marks the case as placed; reset by the caller */
         if (!fab_fact_parse(q, s->cases->arena, &f)) continue;
@@ -353,11 +354,13 @@ static bool finish(slake *s, fab_err *err)
 
 /* ---- the set ---- */
 
+/* By the English val questions: see data/bundle.h. */
 static void mark_val(slake *s, const fab_qa_set *val)
 {
     for (int64_t i = 0; i < val->n; i++) {
         int32_t image = val->items[i].image;
-        if (image >= 0 && image < s->n_images && s->of_image[image]) s->of_image[image]->val = true;
+        if (val->items[i].lang == FAB_EN && image >= 0 && image < s->n_images && s->of_image[image])
+            s->of_image[image]->val = true;
     }
 }
 
@@ -376,7 +379,7 @@ static bool with_records(slake *s, const char *dir, fab_err *err)
         for (int32_t i = s->first; i < s->cases->n; i++)
             s->of_image[s->cases->items[i].image] = &s->cases->items[i];
         mark_val(s, &val);
-        ok = read_facts(s, &train, err) && finish(s, err);
+        ok = read_facts(s, &train, false, err) && read_facts(s, &val, true, err) && finish(s, err);
     } else {
         ok = false;
     }

@@ -1,5 +1,5 @@
 /* case_vqa_rad: what VQA-RAD's records say of a picture besides their answers: the body region (every
- * record names it) and, where a question about the modality was answered, the modality.
+ * record names it) and, where a training question about the modality was answered, the modality.
  *
  * Its pictures come from many scanners and fill the frame as teaching files do; SLAKE's heads are
  * one patient's, small in a wide field. Without them a head that fills the frame was called a chest.
@@ -17,6 +17,7 @@ typedef struct {
     fab_path_list *images;
     const char *dir; /* the JSONL's folder */
     int32_t first;   /* this set's first case */
+    fab_rad_run run;
 } reader;
 
 static const struct {
@@ -43,10 +44,7 @@ static fab_case *case_at(reader *r, const char *path, int32_t image, fab_err *er
 {
     for (int32_t i = r->first; image >= 0 && i < r->cases->n; i++)
         if (r->cases->items[i].image == image) return &r->cases->items[i];
-    fab_case *x =
-        fab_case_new(r->cases, FAB_SET_VQA_RAD, fab_path_base(path), path, r->images, err);
-    if (x) x->val = fab_split_val(FAB_SET_VQA_RAD, x->group);
-    return x;
+    return fab_case_new(r->cases, FAB_SET_VQA_RAD, fab_path_base(path), path, r->images, err);
 }
 
 static bool say_region(fab_case_list *c, fab_case *x, const char *organ, fab_err *err)
@@ -91,7 +89,7 @@ static bool say_modality(fab_case_list *c, fab_case *x, const char *answer, fab_
 static bool record(void *arg, const json_t *o, fab_err *err)
 {
     reader *r = arg;
-    const char *image = fab_json_str(o, "image", err),
+    const char *image = fab_json_str(o, "image", err), *id = fab_json_str(o, "id", NULL),
                *organ = image ? fab_json_str(o, "organ", err) : NULL,
                *kind = fab_json_str(o, "question_type", NULL),
                *answer = json_string_value(json_object_get(o, "answer"));
@@ -99,6 +97,7 @@ static bool record(void *arg, const json_t *o, fab_err *err)
     int32_t known = path ? fab_paths_find(r->images, path) : -1;
     fab_case *x = path ? case_at(r, path, known, err) : NULL;
     if (!x || (!x->n_facts && !say_region(r->cases, x, organ, err))) return false;
+    if (fab_split_rad(&r->run, id ? id : "", fab_path_base(image))) return true;
     return !answer || !kind || strcmp(kind, "MODALITY") || say_modality(r->cases, x, answer, err);
 }
 

@@ -31,14 +31,26 @@ char *fab_vqa_normal(fab_arena *a, const char *answer, fab_err *err)
     return out;
 }
 
+/* The next byte of s before end, a run of blanks as one blank; 0 at the end. */
+static char next(const char **s, const char *end)
+{
+    if (*s == end) return 0;
+    char c = lower(*(*s)++);
+    if (!blank(c)) return c;
+    while (*s < end && blank(**s)) (*s)++;
+    return ' ';
+}
+
 bool fab_vqa_match(const char *answer, const char *reference)
 {
     size_t n, m;
-    const char *a = core(answer, &n), *b = core(reference, &m);
-    if (n != m) return false;
-    for (size_t i = 0; i < n; i++)
-        if (lower(a[i]) != lower(b[i])) return false;
-    return true;
+    const char *a = core(answer, &n), *b = core(reference, &m), *a_end = a + n, *b_end = b + m;
+    char x, y;
+    do {
+        x = next(&a, a_end);
+        y = next(&b, b_end);
+    } while (x == y && x);
+    return x == y;
 }
 
 /* While counting, the fractions hold sums of points. */

@@ -8,7 +8,8 @@
 const char *const fab_vqa_protocol_names[FAB_VQA_PROTOCOLS] = { "exact", "llava-med", "slake",
                                                                 "vqa-rad" };
 const char *const fab_vqa_protocol_says[FAB_VQA_PROTOCOLS] = {
-    "right when equal to the reference after trimming, lower-casing and stripping one final stop",
+    "right when equal to the reference after trimming, lower-casing, stripping one final stop and "
+    "taking runs of blanks for one",
     "open: recall of words, counted in the answer; closed: the answer says yes or no somewhere "
     "and holds the reference as a part (LLaVA-Med's own script)",
     "right when equal to the reference after the VQA v2 cleaning",

@@ -1,6 +1,7 @@
 /* vqa_protocol: what counts as a right answer, by name. One record is worth 0 to 1 points.
  *
- *   exact     1 when equal after trimming, lower-casing ASCII and stripping one final stop
+ *   exact     1 when equal after trimming, lower-casing ASCII, stripping one final stop and taking runs
+ *             of blanks for one
  *   slake     1 when equal after the VQA v2 cleaning (fab_vqa_clean)
  *   vqa-rad   the same, and commas are dropped and "x ray" is "xray"
  *   llava-med closed: 1 when the answer has "yes" or "no" anywhere in it ("abnormal" has "no") and

@@ -2,11 +2,13 @@
  * both: then the published ones are for the still trunk alone, the finished model brings its own.
  *
  * Of a finished model every tensor is taken whose name and shape the recipe's model has; the others
- * keep their fresh values and are counted in the log, so a head may be added or a tower changed. Its
- * tokenizer comes along, since the rows of the embedding are its tokens.
+ * keep their fresh values and are counted in the log, so a head may be added or a tower changed. Learnt
+ * positions of another image size are resampled. Its tokenizer comes along, since the rows of the embedding are its tokens.
  */
+#include <math.h>
 #include <string.h>
 #include "base/log.h"
+#include "media/resize.h"
 #include "train/session.h"
 #include "zoo/tokenizer_file.h"
 
@@ -54,14 +56,53 @@ static bool same_shape(const fab_weight *w, const fab_tensor *t)
     return same;
 }
 
-/* Widened into the master t; files align nothing, so the bytes are copied first. */
-static bool fill(fab_arena *a, const fab_weight *w, fab_tensor *t, fab_err *err)
+/* Widened into out [n]; files align nothing, so the bytes are copied first. */
+static bool widen(fab_arena *a, const fab_weight *w, float *out, int64_t n, fab_err *err)
 {
     void *copy = fab_arena_take(a, (size_t)w->bytes, err);
     if (!copy) return false;
     memcpy(copy, w->data, (size_t)w->bytes);
-    fab_kernels_best()->to_f32(NULL, w->dtype, copy, fab_f32(t), fab_count(t));
-    return fab_all_finite(t) || fab_fail(err, FAB_EFORMAT, "%s: not finite", w->name);
+    fab_kernels_best()->to_f32(NULL, w->dtype, copy, out, n);
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(out[i])) return fab_fail(err, FAB_EFORMAT, "%s: not finite", w->name);
+    return true;
+}
+
+/* One grid of learnt positions, [from*from, D] to [to*to, D]: a grid of another image size. */
+static bool resample(fab_arena *a, const float *old, int from, float *out, int to, int64_t D,
+                     fab_err *err)
+{
+    float *plane = fab_arena_take(a, (size_t)(from * from + to * to) * sizeof *plane, err);
+    bool ok = plane != NULL;
+    for (int64_t d = 0; ok && d < D; d++) {
+        float *resized = plane + from * from;
+        for (int i = 0; i < from * from; i++) plane[i] = old[i * D + d];
+        ok = fab_resize_f32(plane, (fab_size){ from, from }, 1, resized, (fab_size){ to, to },
+                            FAB_FILTER_BILINEAR, err);
+        for (int i = 0; ok && i < to * to; i++) out[i * D + d] = resized[i];
+    }
+    return ok;
+}
+
+/* Positions of a file at another image size: its fine grid and, where there is one, the coarse one of
+ * half the side behind it. */
+static bool fill_positions(fab_session *s, const fab_weights *file, const fab_weight *w,
+                           fab_err *err)
+{
+    fab_tensor *t = s->model->pos;
+    int64_t side;
+    if (!fab_weights_int(file, "fabrica-mini.image_size", &side, err)) return false;
+    const int from = (int)(side / 16), to = fab_mini_grid(&s->model->cfg);
+    const int64_t D = t->shape[1], fine = (int64_t)from * from,
+                  coarse = t->shape[0] > to * to ? (int64_t)(from / 2) * (from / 2) : 0;
+    if (w->ndim != 2 || w->shape[1] != D || w->shape[0] != fine + coarse)
+        return fab_fail(err, FAB_EFORMAT, "pos has %lld rows, %lld belong to an image size of %lld",
+                        (long long)w->shape[0], (long long)(fine + coarse), (long long)side);
+    float *old = fab_arena_take(s->step_arena, (size_t)((fine + coarse) * D) * sizeof *old, err);
+    return old && widen(s->step_arena, w, old, (fine + coarse) * D, err) &&
+           resample(s->step_arena, old, from, fab_f32(t), to, D, err) &&
+           (!coarse || resample(s->step_arena, old + fine * D, from / 2,
+                                fab_f32(t) + (int64_t)to * to * D, to / 2, D, err));
 }
 
 /* What the model cost, from its card, into OUT/before.json: the next card adds it up. */
@@ -90,9 +131,12 @@ static bool start_model(fab_session *s, const char *path, fab_err *err)
     bool ok = true;
     for (int64_t i = 0; ok && i < l->n; i++) {
         const fab_weight *from = fab_weights_find(w, l->items[i]->name, NULL);
-        if (!from || !same_shape(from, l->items[i])) continue;
+        fab_tensor *t = l->items[i];
+        bool same = from && same_shape(from, t);
+        if (!from || (!same && t != s->model->pos)) continue;
         fab_arena_reset(s->step_arena);
-        ok = fill(s->step_arena, from, l->items[i], err);
+        ok = same ? widen(s->step_arena, from, fab_f32(t), fab_count(t), err)
+                  : fill_positions(s, w, from, err);
         taken++;
     }
     if (ok && !taken) ok = fab_fail(err, FAB_EUSAGE, "no tensor of it is in the recipe's model");
