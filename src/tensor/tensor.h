@@ -214,11 +214,25 @@ typedef struct {
 } fab_xent_opts;
 fab_tensor *fab_xent(fab_ctx *c, fab_tensor *logits, fab_tensor *targets, fab_tensor *weight,
                      fab_xent_opts o);
+/* logits [N,V] against probabilities f32 [N,V], constants: mean_r -sum_v q log softmax(logits / T) */
+typedef struct {
+    float temperature; /* T */
+} fab_soft_xent_opts;
+fab_tensor *fab_soft_xent(fab_ctx *c, fab_tensor *logits, fab_tensor *targets,
+                          fab_soft_xent_opts o);
 /* Symmetric InfoNCE on unit rows a,b [B,D], learnt log-scale [1] (CLIP):
  * 0.5 (CE(s a b') + CE(s b a')). same: i32 [B] or NULL; rows with equal same >= 0 are each other's
  * positives (targets shared equally). */
 fab_tensor *fab_infonce(fab_ctx *c, fab_tensor *a, fab_tensor *b, fab_tensor *log_scale,
                         fab_tensor *same);
+/* Within each sample row i of a and row i of b, [B,L,D] of unit rows, find each other among the
+ * sample's n[b] rows (i32 [B], NULL: L), both ways: MGCA's token loss
+ * 1/2B sum w[b,i] (CE(a b'/T, i) + CE(b a'/T, i)). weight f32 [B,L], constants. */
+typedef struct {
+    float temperature; /* T */
+} fab_match_opts;
+fab_tensor *fab_match(fab_ctx *c, fab_tensor *a, fab_tensor *b, fab_tensor *weight, fab_tensor *n,
+                      fab_match_opts o);
 /* SigLIP: -1/B sum_ij log sigmoid(z_ij (s a_i.b_j + bias)), z = 1 on the diagonal (and where same
  * is equal), else -1. */
 fab_tensor *fab_siglip(fab_ctx *c, fab_tensor *a, fab_tensor *b, fab_tensor *log_scale,

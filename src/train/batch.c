@@ -3,13 +3,14 @@
  * Pictures: one look at B augmented pictures serves everything,
  *
  *   L = w_qa xent(answers) + w_cap xent(captions) + w_con infonce(picture, caption)
+ *     + w_tok, w_pro: align.h
  *     + w_den bce(grid, dense targets) + w_pre bce(mean, presence)
  *
  * where each picture asks Q questions (its image tokens are gathered Q times) and says one caption.
  * Text: the answer after a prompt, or a whole passage, by the decoder alone.
  */
 #include <string.h>
-#include "train/session.h"
+#include "train/align.h"
 
 enum { MAX_LEN = FAB_MAX_LENGTH, QA_LEN = 80, CAPTION_LEN = 72 };
 
@@ -247,9 +248,9 @@ static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const
     return rows_loss(c, s->model, &r, tokens, (float)g->loss.smoothing, g->drop);
 }
 
-/* One caption per picture: said from the picture, and embedded beside it. */
+/* One caption per picture: said from the picture, and embedded beside it. The weighted sum. */
 static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
-                                  const fab_mini_view *v, fab_tensor **contrast)
+                                  const fab_mini_view *v, fab_loss_parts *parts)
 {
     rows said, words;
     int B = g->batch;
@@ -284,12 +285,12 @@ static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g
     }
     if (words.n < 2) return NULL;
     last->shape[0] = same->shape[0] = pick->shape[0] = words.n;
-    if (g->loss.contrast > 0) {
-        fab_tensor *image = fab_gather(c, fab_mini_image_embed(c, s->model, v), pick);
-        fab_tensor *text = fab_mini_text_embed(c, s->model, rows_ids(c, &words), last, g->drop);
-        *contrast = fab_infonce(c, image, text, s->model->logit_scale, same);
-    }
-    return g->loss.caption > 0 ? rows_loss(c, s->model, &said, v->tokens, 0, g->drop) : NULL;
+    const fab_said all = { rows_ids(c, &words), last, pick, same };
+    fab_tensor *sum = fab_align_loss(s, c, g, v, &all, parts);
+    if (g->loss.caption > 0)
+        sum = fab_loss_add(c, sum, rows_loss(c, s->model, &said, v->tokens, 0, g->drop),
+                           g->loss.caption, &parts->caption);
+    return sum;
 }
 
 static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
@@ -317,7 +318,7 @@ static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
     return fab_bce(c, fab_mini_class(c, s->model, v), t);
 }
 
-static fab_tensor *weigh(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight,
+fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight,
                          double *value)
 {
     if (!part) return sum;
@@ -330,20 +331,21 @@ static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
                                 fab_loss_parts *parts)
 {
     drawn *d = fab_arena_take(c->arena, (size_t)g->batch * sizeof *d, &c->err);
-    fab_tensor *pixels = d ? draw_pixels(s, c, g, d) : NULL, *sum = NULL, *contrast = NULL;
+    fab_tensor *pixels = d ? draw_pixels(s, c, g, d) : NULL, *sum = NULL;
     if (!pixels) return NULL;
     fab_mini_view v = fab_mini_look(c, s->model, pixels, g->drop);
     if (!v.tokens) return NULL;
     const fab_loss_weights *w = &g->loss;
     if (w->qa > 0)
-        sum = weigh(c, sum, qa_loss(s, c, g, d, v.tokens, &parts->items), w->qa, &parts->qa);
-    if (w->caption > 0 || w->contrast > 0) {
-        sum = weigh(c, sum, caption_losses(s, c, g, d, &v, &contrast), w->caption, &parts->caption);
-        sum = weigh(c, sum, contrast, w->contrast, &parts->contrast);
+        sum = fab_loss_add(c, sum, qa_loss(s, c, g, d, v.tokens, &parts->items), w->qa, &parts->qa);
+    if (w->caption > 0 || w->contrast > 0 || w->token_region > 0 || w->prototype > 0) {
+        fab_tensor *said = caption_losses(s, c, g, d, &v, parts);
+        if (said) sum = sum ? fab_add(c, sum, said) : said;
     }
-    if (w->dense > 0) sum = weigh(c, sum, dense_loss(s, c, g, d, &v), w->dense, &parts->dense);
+    if (w->dense > 0)
+        sum = fab_loss_add(c, sum, dense_loss(s, c, g, d, &v), w->dense, &parts->dense);
     if (w->presence > 0)
-        sum = weigh(c, sum, presence_loss(s, c, g, d, &v), w->presence, &parts->presence);
+        sum = fab_loss_add(c, sum, presence_loss(s, c, g, d, &v), w->presence, &parts->presence);
     return sum;
 }
 

@@ -3,85 +3,10 @@
  */
 #include "train/recipe.h"
 
-#include <stdio.h>
-#include <string.h>
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/yaml.h"
-
-/* ---- settings -------------------------------------------------------------------------------- */
-
-/* A mapping of the recipe. */
-typedef struct {
-    const json_t *o; /* NULL: not there, everything has its default */
-    char where[64];  /* "stage vqa" */
-    fab_err *err;
-} section;
-
-/* o as a section: absent, or a mapping whose every key is in the list: a mistyped setting is an
- * error, not a default. */
-static section open_section(const json_t *o, const char *where, const char *const *keys,
-                            fab_err *err)
-{
-    section s = { .o = o, .err = err };
-    const char *key;
-    json_t *v;
-    snprintf(s.where, sizeof s.where, "%s", where);
-    if (o && !json_is_object(o)) {
-        fab_fail(err, FAB_EUSAGE, "recipe: %s is no mapping", where);
-        s.o = NULL;
-    }
-    json_object_foreach((json_t *)(uintptr_t)s.o, key, v)
-    {
-        int i = 0;
-        while (keys[i] && strcmp(keys[i], key) != 0) i++;
-        if (!keys[i]) fab_fail(err, FAB_EUSAGE, "recipe: %s has no setting '%.60s'", where, key);
-    }
-    return s;
-}
-
-/* A number in least..most. */
-static double real(const section *s, const char *key, double fallback, double least, double most)
-{
-    const json_t *v = json_object_get(s->o, key);
-    double x = json_number_value(v);
-    if (!v) return fallback;
-    if (!json_is_number(v))
-        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is no number", s->where, key);
-    else if (!(x >= least && x <= most))
-        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is %.15g, %.15g to %.15g is wanted", s->where,
-                 key, x, least, most);
-    else return x;
-    return fallback;
-}
-
-/* The same for whole numbers; both ends are below 2^53. */
-static int64_t whole(const section *s, const char *key, int64_t fallback, int64_t least,
-                     int64_t most)
-{
-    double x = real(s, key, (double)fallback, (double)least, (double)most);
-    if (x != (double)(int64_t)x)
-        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is %.15g, a whole number is wanted", s->where,
-                 key, x);
-    return (int64_t)x;
-}
-
-static const char *words(const section *s, const char *key, const char *fallback)
-{
-    const json_t *v = json_object_get(s->o, key);
-    if (!v) return fallback;
-    if (json_is_string(v)) return json_string_value(v);
-    fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is no text; put it in quotes", s->where, key);
-    return fallback;
-}
-
-static bool flag(const section *s, const char *key)
-{
-    const json_t *v = json_object_get(s->o, key);
-    if (v && !json_is_boolean(v))
-        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: %s is neither true nor false", s->where, key);
-    return json_is_true(v);
-}
+#include "train/recipe_section.h"
 
 /* ---- model, optimiser, augmentation ---------------------------------------------------------- */
 
@@ -206,7 +131,8 @@ static void read_augment(const json_t *o, fab_augment_opts *a, fab_err *err)
 
 static void read_losses(const json_t *o, fab_stage *g, fab_err *err)
 {
-    static const char *const keys[] = { "qa", "caption", "contrast", "dense", "presence", NULL };
+    static const char *const keys[] = { "qa",        "caption", "contrast", "token_region",
+                                        "prototype", "dense",   "presence", NULL };
     char where[64];
     snprintf(where, sizeof where, "losses of stage %.40s", g->name);
     section s = open_section(o, where, keys, err);
@@ -214,10 +140,12 @@ static void read_losses(const json_t *o, fab_stage *g, fab_err *err)
     w->qa = real(&s, "qa", 0, 0, 1e6);
     w->caption = real(&s, "caption", 0, 0, 1e6);
     w->contrast = real(&s, "contrast", 0, 0, 1e6);
+    w->token_region = real(&s, "token_region", 0, 0, 1e6);
+    w->prototype = real(&s, "prototype", 0, 0, 1e6);
     w->dense = real(&s, "dense", 0, 0, 1e6);
     w->presence = real(&s, "presence", 0, 0, 1e6);
     double alone = w->qa + w->dense + w->presence;
-    if (g->pictures && !(alone + w->caption + w->contrast > 0))
+    if (g->pictures && !(alone + w->caption + w->contrast + w->token_region + w->prototype > 0))
         fab_fail(err, FAB_EUSAGE, "recipe: %s: all are 0, there is nothing to learn", where);
     if (g->pictures && !(alone > 0) && g->batch < 2)
         fab_fail(err, FAB_EUSAGE, "recipe: %s: captions need a batch of 2 pictures, it is %d",
@@ -322,6 +250,14 @@ static void read_tokenizer(const json_t *o, fab_recipe *r, fab_err *err)
     r->max_han = (int32_t)whole(&s, "max_han", 0, 0, 1000);
 }
 
+static void read_alignment(const json_t *o, fab_recipe *r, fab_err *err)
+{
+    static const char *const keys[] = { "prototypes", "still", NULL };
+    section s = open_section(o, "alignment", keys, err);
+    r->prototypes = whole(&s, "prototypes", 64, 2, 4096);
+    r->prototypes_still = whole(&s, "still", 50, 0, 1000000000);
+}
+
 static void read_init(const json_t *o, fab_recipe *r, fab_err *err)
 {
     static const char *const keys[] = { "tower", "model", NULL };
@@ -361,7 +297,7 @@ static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
     static const char *const keys[] = { "name",      "version",    "seed",      "data",
                                         "out",       "store_side", "tokenizer", "model",
                                         "optimizer", "augment",    "stages",    "save",
-                                        "share_val", "init",       NULL };
+                                        "share_val", "init",       "alignment", NULL };
     section s = open_section(r->json, "the recipe", keys, err);
     r->name = words(&s, "name", "mini");
     if (!*r->name || strchr(r->name, '/') || r->name[0] == '.')
@@ -377,6 +313,7 @@ static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
     read_optimizer(json_object_get(s.o, "optimizer"), r, err);
     read_init(json_object_get(s.o, "init"), r, err);
     read_augment(json_object_get(s.o, "augment"), &r->augment, err);
+    read_alignment(json_object_get(s.o, "alignment"), r, err);
     read_stages(json_object_get(s.o, "stages"), r, err);
     read_save(json_object_get(s.o, "save"), r, err);
     if (r->store_side < r->model.image_size)

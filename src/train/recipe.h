@@ -17,7 +17,7 @@ enum { FAB_MAX_STAGES = 8, FAB_MAX_BATCH = 1024, FAB_MAX_QUESTIONS = 64, FAB_MAX
 
 /* Weights of the losses of a stage; 0 leaves one out. */
 typedef struct {
-    double qa, caption, contrast, dense, presence, smoothing;
+    double qa, caption, contrast, token_region, prototype, dense, presence, smoothing;
 } fab_loss_weights;
 
 typedef struct {
@@ -49,7 +49,8 @@ typedef struct {
     const char *init_tower; /* weights the tower's trunk starts from; NULL: none */
     const char *init_model; /* a finished mini that all starts from; NULL: none */
     fab_optim_opts optim;
-    float tower_rate; /* factor of the learning rate for the trunk */
+    int64_t prototypes, prototypes_still; /* how many; steps of a stage in which they stay */
+    float tower_rate;                     /* factor of the learning rate for the trunk */
     fab_augment_opts augment;
     fab_stage stages[FAB_MAX_STAGES];
     int n_stages;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "base/log.h"
+#include "train/align.h"
 
 /* ---- tokenizer ------------------------------------------------------------------------------- */
 
@@ -170,7 +171,8 @@ static bool open_model(fab_session *s, const fab_init_files *from, fab_err *err)
     if (!fab_params_end(&p, err) || !fab_session_init_weights(s, from, err)) return false;
     fab_log(FAB_LOG_INFO, "model: %.2f M parameters, %d image tokens, vocabulary %lld",
             (double)p.n_values / 1e6, fab_mini_tokens(&cfg), (long long)cfg.text.vocab);
-    bool ok = fab_optim_init(&s->optim, s->arena, &s->model->list, &s->recipe.optim, err);
+    bool ok = fab_align_open(s, err) &&
+              fab_optim_init(&s->optim, s->arena, &s->learnt, &s->recipe.optim, err);
     if (ok) fab_optim_scale(&s->optim, FAB_MINI_TRUNK, s->recipe.tower_rate);
     return ok;
 }

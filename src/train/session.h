@@ -27,11 +27,14 @@ typedef struct {
     fab_store *store;
     fab_bpe *bpe;
     fab_mini *model;
+    fab_tensor *prototypes; /* align.h, [K,E]; NULL: no stage wants them */
+    fab_param_list learnt;  /* all that may learn: the model's, and the prototypes */
     fab_optim optim;
     fab_rng rng;                                      /* batches and dropout draw from here */
     fab_picture_qa *of_picture;                       /* [images] */
     int32_t *set_pictures[FAB_SETS], n_set[FAB_SETS]; /* training pictures of each set */
-    const fab_text **texts;                           /* training part of the corpus */
+    int64_t step;           /* made of the stage: what a stage does may change over it */
+    const fab_text **texts; /* training part of the corpus */
     int64_t n_texts;
     const fab_qa **val; /* SLAKE val, VQA-RAD val, held-out classification exam */
     int64_t n_val;
@@ -64,11 +67,15 @@ void fab_session_ctx(fab_session *s, fab_ctx *c, bool training);
 /* batch.c: draws a batch and returns its loss (a scalar on the tape) with its parts. NULL:
  * c->err says why, also when there is nothing to learn from the batch. */
 typedef struct {
-    double qa, caption, contrast, dense, presence, text;
+    double qa, caption, contrast, token_region, prototype, dense, presence, text;
     int64_t items; /* sequences */
 } fab_loss_parts;
 fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,
                            fab_loss_parts *parts);
+
+/* sum + weight * part, with the part's value; a part of NULL adds nothing, a sum of NULL is 0. */
+fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight,
+                         double *value);
 
 enum { FAB_EXAM_MADE = 400 }; /* the limit of validations and of the card */
 /* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how

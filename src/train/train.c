@@ -122,6 +122,7 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
 {
     fab_session *s = &r->s;
     fab_loss_parts p;
+    s->step = (int64_t)r->at[AT_STEP];
     double value, lr = fab_schedule_at(&g->schedule, (int64_t)r->at[AT_STEP]);
     if (!learn(s, g, lr, &value, &p, err) || !still_learning(r, g, err)) return false;
     if (*fab_f32(s->model->logit_scale) > 4.6051702f)
@@ -132,12 +133,18 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
     r->sitting_steps++;
     fab_live_step(live, (int64_t)r->at[AT_STEP], value, lr, s->optim.norm, p.items);
     if (r->at[AT_TOTAL] % 10) return true;
-    const fab_scalar m[] = { { "train/loss", value },         { "train/lr", lr },
-                             { "train/norm", s->optim.norm }, { "loss/qa", p.qa },
-                             { "loss/caption", p.caption },   { "loss/contrast", p.contrast },
-                             { "loss/dense", p.dense },       { "loss/presence", p.presence },
+    const fab_scalar m[] = { { "train/loss", value },
+                             { "train/lr", lr },
+                             { "train/norm", s->optim.norm },
+                             { "loss/qa", p.qa },
+                             { "loss/caption", p.caption },
+                             { "loss/contrast", p.contrast },
+                             { "loss/token_region", p.token_region },
+                             { "loss/prototype", p.prototype },
+                             { "loss/dense", p.dense },
+                             { "loss/presence", p.presence },
                              { "loss/text", p.text } };
-    return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 9, err);
+    return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 11, err);
 }
 
 static bool should_stop(const run_state *r)
@@ -202,7 +209,7 @@ static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
 /* What may learn in the stage: all but the still trunk, or what `only` names. */
 static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
 {
-    const fab_param_list *l = &s->model->list;
+    const fab_param_list *l = &s->learnt;
     fab_params_freeze(l, "", g->only != NULL);
     for (const char *at = g->only ? g->only : ""; *at;) {
         size_t n = strcspn(at, " ");

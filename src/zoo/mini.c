@@ -246,13 +246,39 @@ fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, f
     return fab_llama_logits(c, &m->text, hidden, rows);
 }
 
+/* Row last[n] of each [N,L,D] -> [N,D] */
+static fab_tensor *at_last(fab_ctx *c, fab_tensor *h, fab_tensor *last)
+{
+    fab_tensor *rows = last ? fab_tensor_new(c, FAB_I32, FAB_SHAPE(last->shape[0])) : NULL;
+    if (!h || !rows) return NULL;
+    for (int64_t n = 0; n < last->shape[0]; n++)
+        fab_i32(rows)[n] = (int32_t)(n * h->shape[1]) + fab_i32(last)[n];
+    return fab_gather(c, h, rows);
+}
+
 fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last,
                                 float drop)
 {
+    fab_tensor *h = at_last(c, fab_mini_read(c, m, NULL, ids, NULL, NULL, drop), last);
+    return fab_l2norm(c, fab_dense_forward(c, &m->text_proj, h), 1e-12f);
+}
+
+fab_tensor *fab_mini_words(fab_ctx *c, const fab_mini *m, fab_tensor *ids, float drop)
+{
     fab_tensor *h = fab_mini_read(c, m, NULL, ids, NULL, NULL, drop);
-    fab_tensor *rows = fab_tensor_new(c, FAB_I32, FAB_SHAPE(last ? last->shape[0] : 1));
-    if (!h || !rows || !last) return NULL;
-    for (int64_t n = 0; n < last->shape[0]; n++)
-        fab_i32(rows)[n] = (int32_t)(n * ids->shape[1]) + fab_i32(last)[n];
-    return fab_l2norm(c, fab_dense_forward(c, &m->text_proj, fab_gather(c, h, rows)), 1e-12f);
+    return fab_l2norm(c, fab_dense_forward(c, &m->text_proj, h), 1e-12f);
+}
+
+fab_tensor *fab_mini_whole(fab_ctx *c, fab_tensor *words, fab_tensor *last)
+{
+    return at_last(c, words, last);
+}
+
+fab_tensor *fab_mini_cells(fab_ctx *c, const fab_mini *m, const fab_mini_view *v, fab_tensor *rows)
+{
+    fab_tensor *x = fab_l2norm(c, fab_dense_forward(c, &m->image_proj, v->grid), 1e-12f);
+    if (!x || !rows) return NULL;
+    int64_t G = x->shape[1], E = x->shape[2];
+    x = fab_gather(c, fab_reshape(c, x, FAB_SHAPE(x->shape[0], G * E)), rows);
+    return fab_reshape(c, x, FAB_SHAPE(rows->shape[0], G, E));
 }

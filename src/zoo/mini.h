@@ -110,6 +110,12 @@ fab_tensor *fab_mini_logits(fab_ctx *c, const fab_mini *m, fab_tensor *hidden, f
 fab_tensor *fab_mini_text_embed(fab_ctx *c, const fab_mini *m, fab_tensor *ids, fab_tensor *last,
                                 float drop);
 
+/* The same space, part by part, unit rows: every word of ids [N,L] -> [N,L,E], of which [N,E] at
+ * last[n] is the text embedding; the cells of the pictures that rows i32 [n] names -> [n,G*G,E]. */
+fab_tensor *fab_mini_words(fab_ctx *c, const fab_mini *m, fab_tensor *ids, float drop);
+fab_tensor *fab_mini_whole(fab_ctx *c, fab_tensor *words, fab_tensor *last);
+fab_tensor *fab_mini_cells(fab_ctx *c, const fab_mini *m, const fab_mini_view *v, fab_tensor *rows);
+
 /* Logits [B*G*G, labels] and [B, classes]; only for a model that has the head. */
 fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);

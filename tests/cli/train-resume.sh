@@ -10,10 +10,11 @@ tokenizer: {vocab: 1000}
 model: {image_size: 32, widths: [8, 8, 16], depths: [1, 1, 1], vit_layers: 1, vit_heads: 2, embed: 16, dim: 32, ffn: 64,
         layers: 1, heads: 2, kv_heads: 1}
 optimizer: {ema: 0.9}
+alignment: {prototypes: 8, still: 3}
 stages:
   - {name: words, task: text, steps: 15, batch: 4, length: 32, lr: 0.01}
   - {name: pictures, task: pictures, steps: 100000, batch: 4, questions: 2, lr: 0.01, drop: 0.1,
-     losses: {qa: 1, caption: 1, contrast: 1, dense: 1, presence: 1}}
+     losses: {qa: 1, caption: 1, contrast: 1, token_region: 1, prototype: 1, dense: 1, presence: 1}}
 E2
 train() { "$FABRICA" train tiny.yaml --data "$FABRICA_SHARED/data/open" "$@" >out 2>err || { tail -n 1 err; return 1; }; }
 learnt() { sed 's/"seconds": [^,]*, //' "$1/metrics.jsonl"; }
