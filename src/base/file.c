@@ -335,3 +335,17 @@ size_t fab_memory_total(void)
 }
 
 const char *fab_getenv(const char *name) { return getenv(name); }
+
+/* Days to a civil date: Hinnant, "chrono-compatible low-level date algorithms". */
+void fab_iso_time(uint64_t t, char out[24])
+{
+    int64_t z = (int64_t)(t / 86400) + 719468, era = z / 146097, doe = z - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+            doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t mp = (5 * doy + 2) / 153;
+    unsigned day = (unsigned)(doy - (153 * mp + 2) / 5 + 1),
+             month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
+    unsigned year = (unsigned)(yoe + era * 400 + (month <= 2)), s = (unsigned)(t % 86400);
+    snprintf(out, 24, "%04u-%02u-%02uT%02u:%02u:%02uZ", year % 10000, month % 100, day % 100,
+             s / 3600, s / 60 % 60, s % 60);
+}

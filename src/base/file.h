@@ -46,10 +46,11 @@ char *fab_path_real(fab_arena *a, const char *path,
                     fab_err *err);             /* absolute, links resolved; it must exist */
 char *fab_exe_dir(fab_arena *a, fab_err *err); /* the folder this program was started from */
 
-double fab_now(void);          /* seconds, monotonic */
-uint64_t fab_unix_time(void);  /* seconds since 1970 */
-size_t fab_rss_peak(void);     /* bytes */
-size_t fab_memory_total(void); /* bytes of the machine; 0: unknown */
+double fab_now(void);                        /* seconds, monotonic */
+uint64_t fab_unix_time(void);                /* seconds since 1970 */
+void fab_iso_time(uint64_t t, char out[24]); /* of such seconds: 2026-01-31T12:00:00Z */
+size_t fab_rss_peak(void);                   /* bytes */
+size_t fab_memory_total(void);               /* bytes of the machine; 0: unknown */
 const char *fab_getenv(const char *name);
 
 #endif

@@ -2,7 +2,6 @@
  * that says; preferences of readers; two systems on the same records. */
 #include <string.h>
 #include "cli/evaluating.h"
-#include "clinic/report_impl.h"
 #include "evaluate/ab.h"
 
 typedef struct {

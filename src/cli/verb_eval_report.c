@@ -54,6 +54,10 @@ static void print(FILE *out, const json_t *v)
                  *k = json_object_get(found, "counts"), *c14 = json_object_get(found, "chexpert14");
     fprintf(out, "n %.0f, findings %.0f of %.0f found, %.0f made up\n", number(v, "n"),
             number(k, "hit"), number(k, "ref"), number(k, "made_up"));
+    if (number(v, "empty") > 0)
+        fprintf(out,
+                "empty candidates %.0f: each counts as \"no finding\" against a normal reference\n",
+                number(v, "empty"));
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) print_rate(out, found, rates[i]);
     fprintf(out, "chexpert14       micro F1 %.4f, macro F1 %.4f\n", number(c14, "micro_f1"),
             number(c14, "macro_f1"));

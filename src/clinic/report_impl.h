@@ -2,6 +2,7 @@
 #ifndef FAB_CLINIC_REPORT_IMPL_H
 #define FAB_CLINIC_REPORT_IMPL_H
 
+#include "base/file.h"
 #include "clinic/report.h"
 
 /* Text that grows. A failed append latches: text stays what it was and failed is set. */
@@ -51,6 +52,5 @@ bool fab_finding_abnormal(
     const fab_finding *f); /* a presence row about an abnormality or diagnosis */
 const char *fab_finding_value(const fab_finding *f, int lang); /* the chosen words, the answer */
 const char *fab_state_code(fab_finding_state s);
-void fab_iso_time(uint64_t t, char out[24]); /* 2026-01-31T12:00:00Z */
 
 #endif

@@ -1,5 +1,6 @@
 /* What reports and references have in common, as JSON. See report.h and docs/metrics.md. */
 #include <math.h>
+#include <string.h>
 #include "metrics/report.h"
 
 static double ratio(int64_t a, int64_t b) { return b ? (double)a / (double)b : NAN; }
@@ -149,7 +150,18 @@ static json_t *per_observation(const fab_report_counts_by *k)
     return v;
 }
 
-static json_t *corpus_json(const fab_report_counts_by *k, const fab_interval *s, int64_t n)
+static int64_t count_empty(const fab_report_set *s)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->n; i++) {
+        const char *text = s->items[i].hyp;
+        n += text[strspn(text, " \t\r\n")] == 0;
+    }
+    return n;
+}
+
+static json_t *corpus_json(const fab_report_set *set, const fab_report_counts_by *k,
+                           const fab_interval *s)
 {
     json_t *found = counts_json(&k->all), *bounds = json_object();
     json_object_set_new(found, "macro_f1", number(s[MACRO].value));
@@ -160,7 +172,8 @@ static json_t *corpus_json(const fab_report_counts_by *k, const fab_interval *s,
                                   "macro_f1", number(s[MACRO14].value), "interval", "micro_f1",
                                   interval(&s[MICRO14]), "macro_f1", interval(&s[MACRO14])));
     json_object_set_new(found, "per_observation", per_observation(k));
-    return json_pack("{s:I,s:o}", "n", (json_int_t)n, "findings", found);
+    return json_pack("{s:I,s:I,s:o}", "n", (json_int_t)set->n, "empty",
+                     (json_int_t)count_empty(set), "findings", found);
 }
 
 json_t *fab_report_scores_json(const fab_report_set *s, const fab_boot_opts *boot, fab_err *err)
@@ -175,7 +188,7 @@ json_t *fab_report_scores_json(const fab_report_set *s, const fab_boot_opts *boo
     }
     bool ok = each && fab_boot(resample, &r, s->n, STATISTICS, boot, out, err);
     fab_free(each);
-    json_t *v = ok ? corpus_json(&sum, out, s->n) : NULL;
+    json_t *v = ok ? corpus_json(s, &sum, out) : NULL;
     if (ok && !v) fab_fail(err, FAB_ENOMEM, "no memory for the report");
     return v;
 }

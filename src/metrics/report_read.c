@@ -70,6 +70,8 @@ static bool read_findings(const json_t *list, fab_gathering *g, fab_err *err)
 static bool read_refs(fab_report_set *s, const json_t *o, fab_report_pair *p, fab_err *err)
 {
     const json_t *refs = json_object_get(o, "refs"), *ref = json_object_get(o, "ref");
+    if (ref && refs)
+        return fab_fail(err, FAB_EFORMAT, "ref and refs: one of them is wanted, not both");
     int n = ref ? 1 : (int)json_array_size(refs);
     if ((!ref && !json_is_array(refs)) || n < 1 || n > MOST_REFS)
         return fab_fail(err, FAB_EFORMAT, "no refs of 1 to %d texts, no ref and no findings",

@@ -47,12 +47,12 @@ bool fab_metric_named(const char *name, fab_metric *m, fab_err *err)
              strchr("LWS", name[5])) {
         m->kind = FAB_METRIC_MED;
         m->med = name[5] == 'L' ? FAB_MED_L : name[5] == 'W' ? FAB_MED_W : FAB_MED_S;
-    } else if (strncmp(name, "rouge", 5) == 0) return fab_rouge_named(name, &m->rouge, err);
-    else
+    } else if (strncmp(name, "rouge", 5) || !fab_rouge_named(name, &m->rouge, NULL))
         return fab_fail(
             err, FAB_EUSAGE,
-            "%s: no such metric; rouge1, rouge2, rougeL, rougeLsum, rougeW, rougeS4, "
-            "rougeSU4, rougeLMed, rougeWMed, rougeSMed, bleu, bleu1 to bleu4, meteor, cider",
+            "%s: no such metric; rouge1 to rouge9, rougeL, rougeLsum, rougeW, rougeS, "
+            "rougeSU, rougeS4, rougeSU4, rougeLMed, rougeWMed, rougeSMed, bleu, bleu1 to "
+            "bleu4, meteor, cider",
             name);
     return true;
 }

@@ -60,6 +60,8 @@ static bool read_refs(const json_t *o, fab_text *refs, int *n, fab_err *err)
 {
     const json_t *list = json_object_get(o, "refs");
     *n = 1;
+    if (list && json_object_get(o, "ref"))
+        return fab_fail(err, FAB_EFORMAT, "ref and refs: one of them is wanted, not both");
     if (!list && json_object_get(o, "ref")) {
         if (!fab_json_str(o, "ref", err)) return false;
         refs[0] = text_of(json_object_get(o, "ref"));

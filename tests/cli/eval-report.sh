@@ -19,3 +19,7 @@ try eval report --data r.jsonl --metrics rougeLMed
 try eval report --data r.jsonl --explain --html x.html
 echo '{"id": 5, "hyp": "x", "findings": ["flu"]}' >g.jsonl
 try eval report --data g.jsonl
+echo '{"id": 6, "hyp": " ", "ref": "The lungs are clear."}' >h.jsonl
+"$FABRICA" eval report --data h.jsonl | sed -n 2p
+echo '{"id": 7, "hyp": "x", "ref": "y", "refs": ["z"]}' >i.jsonl
+try eval report --data i.jsonl
