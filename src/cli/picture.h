@@ -29,6 +29,11 @@ bool fab_run_result(fab_run *r, json_t *o, const fab_engine *e, const fab_input 
         "force", FAB_FLAG, offsetof(type, force), NULL,                                            \
             "go on although the input gate refuses the image"                                      \
     }
+#define FAB_OPT_ADAPTER(type)                                                                      \
+    {                                                                                              \
+        "adapter", FAB_FILE_IN, offsetof(type, adapter), NULL,                                     \
+            "an adapter trained on the model (fabrica adapter info)"                               \
+    }
 #define FAB_OPT_MODEL(type)                                                                        \
     {                                                                                              \
         "model", FAB_FILE_IN, offsetof(type, model), NULL,                                         \

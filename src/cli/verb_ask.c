@@ -2,7 +2,7 @@
 #include "cli/picture.h"
 
 typedef struct {
-    const char *image, *question, *model;
+    const char *image, *question, *model, *adapter;
     int64_t max_tokens, seed;
     double temperature;
     bool force;
@@ -33,6 +33,7 @@ static bool ask(fab_run *r, const void *vo, fab_engine *e, const fab_input *in, 
     int32_t ids[FAB_ENGINE_MAX_QUESTION + 2];
     if (fab_engine_prompt(e, FAB_ASK, o->question, ids, err) < 0)
         return false; /* a bad question before any work */
+    if (o->adapter && !fab_engine_adapt(e, o->adapter, err)) return false;
     const fab_look *look = fab_engine_admit(e, in->image, o->force, &v, err);
     bool ok = look ? fab_engine_ask(e, look, o->question, &ao, r->arena, &a, err)
                    : fab_while(err, "%s", o->image);
@@ -61,6 +62,7 @@ const fab_verb fab_verb_ask = {
         { "temperature", FAB_FLOAT, offsetof(opts, temperature), "0", "0: the likeliest answer, always the same", .min = 0, .max = 5 },
         { "seed", FAB_INT, offsetof(opts, seed), "1", "of the random numbers above temperature 0", .min = 0, .max = 1e15 },
         FAB_OPT_FORCE(opts),
+        FAB_OPT_ADAPTER(opts),
         FAB_OPT_MODEL(opts),
         { 0 } },
 };

@@ -6,7 +6,7 @@
 #include "engine/input.h"
 
 typedef struct {
-    const char *model, *mmproj, *image, *system, *format;
+    const char *model, *adapter, *mmproj, *image, *system, *format;
     fab_sampling s;
 } opts;
 
@@ -76,7 +76,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
                           .sees = o->mmproj || o->image,
                           .exact = o->s.exact };
     fab_talk *t = fab_talk_open(&how, r->pool, err);
-    bool ok = t && (!o->image || look(t, o->image, err)) && converse(r, o, t, err);
+    bool ok = t && (!o->adapter || fab_generator_adapt(fab_talk_generator(t), o->adapter, err)) &&
+              (!o->image || look(t, o->image, err)) && converse(r, o, t, err);
     fab_talk_close(t);
     return ok;
 }
@@ -91,6 +92,7 @@ const fab_verb fab_verb_chat = {
     .opts_size = sizeof(opts), .run = run, .stops_itself = true,
     .opts = (const fab_opt[]){
         { "model", FAB_FILE_IN, offsetof(opts, model), NULL, "a folder or a GGUF", .required = true },
+        { "adapter", FAB_FILE_IN, offsetof(opts, adapter), NULL, "an adapter trained on the model" },
         { "mmproj", FAB_FILE_IN, offsetof(opts, mmproj), NULL, "the GGUF of the vision tower and its projector" },
         { "image", FAB_FILE_IN, offsetof(opts, image), NULL, "a DICOM, PNG or JPEG file to talk about" },
         { "system", FAB_STR, offsetof(opts, system), NULL, "what the model is told first" },

@@ -4,7 +4,7 @@
 #include "cli/evaluating.h"
 
 typedef struct {
-    const char *data, *images, *model, *predictions, *protocol, *html;
+    const char *data, *images, *model, *predictions, *protocol, *html, *adapter;
     int64_t limit, max_tokens, resamples, seed;
     bool brief;
 } opts;
@@ -136,7 +136,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     bool ok = fab_paths_init(&images, err) && fab_qa_init(&set, &images, err) &&
               fab_qa_read(&set, o->data, o->images, err);
     fab_engine *e = ok ? fab_engine_open(o->model, r->pool, err) : NULL;
-    ok = e && evaluate(r, o, e, &set, err);
+    ok = e && (!o->adapter || fab_engine_adapt(e, o->adapter, err)) && evaluate(r, o, e, &set, err);
     fab_engine_close(e);
     fab_qa_clear(&set);
     fab_paths_clear(&images);
@@ -163,6 +163,7 @@ const fab_verb fab_verb_eval_vqa = {
         { "brief", FAB_FLAG, offsetof(opts, brief), NULL, "leave the shuffled and the mirrored images out: a third of the time" },
         { "predictions", FAB_FILE_OUT, offsetof(opts, predictions), NULL, "write every answer to this JSONL" },
         FAB_OPT_BOOT(opts),
+        { "adapter", FAB_FILE_IN, offsetof(opts, adapter), NULL, "an adapter trained on the model" },
         { "model", FAB_FILE_IN, offsetof(opts, model), NULL, "the model file; else $FABRICA_MODEL, else models/mini.gguf" },
         { 0 } },
 };

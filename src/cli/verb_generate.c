@@ -5,7 +5,7 @@
 #include "engine/converse.h"
 
 typedef struct {
-    const char *model, *prompt, *batch, *system, *format;
+    const char *model, *adapter, *prompt, *batch, *system, *format;
     bool chat;
     fab_sampling s;
 } opts;
@@ -102,6 +102,10 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     double start = fab_now();
     fab_generator *g = fab_generator_open(o->model, r->pool, o->s.exact, err);
     if (!g) return false;
+    if (o->adapter && !fab_generator_adapt(g, o->adapter, err)) {
+        fab_generator_close(g);
+        return false;
+    }
     double loaded = fab_now() - start;
     const char *text = o->prompt;
     if (!text && !o->batch && fab_file_map(&f, "-", 1 << 24, err))
@@ -123,6 +127,7 @@ const fab_verb fab_verb_generate = {
     .opts_size = sizeof(opts), .run = run, .stops_itself = true,
     .opts = (const fab_opt[]){
         { "model", FAB_FILE_IN, offsetof(opts, model), NULL, "a folder or a GGUF", .required = true },
+        { "adapter", FAB_FILE_IN, offsetof(opts, adapter), NULL, "an adapter trained on the model" },
         { "prompt", FAB_STR, offsetof(opts, prompt), NULL, "the text to go on from" },
         { "batch", FAB_FILE_IN, offsetof(opts, batch), NULL, "a file of prompts, one a line" },
         { "chat", FAB_FLAG, offsetof(opts, chat), NULL, "the prompt is a user's message" },

@@ -3,6 +3,7 @@
 #include "engine/engine_impl.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "engine/gate.h"
 #include "text/utf8.h"
@@ -70,6 +71,7 @@ void fab_engine_close(fab_engine *e)
 {
     if (!e) return;
     for (int i = 0; i < FAB_LOOK_CACHE; i++) fab_look_unref(e->cache[i].look);
+    fab_adapter_close(e->adapter);
     fab_mini_close(e->file);
     fab_arena_free(e->work);
     fab_arena_free(e->own);
@@ -84,6 +86,45 @@ void fab_engine_set_temperature(fab_engine *e, float t)
 {
     e->file->temperature = t;
     e->file->skills = (fab_skills){ 0 };
+}
+
+/* What was seen without the adapter, or with another, is not what would be seen now. */
+static void forget_looks(fab_engine *e)
+{
+    for (int i = 0; i < FAB_LOOK_CACHE; i++) {
+        fab_look_unref(e->cache[i].look);
+        e->cache[i].look = NULL;
+    }
+}
+
+static void take_off(fab_engine *e)
+{
+    if (!e->adapter) return;
+    fab_peft_detach(&e->file->sites);
+    fab_adapter_close(e->adapter);
+    e->adapter = NULL;
+    e->file->id[e->id_len] = 0;
+    e->file->skills = e->skills;
+}
+
+bool fab_engine_adapt(fab_engine *e, const char *path, fab_err *err)
+{
+    fab_mini_file *f = e->file;
+    forget_looks(e);
+    take_off(e);
+    if (!path) return true;
+    fab_adapter *a = fab_adapter_open(path, err);
+    if (!a || !fab_adapter_fit(a, &f->sites, f->weights, e->pool, err)) {
+        fab_adapter_close(a);
+        return false;
+    }
+    e->adapter = a;
+    e->skills = f->skills;
+    e->id_len = strlen(f->id);
+    f->skills = (fab_skills){ 0 };
+    snprintf(f->id + e->id_len, sizeof f->id - e->id_len, "+%.12s", a->sha256);
+    fab_peft_attach(&a->peft);
+    return true;
 }
 
 float fab_engine_logit_scale(const fab_engine *e)

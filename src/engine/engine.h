@@ -35,6 +35,11 @@ fab_pool *fab_engine_pool(const fab_engine *e);
 const char *fab_engine_path(const fab_engine *e);
 /* In place of the file's; the curves of single rows, fitted at another, are forgotten. */
 void fab_engine_set_temperature(fab_engine *e, float t);
+/* Puts the adapter of a file (zoo/adapter.h) on the model, in the place of another; NULL: takes it
+ * off. The model's id gains "+" and the beginning of the adapter's SHA-256; what was measured of
+ * the model alone (worth of single rows) does not count while it is on. A failure leaves the model
+ * without any. */
+bool fab_engine_adapt(fab_engine *e, const char *path, fab_err *err);
 float fab_engine_logit_scale(
     const fab_engine *e); /* of cosines in zero-shot classification: exp of the learnt one */
 

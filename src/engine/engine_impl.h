@@ -3,6 +3,7 @@
 #define FAB_ENGINE_ENGINE_IMPL_H
 
 #include "engine/engine.h"
+#include "zoo/adapter.h"
 
 enum { FAB_LOOK_CACHE = 32 }; /* looks kept: about 0.5 MB each at S = 160 */
 
@@ -13,6 +14,9 @@ struct fab_engine {
     fab_ctx ctx;    /* over `work`; reset at the start of every call */
     fab_arena *work;
     const char *path;
+    fab_adapter *adapter; /* NULL: none */
+    size_t id_len;        /* of the model's id without it */
+    fab_skills skills;    /* of the model without it */
     struct {
         const fab_look *look; /* counted; NULL: free */
         uint64_t used;        /* clock of its last use */

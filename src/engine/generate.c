@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "engine/said.h"
+#include "zoo/adapter.h"
 
 enum { CACHE_STEP = 256, PIECE = 256 };
 
@@ -15,6 +16,7 @@ struct fab_generator {
     fab_arena *home;
     fab_kv kv;
     int64_t *signs; /* [kv.cap] what stands at each place: a token, or a part's row */
+    fab_adapter *adapter;
 };
 
 /* One prompt on its way. */
@@ -58,10 +60,24 @@ fab_generator *fab_generator_open(const char *path, fab_pool *pool, bool exact, 
 void fab_generator_close(fab_generator *g)
 {
     if (!g) return;
+    fab_adapter_close(g->adapter);
     fab_decoder_close(g->d);
     fab_arena_free(g->home);
     fab_arena_free(g->work);
     fab_free(g);
+}
+
+bool fab_generator_adapt(fab_generator *g, const char *path, fab_err *err)
+{
+    fab_peft_detach(&g->d->sites);
+    fab_adapter_close(g->adapter);
+    fab_arena_free(g->home); /* what was read with other weights is not what they give */
+    g->home = NULL;
+    g->adapter = path ? fab_adapter_open(path, err) : NULL;
+    if (!g->adapter) return !path;
+    bool ok = fab_adapter_fit(g->adapter, &g->d->sites, g->d->weights, g->c.pool, err);
+    if (ok) fab_peft_attach(&g->adapter->peft);
+    return ok;
 }
 
 const fab_decoder *fab_generator_decoder(const fab_generator *g) { return g->d; }

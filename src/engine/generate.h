@@ -25,6 +25,9 @@ typedef struct fab_generator fab_generator;
  * reference in f32; else the machine's faster units may round. */
 fab_generator *fab_generator_open(const char *path, fab_pool *pool, bool exact, fab_err *err);
 void fab_generator_close(fab_generator *g); /* NULL is fine */
+/* Puts the adapter of a file (zoo/adapter.h) on the decoder, in the place of another; NULL: takes it
+ * off. A failure leaves the decoder without any. */
+bool fab_generator_adapt(fab_generator *g, const char *path, fab_err *err);
 const fab_decoder *fab_generator_decoder(const fab_generator *g);
 fab_ctx *fab_generator_ctx(fab_generator *g); /* of its passes, which reset it; lent */
 

@@ -7,7 +7,7 @@
  */
 #include <math.h>
 #include <string.h>
-#include "nn/layers.h"
+#include "nn/peft.h"
 
 static int groups(const fab_attn_config *g) { return g->kv_heads ? g->kv_heads : g->heads; }
 static int64_t head_dim(const fab_attn_config *g)
@@ -33,6 +33,9 @@ void fab_attn_params(fab_params *p, fab_attn_layer *a, const fab_attn_config *cf
     }
     fab_dense_params(p, &a->o, or (n->o, "o_proj"), Q, D, cfg->out_bias,
                      FAB_INIT_NORMAL(cfg->out_std > 0 ? cfg->out_std : std));
+    a->site =
+        fab_site_visit(p, (fab_site){
+                              .in = W, .out = W, .attention = true, .window = cfg->window > 0 });
     if (!(cfg->qk_eps > 0)) return;
     fab_rms_params(p, &a->q_norm, "q_norm", head_dim(cfg), cfg->qk_eps);
     fab_rms_params(p, &a->k_norm, "k_norm", head_dim(cfg), cfg->qk_eps);
@@ -81,7 +84,7 @@ static void append(const fab_attn_state *s, const fab_tensor *k, const fab_tenso
     int64_t T = k->shape[1], W = kv->width;
     for (int64_t b = 0; b < kv->batch; b++) {
         size_t bytes = (size_t)((s->kv_len ? fab_i32(s->kv_len)[b] : T) * W) * sizeof(float);
-        int64_t at = (b * kv->cap + kv->len[b]) * W;
+        int64_t at = fab_kv_at(kv, s->layer, b) + (kv->lead[s->layer] + kv->len[b]) * W;
         memcpy(kv->k[s->layer] + at, fab_f32(k) + b * T * W, bytes);
         memcpy(kv->v[s->layer] + at, fab_f32(v) + b * T * W, bytes);
     }
@@ -94,12 +97,13 @@ static fab_tensor *attend_cache(fab_ctx *c, const fab_attn_layer *a, const fab_t
                                 const fab_attn_state *s)
 {
     const fab_kv *kv = s->kv;
+    int32_t lead = kv->lead[s->layer], prefix;
     int64_t B = q->shape[0], T = q->shape[1], Q = q->shape[2], longest = 0;
     fab_tensor *y = fab_tensor_zeros(c, FAB_SHAPE(B, T, Q));
     int32_t *seen = fab_arena_take(c->arena, (size_t)B * sizeof *seen, &c->err);
     if (!y || !seen) return NULL;
     for (int64_t b = 0; b < B; b++) {
-        seen[b] = kv->len[b] + (int32_t)(s->kv_len ? fab_i32(s->kv_len)[b] : T);
+        seen[b] = lead + kv->len[b] + (int32_t)(s->kv_len ? fab_i32(s->kv_len)[b] : T);
         longest = seen[b] > longest ? seen[b] : longest;
     }
     fab_attn spec = { .batch = B,
@@ -108,7 +112,7 @@ static fab_tensor *attend_cache(fab_ctx *c, const fab_attn_layer *a, const fab_t
                       .heads = a->cfg.heads,
                       .kv_heads = groups(&a->cfg),
                       .width = (int)head_dim(&a->cfg),
-                      .kv_batch = kv->cap * kv->width,
+                      .kv_batch = fab_kv_at(kv, s->layer, 1),
                       .scale = score_scale(&a->cfg),
                       .kv_len = seen };
     if (T == 1 && (a->cfg.window == 0 || longest <= a->cfg.window)) {
@@ -121,11 +125,12 @@ static fab_tensor *attend_cache(fab_ctx *c, const fab_attn_layer *a, const fab_t
     spec.causal = a->cfg.causal;
     spec.window = a->cfg.window;
     for (int64_t b = 0; b < B; b++) {
-        int64_t real = seen[b] - kv->len[b], from = b * kv->cap * kv->width;
+        int64_t real = seen[b] - lead - kv->len[b], from = fab_kv_at(kv, s->layer, b);
         if (real == 0) continue;
         spec.tq = real;
         spec.tk = seen[b];
-        spec.prefix = s->prefix ? fab_i32(s->prefix) + b : NULL;
+        prefix = s->prefix ? lead + fab_i32(s->prefix)[b] : 0;
+        spec.prefix = s->prefix ? &prefix : NULL;
         c->k->attn_forward(c->pool, &spec, fab_f32(q) + b * T * Q, kv->k[s->layer] + from,
                            kv->v[s->layer] + from, fab_f32(y) + b * T * Q, NULL);
     }
@@ -139,6 +144,42 @@ static fab_tensor *norm_heads(fab_ctx *c, const fab_norm *n, fab_tensor *x, int6
     int64_t B = x->shape[0], T = x->shape[1], W = x->shape[2];
     x = fab_norm_forward(c, n, fab_reshape(c, x, FAB_SHAPE(B, T, W / K, K)));
     return fab_reshape(c, x, FAB_SHAPE(B, T, W));
+}
+
+fab_kv_lead fab_attn_lead(const fab_attn_layer *a)
+{
+    const fab_part *t = a->site ? a->site->part : NULL;
+    if (!t) return (fab_kv_lead){ 0 };
+    return (fab_kv_lead){ fab_f32(t->k), fab_f32(t->v), (int32_t)t->k->shape[0] };
+}
+
+/* Counts of places [B], each with n more in front; NULL stays NULL. */
+static fab_tensor *moved(fab_ctx *c, const fab_tensor *count, int64_t n)
+{
+    fab_tensor *t = count ? fab_tensor_new(c, FAB_I32, count->shape) : NULL;
+    for (int64_t i = 0; t && i < fab_count(t); i++) fab_i32(t)[i] = fab_i32(count)[i] + (int32_t)n;
+    return t;
+}
+
+/* Attention without a cache, behind the prefix that may be on the layer. */
+static fab_tensor *attend(fab_ctx *c, const fab_attn_layer *a, fab_tensor *q, fab_tensor *k,
+                          fab_tensor *v, const fab_attn_state *s)
+{
+    const fab_attn_config *g = &a->cfg;
+    const fab_part *t = a->site ? a->site->part : NULL;
+    fab_tensor *prefix = s->prefix, *kv_len = s->kv_len;
+    if (t) {
+        prefix = moved(c, prefix, t->k->shape[0]);
+        kv_len = moved(c, kv_len, t->k->shape[0]);
+        k = fab_prefix_before(c, t->k, k);
+        v = fab_prefix_before(c, t->v, v);
+    }
+    return fab_attention(c, q, k, v, prefix, kv_len,
+                         (fab_attention_opts){ .heads = g->heads,
+                                               .kv_heads = groups(g),
+                                               .causal = g->causal,
+                                               .scale = score_scale(g),
+                                               .window = g->window });
 }
 
 fab_tensor *fab_attn_layer_forward(fab_ctx *c, const fab_attn_layer *a, fab_tensor *x,
@@ -177,14 +218,7 @@ fab_tensor *fab_attn_layer_forward(fab_ctx *c, const fab_attn_layer *a, fab_tens
     if (s->kv) {
         append(s, k, v);
         y = attend_cache(c, a, q, s);
-    } else {
-        y = fab_attention(c, q, k, v, s->prefix, s->kv_len,
-                          (fab_attention_opts){ .heads = g->heads,
-                                                .kv_heads = groups(g),
-                                                .causal = g->causal,
-                                                .scale = score_scale(g),
-                                                .window = g->window });
-    }
+    } else y = attend(c, a, q, k, v, s);
     return fab_dense_forward(c, &a->o, y);
 }
 

@@ -1,5 +1,5 @@
 /* dense: linear layers, norms, and the two kinds of feed-forward network. */
-#include "nn/layers.h"
+#include "nn/peft.h"
 
 void fab_dense_params(fab_params *p, fab_dense *l, const char *name, int64_t in, int64_t out,
                       bool bias, fab_init init)
@@ -9,11 +9,13 @@ void fab_dense_params(fab_params *p, fab_dense *l, const char *name, int64_t in,
     fab_param_matrix(p, &l->w, "weight", FAB_SHAPE(out, in), init);
     if (bias) fab_param(p, &l->b, "bias", FAB_SHAPE(out), FAB_INIT_ZEROS);
     fab_params_leave(p, mark);
+    l->site =
+        fab_site_visit(p, (fab_site){ .name = name, .in = in, .out = out, .w = l->w, .b = l->b });
 }
 
 fab_tensor *fab_dense_forward(fab_ctx *c, const fab_dense *l, fab_tensor *x)
 {
-    return fab_linear(c, x, l->w, l->b);
+    return l->site && l->site->part ? fab_part_forward(c, l, x) : fab_linear(c, x, l->w, l->b);
 }
 
 void fab_norm_params(fab_params *p, fab_norm *n, const char *name, int64_t dim, float eps)

@@ -13,6 +13,7 @@
 /* ---- linear: NAME.weight [out,in], NAME.bias [out] ------------------------------------------- */
 typedef struct {
     fab_tensor *w, *b;
+    fab_site *site; /* where an adapter may sit (nn/peft.h); NULL: nowhere */
 } fab_dense;
 void fab_dense_params(fab_params *p, fab_dense *l, const char *name, int64_t in, int64_t out,
                       bool bias, fab_init init);
@@ -52,11 +53,20 @@ fab_tensor *fab_glu_forward(fab_ctx *c, const fab_glu *m, fab_tensor *x);
 typedef struct {
     int layers;
     int64_t batch, cap, width; /* width = kv_heads * head width */
-    float **k, **v;            /* [layers] of [batch,cap,width] */
+    float **k, **v;            /* [layers] of [batch,lead+cap,width] */
     int32_t *len;              /* [batch] tokens held */
+    int32_t *lead;             /* [layers] learnt rows before the tokens of every sample */
 } fab_kv;
+/* What stands before the tokens of a layer: n rows of keys and values, copied. */
+typedef struct {
+    const float *k, *v;
+    int32_t n;
+} fab_kv_lead;
+/* lead [layers], or NULL: none. */
 bool fab_kv_init(fab_kv *kv, fab_arena *a, int layers, int64_t batch, int64_t cap, int64_t width,
-                 fab_err *err);
+                 const fab_kv_lead *lead, fab_err *err);
+/* Where sample b of a layer begins in k[layer] and v[layer], its lead included. */
+int64_t fab_kv_at(const fab_kv *kv, int layer, int64_t b);
 /* Copies sample `from` of src over sample `to` of dst (same layers and width; dst->cap must hold
  * it): one prompt, many continuations. */
 bool fab_kv_copy(fab_kv *dst, int64_t to, const fab_kv *src, int64_t from, fab_err *err);
@@ -86,6 +96,7 @@ typedef struct {
     fab_attn_config cfg;
     fab_dense q, k, v, qkv, o;
     fab_norm q_norm, k_norm;
+    fab_site *site;
 } fab_attn_layer;
 void fab_attn_params(fab_params *p, fab_attn_layer *a, const fab_attn_config *cfg);
 /* x [B,T,D] -> [B,T,D]. prefix, kv_len: i32 [B] or NULL, as in fab_attention. With kv (inference
@@ -104,6 +115,8 @@ fab_tensor *fab_attn_rope(fab_ctx *c, const fab_attn_config *g, const fab_kv *kv
                           int64_t T);
 fab_tensor *fab_attn_layer_forward(fab_ctx *c, const fab_attn_layer *a, fab_tensor *x,
                                    const fab_attn_state *s);
+/* What a cache of the layer begins with: a prefix that is on it, else nothing. */
+fab_kv_lead fab_attn_lead(const fab_attn_layer *a);
 
 /* ---- pre-LN transformer block (ViT, CLIP): x += attn(norm1 x); x += mlp(norm2 x) ------------- */
 typedef struct {

@@ -63,10 +63,14 @@ typedef struct {
 
 typedef enum { FAB_VISIT_INIT, FAB_VISIT_LOAD, FAB_VISIT_COUNT } fab_visit;
 
+typedef struct fab_site fab_site; /* nn/peft.h: a layer that an adapter may change */
+typedef struct fab_sites fab_sites;
+
 typedef struct {
     fab_visit visit;
     fab_arena *arena;     /* the model's */
     fab_param_list *list; /* NULL: nobody wants the list */
+    fab_sites *sites;     /* NULL: nobody will adapt the model */
     const fab_kernels *k;
     fab_pool *pool; /* for packing; NULL is fine */
     bool train;     /* set after fab_params_init/_load: f32 masters, each with a cleared gradient */

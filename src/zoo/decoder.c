@@ -142,6 +142,7 @@ bool fab_decoder_load(fab_decoder *d, const fab_decoder_opts *o, fab_err *err)
     p.pool = o->pool;
     p.bf16 = o->bf16;
     p.lazy = true;
+    p.sites = &d->sites;
     fab_llama_params(&p, d->model, &g);
     return fab_params_end(&p, err);
 }

@@ -11,6 +11,7 @@
 #define FAB_ZOO_DECODER_H
 
 #include "format/weights.h"
+#include "nn/peft.h"
 #include "text/chat.h"
 #include "zoo/llama.h"
 #include "zoo/names.h"
@@ -56,6 +57,7 @@ typedef struct {
     fab_names *names; /* the file's tensors under the model's names */
     fab_llama *model;
     fab_param_list params;
+    fab_sites sites;                /* where an adapter may sit */
     fab_tokenizer *words;           /* NULL: the folder has no tokenizer */
     int32_t ends[FAB_DECODER_ENDS]; /* tokens that end an answer */
     int n_ends;

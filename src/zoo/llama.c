@@ -226,6 +226,8 @@ fab_tensor *fab_llama_logits(fab_ctx *c, const fab_llama *m, fab_tensor *h, fab_
 bool fab_llama_kv(const fab_llama *m, fab_kv *kv, fab_arena *a, int64_t batch, int64_t cap,
                   fab_err *err)
 {
-    return fab_kv_init(kv, a, m->cfg.layers, batch, cap,
-                       (int64_t)head_dim(&m->cfg) * m->cfg.kv_heads, err);
+    fab_kv_lead *lead = fab_arena_take(a, (size_t)m->cfg.layers * sizeof *lead, err);
+    for (int i = 0; lead && i < m->cfg.layers; i++) lead[i] = fab_attn_lead(&m->layer[i].attn);
+    return lead && fab_kv_init(kv, a, m->cfg.layers, batch, cap,
+                               (int64_t)head_dim(&m->cfg) * m->cfg.kv_heads, lead, err);
 }

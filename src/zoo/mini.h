@@ -14,7 +14,7 @@
 #define FAB_ZOO_MINI_H
 
 #include "nn/layers.h"
-#include "nn/params.h"
+#include "nn/peft.h"
 #include "tensor/tensor.h"
 #include "text/bpe.h"
 #include "zoo/lite0.h"
@@ -127,6 +127,7 @@ bool fab_mini_check_bpe(const fab_mini_config *cfg, const fab_bpe *b, fab_err *e
 /* The model file: GGUF, architecture "fabrica-mini". Everything a run needs is in it. */
 typedef struct {
     fab_mini *model;
+    fab_sites sites; /* where an adapter may sit */
     fab_bpe *bpe;
     char id[80]; /* name-version-first 12 hex digits of the file's SHA-256 */
     char sha256[65];

@@ -171,6 +171,7 @@ static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
     fab_params p = fab_params_load(f->arena, &f->model->list, &source);
     p.pool = pool;
     p.bf16 = true;
+    p.sites = &f->sites;
     fab_mini_params(&p, f->model);
     return fab_params_end(&p, err) && read_bpe(w, f, err) && read_temperature(w, f, err) &&
            read_gate(w, f, err) && fab_skills_read(w, f->arena, &f->skills, err);

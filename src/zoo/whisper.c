@@ -177,7 +177,7 @@ bool fab_whisper_hear(fab_ctx *c, const fab_whisper *m, fab_tensor *encoded, fab
 
 bool fab_whisper_kv(const fab_whisper *m, fab_kv *kv, fab_arena *a, int64_t batch, fab_err *err)
 {
-    return fab_kv_init(kv, a, m->cfg.decoder_layers, batch, m->cfg.text_ctx, m->cfg.dim, err);
+    return fab_kv_init(kv, a, m->cfg.decoder_layers, batch, m->cfg.text_ctx, m->cfg.dim, NULL, err);
 }
 
 /* All texts are about one sound: their queries stand in one row. x [B,T,D] -> [B,T,D] */
