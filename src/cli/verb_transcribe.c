@@ -12,7 +12,7 @@
 typedef struct {
     const char *audio, *model, *lang, *task, *prompt, *out;
     int64_t beam;
-    bool timestamps, srt, alone;
+    bool timestamps, srt, alone, once;
 } opts;
 
 typedef struct {
@@ -55,10 +55,13 @@ static bool on_progress(void *arg, double done, double total)
 
 static json_t *segment_json(const fab_segment *s)
 {
-    return json_pack("{s:f,s:f,s:s,s:f,s:f,s:f,s:f}", "start", round(s->start * 1000) / 1000, "end",
-                     round(s->end * 1000) / 1000, "text", s->text, "avg_logprob", s->avg_logp,
-                     "no_speech_prob", s->no_speech, "compression_ratio", s->compression,
-                     "temperature", round((double)s->temperature * 10) / 10);
+    json_t *tokens = json_array();
+    for (int i = 0; i < s->n_tokens; i++) json_array_append_new(tokens, json_integer(s->tokens[i]));
+    return json_pack("{s:f,s:f,s:s,s:o,s:f,s:f,s:f,s:f}", "start", round(s->start * 1000) / 1000,
+                     "end", round(s->end * 1000) / 1000, "text", s->text, "tokens", tokens,
+                     "avg_logprob", s->avg_logp, "no_speech_prob", s->no_speech,
+                     "compression_ratio", s->compression, "temperature",
+                     round((double)s->temperature * 10) / 10);
 }
 
 static json_t *transcript_json(const opts *o, const fab_transcript *t, const fab_whisper_file *f,
@@ -97,6 +100,7 @@ static bool listen(fab_run *r, const opts *o, const fab_audio *a, const char *sh
                                 .translate = !strcmp(o->task, "translate"),
                                 .beams = (int)o->beam,
                                 .alone = o->alone,
+                                .once = o->once,
                                 .prompt = o->prompt,
                                 .on_segment = on_segment,
                                 .on_progress = on_progress,
@@ -148,6 +152,7 @@ const fab_verb fab_verb_transcribe = {
         { "beam", FAB_INT, offsetof(opts, beam), "1", "texts followed at once; 1 is greedy", .min = 1, .max = 16 },
         { "prompt", FAB_STR, offsetof(opts, prompt), NULL, "names and terms to expect, at most 223 tokens" },
         { "no-context", FAB_FLAG, offsetof(opts, alone), NULL, "do not show a window the text before it" },
+        { "no-fallback", FAB_FLAG, offsetof(opts, once), NULL, "keep the first text where others would be drawn: unlikely or repetitive" },
         { "timestamps", FAB_FLAG, offsetof(opts, timestamps), NULL, "print from when to when each line was said" },
         { "srt", FAB_FLAG, offsetof(opts, srt), NULL, "print subtitles (SubRip)" },
         { "out", FAB_FILE_OUT, offsetof(opts, out), NULL, "write there instead of standard output", .letter = 'o' },

@@ -151,7 +151,7 @@ static bool best_text(listener *l, const fab_whisper_heard *heard, int64_t seek,
         t->ratio = compression(s, scratch, l->err);
         bool unlikely = t->text.avg_logp < MIN_LOGP;
         if (unlikely && t->text.no_speech > NO_SPEECH) break; /* silence: hotter is no better */
-        if (!unlikely && t->ratio <= MAX_COMPRESSION) break;
+        if (l->o->once || (!unlikely && t->ratio <= MAX_COMPRESSION)) break;
     }
     return true;
 }

@@ -37,6 +37,7 @@ typedef struct {
     bool translate;       /* to English */
     int beams;            /* 0, 1: greedy */
     bool alone;           /* windows do not see the text before them */
+    bool once;            /* no fallback: the first text stands, however unlikely or repetitive */
     const char *prompt;   /* words to expect: names, terms; NULL: none */
     /* Called as they come; false stops in order, with what there is. May be NULL. */
     bool (*on_segment)(void *arg, const fab_segment *s);

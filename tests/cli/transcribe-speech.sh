@@ -13,6 +13,12 @@ espeak-ng -v en-us -s 140 -w en.wav "The patient has had a cough for two weeks."
 cat en.srt
 espeak-ng -v cmn-latn-pinyin -s 150 -w zh.wav "wo3 men2 ming2 tian1 qu4 bei3 jing1"
 "$FABRICA" transcribe zh.wav --model "$weights" --lang zh --timestamps
+# an unlikely sentence is drawn again, hotter, unless the first text is to stand
+espeak-ng -v cmn-latn-pinyin -s 140 -w odd.wav "ni3 hao3, qing3 wen4 yi1 yuan4 zai4 na3 li3"
+for how in "" --no-fallback; do
+    # shellcheck disable=SC2086 # none or one word
+    "$FABRICA" transcribe odd.wav --model "$weights" --lang zh --json --quiet $how | grep -c '"temperature": 0.0'
+done
 "$FABRICA" transcribe "$SRC/tests/cases/audio/ok-silence.wav" --model "$weights" --quiet
 "$FABRICA" transcribe en.wav --model "$weights" --lang tlh 2>&1
 echo "exit $?"
