@@ -170,10 +170,10 @@ TEST(a_prior_has_not_seen_its_picture)
     add(&s.bundle.rad, ODD, "Is it normal?", "No");
     add(&s.bundle.rad, ODD, "Is this normal?", "No");
     index_pictures(&s);
-    CHECK_MSG(fab_session_prior(&s, &err) && !s.of_picture[0].prior, "asked for by no stage");
+    CHECK_MSG(fab_session_prior(&s, false, &err) && !s.of_picture[0].prior, "asked for by no stage");
     s.recipe.n_stages = 1;
     s.recipe.stages[0].prior[FAB_SET_VQA_RAD] = 0.5;
-    CHECK_MSG(fab_session_prior(&s, &err), "%s", err.text);
+    CHECK_MSG(fab_session_prior(&s, false, &err), "%s", err.text);
     for (int i = 0; i < PICTURES; i++)
         for (int j = 0; j < s.of_picture[i].n_real; j++) CHECK_STR(s.of_picture[i].prior[j], "Yes");
     fab_qa_clear(&s.bundle.rad);

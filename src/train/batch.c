@@ -11,6 +11,7 @@
  */
 #include <string.h>
 #include "train/align.h"
+#include "train/grade.h"
 
 enum { MAX_LEN = FAB_MAX_LENGTH, QA_LEN = 80, CAPTION_LEN = 72 };
 
@@ -180,26 +181,51 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, d
     return x;
 }
 
-/* One of q [n], each as often as its weight says; NULL when all weigh nothing. */
-static const fab_qa *draw_weighted(fab_rng *rng, const fab_qa *const *q, int n)
+/* Records [n] to draw from; level NULL: all are drawn alike, else as often as by_level says. */
+typedef struct {
+    const fab_qa *const *q;
+    const uint8_t *level;
+    int n;
+    double by_level[FAB_LEVELS + 1];
+} choice;
+
+static double weight_of(const choice *c, int i)
+{
+    return c->q[i]->weight * (c->level ? c->by_level[c->level[i]] : 1);
+}
+
+/* One of them, each as often as its weight says; NULL when all weigh nothing. */
+static const fab_qa *draw_weighted(fab_rng *rng, const choice *c)
 {
     double sum = 0;
     const fab_qa *last = NULL;
-    for (int i = 0; i < n; i++) sum += q[i]->weight;
+    for (int i = 0; i < c->n; i++) sum += weight_of(c, i);
     double x = fab_rng_uniform(rng) * sum;
-    for (int i = 0; i < n && x >= 0; i++) {
-        if (q[i]->weight <= 0) continue;
-        last = q[i];
-        x -= q[i]->weight;
+    for (int i = 0; i < c->n && x >= 0; i++) {
+        double w = weight_of(c, i);
+        if (w <= 0) continue;
+        last = c->q[i];
+        x -= w;
     }
     return last;
 }
 
+/* As the curriculum has it by now; a picture none of whose questions is due yet asks those that come
+ * next. */
 static const fab_qa *draw_question(fab_session *s, const fab_stage *g, const fab_picture_qa *p)
 {
     bool real = p->n_real && (!p->n_made || fab_rng_uniform(&s->rng) < g->real_share);
-    return real ? draw_weighted(&s->rng, p->real, p->n_real)
-                : draw_weighted(&s->rng, p->made, p->n_made);
+    bool graded = g->curriculum.full > 0;
+    choice c = { real ? p->real : p->made, NULL, real ? p->n_real : p->n_made, { 0 } };
+    if (!graded) return draw_weighted(&s->rng, &c);
+    c.level = real ? p->real_level : p->made_level;
+    fab_curriculum_weights(&g->curriculum, (double)s->step / (double)g->steps, c.by_level);
+    const fab_qa *q = draw_weighted(&s->rng, &c);
+    for (int i = 1; !q && i <= FAB_LEVELS; i++) {
+        c.by_level[g->curriculum.hard_first ? FAB_LEVELS + 1 - i : i] = 1;
+        q = draw_weighted(&s->rng, &c);
+    }
+    return q;
 }
 
 /* The record's answer or, with probability `share`, prior.c's for a real record. */

@@ -180,6 +180,26 @@ static void read_sets(const section *s, fab_stage *g)
                  "recipe: sets of stage %.40s: all are 0, there is no picture to draw", g->name);
 }
 
+static void read_curriculum(const json_t *o, fab_stage *g, fab_err *err)
+{
+    static const char *const keys[] = { "start", "full", "pace", "order", NULL };
+    char where[64];
+    snprintf(where, sizeof where, "curriculum of stage %.40s", g->name);
+    section s = open_section(o, where, keys, err);
+    fab_curriculum *c = &g->curriculum;
+    c->start = real(&s, "start", 0.2, 0.01, 1);
+    c->full = real(&s, "full", o ? 0.5 : 0, o ? 0.01 : 0, 1);
+    const char *pace = words(&s, "pace", "root"), *order = words(&s, "order", "easy");
+    c->linear = strcmp(pace, "linear") == 0;
+    c->hard_first = strcmp(order, "hard") == 0;
+    if (!c->linear && strcmp(pace, "root") != 0)
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: pace is '%.40s', root or linear is wanted", where,
+                 pace);
+    if (!c->hard_first && strcmp(order, "easy") != 0)
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: order is '%.40s', easy or hard is wanted", where,
+                 order);
+}
+
 static void read_schedule(const section *s, fab_stage *g)
 {
     g->steps = whole(s, "steps", 0, 1, 1000000000);
@@ -196,10 +216,10 @@ static void read_schedule(const section *s, fab_stage *g)
 static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
 {
     static const char *const keys[] = {
-        "name",       "task",      "steps",  "batch",  "length",   "questions",
-        "real_share", "smoothing", "losses", "sets",   "blank",    "word_drop",
-        "drop",       "lr",        "floor",  "warmup", "schedule", "validate_every",
-        "patience",   "prior",     "only",   NULL
+        "name",       "task",      "steps",  "batch",      "length",   "questions",
+        "real_share", "smoothing", "losses", "sets",       "blank",    "word_drop",
+        "drop",       "lr",        "floor",  "warmup",     "schedule", "validate_every",
+        "patience",   "prior",     "only",   "curriculum", NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");
@@ -221,6 +241,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
     read_schedule(&s, g);
     read_losses(json_object_get(s.o, "losses"), g, err);
     read_sets(&s, g);
+    read_curriculum(json_object_get(s.o, "curriculum"), g, err);
 }
 
 static void read_stages(const json_t *list, fab_recipe *r, fab_err *err)

@@ -20,6 +20,14 @@ typedef struct {
     double qa, caption, contrast, token_region, prototype, dense, presence, smoothing;
 } fab_loss_weights;
 
+/* Which questions a stage asks first: grade.h. */
+typedef struct {
+    double start,
+        full; /* shares: of the levels at the first step; of the steps until all are drawn,
+                           0: no curriculum */
+    bool linear, hard_first;
+} fab_curriculum;
+
 typedef struct {
     const char *name;
     bool pictures; /* task: pictures; else text */
@@ -32,6 +40,7 @@ typedef struct {
     double blank[FAB_SETS];     /* share of a set's pictures shown as blank ones */
     double word_drop[FAB_SETS]; /* share of the pieces of a set's questions left out */
     double prior[FAB_SETS];     /* share of a set's real questions answered by prior.c */
+    fab_curriculum curriculum;
     const char *only; /* parameters whose names begin with one of these words learn; NULL: all */
     float drop;
     fab_schedule schedule;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "train/align.h"
+#include "train/grade.h"
 
 /* ---- tokenizer ------------------------------------------------------------------------------- */
 
@@ -192,7 +193,7 @@ static bool open_data(fab_session *s, const fab_init_files *from, fab_err *err)
     return fab_bundle_open(&s->bundle, s->recipe.data_dir, &o, err) &&
            open_tokenizer(s, from, err) && open_store(s, err) && index_questions(s, err) &&
            index_sets(s, err) && index_val(s, err) && index_texts(s, err) &&
-           fab_session_prior(s, err);
+           fab_session_prior(s, false, err) && fab_session_grade(s, err);
 }
 
 /* Every stage must find something to draw in the data that are there. */

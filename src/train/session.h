@@ -14,7 +14,8 @@
 /* The records about a picture: real ones from the sets' files, made ones from the generator. */
 typedef struct {
     const fab_qa **real, **made;
-    const char **prior; /* [n_real] answers of prior.c; NULL: no stage wants them */
+    const char **prior;               /* [n_real] answers of prior.c; NULL: no stage wants them */
+    uint8_t *real_level, *made_level; /* grade.h; NULL: no stage has a curriculum */
     int32_t n_real, n_made;
 } fab_picture_qa;
 
@@ -58,8 +59,8 @@ fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err); /
  * into both trunks, or beside a model into the still one. */
 bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err);
 
-/* prior.c: fills of_picture[].prior when a stage asks for it. */
-bool fab_session_prior(fab_session *s, fab_err *err);
+/* prior.c: fills of_picture[].prior; only when a stage asks for it, or always. */
+bool fab_session_prior(fab_session *s, bool always, fab_err *err);
 
 /* A context for one step: a reset step arena, recording when training. */
 void fab_session_ctx(fab_session *s, fab_ctx *c, bool training);
