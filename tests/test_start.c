@@ -170,7 +170,8 @@ TEST(a_prior_has_not_seen_its_picture)
     add(&s.bundle.rad, ODD, "Is it normal?", "No");
     add(&s.bundle.rad, ODD, "Is this normal?", "No");
     index_pictures(&s);
-    CHECK_MSG(fab_session_prior(&s, false, &err) && !s.of_picture[0].prior, "asked for by no stage");
+    CHECK_MSG(fab_session_prior(&s, false, &err) && !s.of_picture[0].prior,
+              "asked for by no stage");
     s.recipe.n_stages = 1;
     s.recipe.stages[0].prior[FAB_SET_VQA_RAD] = 0.5;
     CHECK_MSG(fab_session_prior(&s, false, &err), "%s", err.text);
