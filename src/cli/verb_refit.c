@@ -24,9 +24,9 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 
 /* clang-format off */
 const fab_verb fab_verb_refit = {
-    .name = "refit", .summary = "fit a model file's calibration, input gate and skills again",
-    .about = "The weights stay as they are; temperature, input gate, and what each question of a report is worth on "
-             "held-out pictures are fitted as at the end of training, and written with the weights to a new file.",
+    .name = "refit", .summary = "fit a model file's calibration, input gate, skills and cell counter again",
+    .about = "The weights stay as they are; temperature, input gate, what each question of a report is worth on "
+             "held-out pictures, and the counter of blood cells are fitted as at the end of training, and written with the weights to a new file.",
     .example = "fabrica refit models/mini.gguf --data ../shared/data/open -o new.gguf", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
         { "MODEL", FAB_FILE_IN,  offsetof(opts, model), NULL, "the model file" },

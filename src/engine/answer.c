@@ -269,15 +269,39 @@ static bool ask_batch(fab_engine *e, const fab_look *look, const char *const *qu
     return true;
 }
 
+/* Answers by count what can be, and lists the others: their number, or -1. */
+static int count_first(fab_engine *e, const fab_look *look, const char *const *questions, int n,
+                       const fab_ask_opts *o, fab_arena *a, fab_answer *out, int *rest,
+                       fab_err *err)
+{
+    int left = 0;
+    fab_err bad = FAB_ERR_INIT;
+    for (int i = 0; i < n; i++) {
+        bool counted = o->kind == FAB_ASK && look && look->counts &&
+                       fab_engine_say_count(e, look, questions[i], a, &out[i], &bad);
+        if (bad.code) return fab_fail(err, bad.code, "%s", bad.text), -1;
+        if (!counted) rest[left++] = i;
+        else if (n == 1 && o->on_text) o->on_text(o->arg, out[i].text, strlen(out[i].text));
+    }
+    return left;
+}
+
 bool fab_engine_ask_many(fab_engine *e, const fab_look *look, const char *const *questions, int n,
                          const fab_ask_opts *opts, fab_arena *a, fab_answer *out, fab_err *err)
 {
     fab_ask_opts o = FAB_ASK_DEFAULTS;
     if (opts) o = *opts;
     for (int i = 0; i < n; i += ASK_BATCH) {
-        int some = n - i < ASK_BATCH ? n - i : ASK_BATCH;
-        if (!ask_batch(e, look, questions ? questions + i : NULL, some, &o, a, out + i, err))
+        const char *asked[ASK_BATCH] = { NULL };
+        fab_answer said[ASK_BATCH];
+        int some = n - i < ASK_BATCH ? n - i : ASK_BATCH, rest[ASK_BATCH];
+        int left =
+            count_first(e, look, questions ? questions + i : NULL, some, &o, a, out + i, rest, err);
+        for (int k = 0; questions && k < left; k++) asked[k] = questions[i + rest[k]];
+        if (left < 0 ||
+            (left && !ask_batch(e, look, questions ? asked : NULL, left, &o, a, said, err)))
             return false;
+        for (int k = 0; k < left; k++) out[i + rest[k]] = said[k];
     }
     return true;
 }

@@ -56,8 +56,10 @@ typedef struct {
     const float
         *classes; /* logits of the image-level head, [cfg.classes]; NULL when the model has none */
     const float
-        *dense;   /* logits of the dense head, [G*G,cfg.labels]; NULL when the model has none */
-    char key[65]; /* SHA-256 of rgb: two pictures with one key are the same to the model */
+        *dense; /* logits of the dense head, [G*G,cfg.labels]; NULL when the model has none */
+    const float *counts; /* white cells, red cells, platelets, [3], not rounded; NULL when the model
+                            does not count or does not see a blood smear */
+    char key[65];        /* SHA-256 of rgb: two pictures with one key are the same to the model */
 } fab_look;
 
 const fab_look *fab_engine_look(fab_engine *e, const fab_image *im, fab_err *err);
@@ -105,6 +107,20 @@ bool fab_engine_ask(fab_engine *e, const fab_look *look, const char *question,
  * inside. */
 bool fab_engine_ask_many(fab_engine *e, const fab_look *look, const char *const *questions, int n,
                          const fab_ask_opts *opts, fab_arena *a, fab_answer *out, fab_err *err);
+
+/* ---- counting -------------------------------------------------------------------------------- */
+
+/* A question for the number of one kind of blood cell is answered with the look's count, which a
+ * line on the trunk's maps of the picture at 320 x 240 gives (zoo/counter.h): the picture as the
+ * decoder sees it is too small to count on. Its sureness is the share of pictures that the file's
+ * counter gets exactly. All other questions are the decoder's. */
+
+/* The kind a question asks the number of, 0 to 2 as in fab_counter_codes; -1: something else, more
+ * than one kind, or kinds of cells. */
+int fab_engine_counted_kind(const char *question);
+/* What the counter reads of a picture: out [fab_mini_texture_width]. */
+bool fab_engine_texture(fab_engine *e, const uint8_t *rgb, int width, int height, float *out,
+                        fab_err *err);
 
 /* ---- scoring --------------------------------------------------------------------------------- */
 

@@ -27,4 +27,12 @@ struct fab_engine {
 /* Moves the context's latched failure into err: true when there was none. */
 bool fab_engine_settle(fab_engine *e, fab_err *err);
 
+/* count.c: whether the look is to be counted on; the counts of the picture it came from. */
+bool fab_engine_counts(const fab_engine *e, const fab_look *look);
+bool fab_engine_count(fab_engine *e, const uint8_t *rgb, int width, int height,
+                      float counts[FAB_COUNTER_KINDS], fab_err *err);
+/* The look's count as the answer to such a question; false with err unset: not to be answered so. */
+bool fab_engine_say_count(const fab_engine *e, const fab_look *look, const char *question,
+                          fab_arena *a, fab_answer *out, fab_err *err);
+
 #endif

@@ -48,7 +48,8 @@ static counted *look_new(const fab_mini_config *cfg, fab_err *err)
     size_t features = (size_t)G * (size_t)G * (size_t)D,
            tokens = (size_t)l.n_tokens * (size_t)l.width;
     size_t classes = (size_t)cfg->classes, dense = (size_t)G * (size_t)G * (size_t)cfg->labels;
-    size_t floats = features + (size_t)D + tokens + (size_t)l.embed + classes + dense;
+    size_t floats =
+        features + (size_t)D + tokens + (size_t)l.embed + classes + dense + FAB_COUNTER_KINDS;
     counted *c = fab_new(sizeof *c + floats * sizeof(float) + 3 * (size_t)S * (size_t)S, err);
     if (!c) return NULL;
     float *f = (float *)(c + 1);
@@ -58,7 +59,8 @@ static counted *look_new(const fab_mini_config *cfg, fab_err *err)
     l.embedding = f += tokens;
     l.classes = f += l.embed;
     l.dense = f += classes;
-    l.rgb = (const uint8_t *)(f + dense);
+    l.counts = f += dense;
+    l.rgb = (const uint8_t *)(f + FAB_COUNTER_KINDS);
     if (!cfg->classes) l.classes = NULL;
     if (!cfg->labels) l.dense = NULL;
     *c = (counted){ .look = l, .refs = 1 };
@@ -96,6 +98,14 @@ static bool see(fab_engine *e, fab_look *l, fab_err *err)
     return true;
 }
 
+static bool count(fab_engine *e, fab_look *l, const uint8_t *rgb, int width, int height,
+                  fab_err *err)
+{
+    float *to = (float *)(uintptr_t)l->counts;
+    if (!fab_engine_counts(e, l)) l->counts = NULL;
+    return !l->counts || fab_engine_count(e, rgb, width, height, to, err);
+}
+
 static const fab_look *remembered(fab_engine *e, const char *key)
 {
     for (int i = 0; i < FAB_LOOK_CACHE; i++) {
@@ -129,7 +139,7 @@ const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width
     }
     fab_sha256_hex(pixels, 3 * (size_t)l->side * (size_t)l->side, l->key);
     const fab_look *known = remembered(e, l->key);
-    if (known || !see(e, l, err)) {
+    if (known || !see(e, l, err) || !count(e, l, rgb, width, height, err)) {
         fab_look_unref(l);
         return known ? look_ref(known) : NULL;
     }

@@ -191,7 +191,7 @@ static char *pack_blind(fab_session *s, fab_err *err)
 /* Adds what was fitted and measured through the engine to the card. */
 static bool tell(json_t *card, const fab_gate *gate, double refused, double T,
                  const fab_calibration *before, const fab_calibration *after,
-                 const fab_skills *skills, fab_err *err)
+                 const fab_skills *skills, const fab_counter *counter, fab_err *err)
 {
     json_t *c = json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", T, "n",
                           (json_int_t)after->n, "ece_before", before->ece, "ece", after->ece,
@@ -200,11 +200,13 @@ static bool tell(json_t *card, const fab_gate *gate, double refused, double T,
                           "false_refusal_rate", refused);
     bool ok = json_object_set_new(card, "calibration", c) == 0;
     ok = json_object_set_new(card, "gate", g) == 0 && ok;
+    if (counter->dim)
+        ok = json_object_set_new(card, "counter", fab_counter_json(counter)) == 0 && ok;
     return (json_object_set_new(card, "skills", fab_skills_json(skills)) == 0 && ok) ||
            fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
 }
 
-/* Temperature, gate and the worth of each row, for the card and for what is saved. */
+/* Temperature, gate, the worth of each row and the counter, for the card and for what is saved. */
 bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
                      fab_err *err)
 {
@@ -215,7 +217,8 @@ bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_
     if (!calibrate(s, e, &T, &before, &after, err) || !fit_gate(s, e, &gate, &refused, err))
         return false;
     fab_engine_set_temperature(e, (float)T);
-    if (!fab_session_skills(s, e, &o->skills, err)) return false;
+    if (!fab_session_skills(s, e, &o->skills, err) || !fab_session_counter(s, e, &o->counter, err))
+        return false;
     o->temperature = (float)T;
     o->gate_n = gate.n;
     o->gate_dim = gate.dim;
@@ -223,7 +226,7 @@ bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_
     o->gate_ivar = gate.ivar;
     o->gate_limit = gate.limit;
     o->gate_clip = gate.clip;
-    return tell(card, &gate, refused, T, &before, &after, &o->skills, err);
+    return tell(card, &gate, refused, T, &before, &after, &o->skills, &o->counter, err);
 }
 
 /* The model file with its card inside, and the card beside it. */

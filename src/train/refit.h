@@ -1,4 +1,4 @@
-/* refit: a finished model file measured again: temperature, input gate and the worth of each row of
+/* refit: a finished model file measured again: temperature, input gate, counter of cells and the worth of each row of
  * a report, as the end of training fits them. Its weights stay as they are. */
 #ifndef FAB_TRAIN_REFIT_H
 #define FAB_TRAIN_REFIT_H

@@ -99,13 +99,17 @@ const fab_look *fab_session_look(fab_session *s, fab_engine *e, int32_t image, f
  * session's arena. */
 bool fab_session_skills(fab_session *s, fab_engine *e, fab_skills *out, fab_err *err);
 
+/* counting.c: the counter of blood cells, from BCCD's training pictures; dim 0 when there are fewer than
+ * 24 or the tower has no trunk. In the session's arena. */
+bool fab_session_counter(fab_session *s, fab_engine *e, fab_counter *out, fab_err *err);
+
 /* Ids of one sequence: words cut to fit, specials placed. question NULL: a caption in lang.
  * Returns the length, with *answer_at the index of <a> (or <cap>); answer NULL leaves the
  * sequence open after it. -1: err. */
 int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
                  int32_t *ids, int max, int *answer_at, fab_err *err);
 
-/* finish.c: temperature, input gate and the worth of each row, by the engine's model: into the card
+/* finish.c: temperature, input gate, the worth of each row and the counter, by the engine's model: into the card
  * and into what is to be saved. */
 bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
                      fab_err *err);

@@ -9,7 +9,7 @@
  *   stem        -     32  -       2  3    1/2
  *   0           1     16  1       1  3    1/2
  *   1           2     24  6       2  3    1/4
- *   2           2     40  6       2  5    1/8
+ *   2           2     40  6       2  5    1/8     -> finest
  *   3           3     80  6       2  3    1/16
  *   4           3    112  6       1  5    1/16    -> fine
  *   5           4    192  6       2  5    1/32
@@ -119,6 +119,7 @@ fab_lite0_maps fab_lite0_forward(fab_ctx *c, const fab_lite0 *t, fab_tensor *pix
     fab_tensor *x = fab_conv_layer_forward(c, &t->stem, pixels);
     for (int i = 0; i < t->n_blocks; i++) {
         x = block_forward(c, &t->blocks[i], x, drop * (float)i / (float)t->n_blocks);
+        if (t->blocks[i].group == FAB_LITE0_FINEST - 1) maps.finest = x;
         if (t->blocks[i].group == FAB_LITE0_FINE - 1) maps.fine = x;
     }
     maps.coarse = x;

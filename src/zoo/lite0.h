@@ -5,7 +5,11 @@
 #include "format/weights.h"
 #include "nn/layers.h"
 
-enum { FAB_LITE0_GROUPS = 7, FAB_LITE0_FINE = 5 }; /* widths[FAB_LITE0_FINE]: fine's channels */
+enum {
+    FAB_LITE0_GROUPS = 7,
+    FAB_LITE0_FINEST = 3, /* widths[FAB_LITE0_FINEST]: the channels of finest */
+    FAB_LITE0_FINE = 5,   /* those of fine */
+};
 
 typedef struct {
     int widths[1 + FAB_LITE0_GROUPS]; /* channels of the stem and of each group's blocks */
@@ -29,9 +33,10 @@ bool fab_lite0_check(const fab_lite0_config *cfg, fab_err *err);
 bool fab_lite0_init(fab_lite0 *t, fab_arena *a, const fab_lite0_config *cfg, fab_err *err);
 void fab_lite0_params(fab_params *p, fab_lite0 *t);
 
-/* fine at 1/16 of the side (after group 5), coarse at 1/32 (after the last), halves rounded up. */
+/* finest at 1/8 of the side (after group 2), fine at 1/16 (after group 4), coarse at 1/32 (after the
+ * last), halves rounded up. */
 typedef struct {
-    fab_tensor *fine, *coarse; /* [B,h,w,C] */
+    fab_tensor *finest, *fine, *coarse; /* [B,h,w,C] */
 } fab_lite0_maps;
 /* pixels f32 [B,H,W,3], (u8/255 - 0.5)/0.5. drop: stochastic depth of the last block in training;
  * earlier blocks have less, in proportion. */

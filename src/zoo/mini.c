@@ -233,6 +233,16 @@ fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
     return fab_dense_forward(c, &m->classes, x);
 }
 
+int fab_mini_texture_width(const fab_mini_config *cfg)
+{
+    return tower_of(cfg)->texture_width ? tower_of(cfg)->texture_width(cfg) : 0;
+}
+
+bool fab_mini_texture(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float *out)
+{
+    return tower_of(&m->cfg)->texture(c, m, pixels, out);
+}
+
 fab_tensor *fab_mini_read(fab_ctx *c, const fab_mini *m, fab_tensor *tokens, fab_tensor *ids,
                           fab_tensor *prefix, fab_kv *kv, float drop)
 {

@@ -17,6 +17,7 @@
 #include "nn/peft.h"
 #include "tensor/tensor.h"
 #include "text/bpe.h"
+#include "zoo/counter.h"
 #include "zoo/lite0.h"
 #include "zoo/llama.h"
 #include "zoo/skills.h"
@@ -120,6 +121,12 @@ fab_tensor *fab_mini_cells(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 
+/* What counting reads of pictures of any size, f32 [B,H,W,3] scaled as for look: of the still trunk,
+ * else of the only one, means and standard deviations over the cells of its 1/8 and 1/16 maps.
+ * out [B,F] (zoo/counter.h); F is 0 for a tower without a trunk. False: c->err says why. */
+int fab_mini_texture_width(const fab_mini_config *cfg);
+bool fab_mini_texture(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float *out);
+
 /* Whether a tokenizer belongs to such a model: no more tokens than the decoder has rows, the
  * special ones in their places. */
 bool fab_mini_check_bpe(const fab_mini_config *cfg, const fab_bpe *b, fab_err *err);
@@ -137,6 +144,7 @@ typedef struct {
     const float *gate_mean, *gate_ivar; /* [n,dim] */
     float gate_limit, gate_clip;        /* clip 0: none */
     fab_skills skills;                  /* n 0: none */
+    fab_counter counter;                /* dim 0: none */
     const char *card;                   /* JSON text, "" when absent */
     const char *question_only;   /* evaluate/vqa.h's fab_blind_parse reads it, "" when absent */
     fab_arena *arena;            /* owns all of the above */
@@ -153,6 +161,7 @@ typedef struct {
     const float *gate_mean, *gate_ivar;
     float gate_limit, gate_clip;
     fab_skills skills;                                 /* n 0: left out */
+    fab_counter counter;                               /* dim 0: left out */
     const char *name, *version, *card, *question_only; /* NULL: left out */
     fab_dtype dtype; /* of all but vectors: FAB_F16, FAB_BF16, FAB_Q8_0 or FAB_F32 */
 } fab_mini_save_opts;

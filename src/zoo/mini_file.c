@@ -12,6 +12,7 @@
  *   fabrica.calibration.temperature f32
  *   fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit, clip f32}
  *   fabrica.skills.{code, choice string[], auc f32[], positives, negatives i32[]}   zoo/skills.h
+ *   fabrica.counter.{code string[], weight, offset, mae, exact f32[]}           zoo/counter.h
  *   fabrica.card, fabrica.question_only string (JSON)
  *
  * Matrices and convolutions are stored in the chosen type when their rows fill its blocks, else in
@@ -174,7 +175,8 @@ static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
     p.sites = &f->sites;
     fab_mini_params(&p, f->model);
     return fab_params_end(&p, err) && read_bpe(w, f, err) && read_temperature(w, f, err) &&
-           read_gate(w, f, err) && fab_skills_read(w, f->arena, &f->skills, err);
+           read_gate(w, f, err) && fab_skills_read(w, f->arena, &f->skills, err) &&
+           fab_counter_read(w, fab_mini_texture_width(&cfg), f->arena, &f->counter, err);
 }
 
 /* An optional text: it goes into reports, so it is UTF-8; NULL with err set when not. */
@@ -313,7 +315,8 @@ static bool put_head(fab_gguf *g, const fab_mini_config *cfg, const fab_bpe *bpe
 {
     put_options(g, o);
     put_config(g, cfg);
-    return fab_skills_put(g, &o->skills, a, err) && fab_bpe_put(g, bpe, a, err);
+    return fab_skills_put(g, &o->skills, a, err) && fab_counter_put(g, &o->counter) &&
+           fab_bpe_put(g, bpe, a, err);
 }
 
 bool fab_mini_save(const char *path, const fab_mini *m, const fab_bpe *bpe,

@@ -14,6 +14,8 @@
  */
 #include "zoo/mini_tower.h"
 
+#include <math.h>
+
 typedef struct {
     fab_lite0 trunk, still; /* still: only with cfg.still_trunk */
     fab_dense fine, coarse;
@@ -93,6 +95,39 @@ static fab_tensor *forward(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, fl
     return fab_concat(c, fine, as_cells(c, &t->coarse, maps.coarse), 1);
 }
 
+static int texture_width(const fab_mini_config *c)
+{
+    return 2 * (c->trunk.widths[FAB_LITE0_FINEST] + c->trunk.widths[FAB_LITE0_FINE]);
+}
+
+/* map [B,h,w,C]: out of picture b, stride apart, is means [C], then deviations [C]. */
+static void spread(const fab_tensor *map, int64_t stride, float *out)
+{
+    int64_t cells = map->shape[1] * map->shape[2], C = map->shape[3];
+    for (int64_t b = 0; b < map->shape[0]; b++)
+        for (int64_t k = 0; k < C; k++) {
+            const float *x = fab_f32(map) + b * cells * C + k;
+            double sum = 0, square = 0;
+            for (int64_t i = 0; i < cells; i++) sum += (double)x[i * C];
+            sum /= (double)cells;
+            for (int64_t i = 0; i < cells; i++)
+                square += ((double)x[i * C] - sum) * ((double)x[i * C] - sum);
+            out[b * stride + k] = (float)sum;
+            out[b * stride + C + k] = (float)sqrt(square / (double)cells);
+        }
+}
+
+static bool texture(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float *out)
+{
+    const tower *t = m->tower;
+    fab_lite0_maps maps =
+        fab_lite0_forward(c, m->cfg.still_trunk ? &t->still : &t->trunk, pixels, 0);
+    if (!maps.finest || !maps.fine) return false;
+    spread(maps.finest, texture_width(&m->cfg), out);
+    spread(maps.fine, texture_width(&m->cfg), out + 2 * maps.finest->shape[3]);
+    return true;
+}
+
 static bool fill(fab_mini *m, const fab_weights *w, fab_start which, fab_err *err)
 {
     tower *t = m->tower;
@@ -106,6 +141,8 @@ const fab_mini_tower fab_mini_lite0 = {
     .width = width,
     .cells = cells,
     .pooled = pooled_features,
+    .texture_width = texture_width,
+    .texture = texture,
     .make = make,
     .params = params,
     .forward = forward,
