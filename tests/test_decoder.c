@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include "engine/generate.h"
 #include "format/weights_write.h"
+#include "poke.h"
 #include "test.h"
 #include "zoo/convert.h"
 
@@ -215,6 +216,14 @@ static void write_broken(const char *with)
     json_decref(change);
 }
 
+static void write_file(const char *name, const void *data, size_t n)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", broken, name);
+    FILE *f = fopen(path, "wb");
+    CHECK(f && fwrite(data, 1, n, f) == n && fclose(f) == 0);
+}
+
 /* Its tensors: all but those whose names hold `without`, cut to `size` bytes (0: whole). */
 static void write_tensors(const char *without, bool not_a_number, size_t size)
 {
@@ -280,8 +289,69 @@ TEST(broken_decoders_say_what_disagrees)
     write_tensors("lm_head", false, 0);
     refused(broken, "lm_head.weight: not in the file");
     write_tensors(NULL, false, 5000);
-    refused(broken, "model.safetensors");
-    refused("tests/golden/formats", "tests/golden/formats");
+    refused(broken, "model.safetensors: tensor ");
+    refused(broken, "of the data, which has 2888");
+    refused("tests/golden/formats", "no config.json in this folder");
+}
+
+TEST(tokenizers_that_do_not_fit_their_decoder)
+{
+    static const struct {
+        const char *name, *text, *says;
+    } words[] = {
+        { "tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}",
+          "tokenizer.json: model: no merges array" },
+        { "tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"mer",
+          "tokenizer.json: line 1 column" },
+        { "vocab.json", "{\"a\":0,\"b\":1}", "vocab.json: no model in it, and no merges.txt" },
+    };
+    make_broken();
+    write_broken("{}");
+    write_tensors(NULL, false, 0);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char path[64];
+        write_file(words[i].name, words[i].text, strlen(words[i].text));
+        refused(broken, words[i].says);
+        snprintf(path, sizeof path, "%s/%s", broken, words[i].name);
+        CHECK(remove(path) == 0);
+    }
+    fab_err err = FAB_ERR_INIT;
+    fab_file f;
+    CHECK(fab_file_map(&f, "tests/golden/tokenizers/llama.json", 0, &err));
+    write_file("tokenizer.json", f.data, f.size);
+    fab_file_unmap(&f);
+    refused(broken, "the tokenizer has 700 tokens, the embedding 48 rows");
+    char path[64];
+    snprintf(path, sizeof path, "%s/tokenizer.json", broken);
+    CHECK(remove(path) == 0);
+}
+
+TEST(broken_ggufs_say_what_disagrees)
+{
+    static const struct {
+        const char *was, *is, *says;
+    } changes[] = {
+        { "llama", "falco", "general.architecture 'falco' is none of llama, qwen2" },
+        { "blk.1.ffn_up.weight", "blk.1.ffn_xp.weight", "model.layers.1.mlp.up_proj.weight" },
+    };
+    char whole[64], path[64];
+    fab_err err = FAB_ERR_INIT;
+    make_broken();
+    snprintf(whole, sizeof whole, "%s/m.gguf", broken);
+    snprintf(path, sizeof path, "%s/x.gguf", broken);
+    convert(FOLDER "llama", whole, (fab_convert_opts){ .same = true });
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        poke_text(whole, path, changes[i].was, changes[i].is);
+        refused(path, changes[i].says);
+    }
+    fab_file f;
+    CHECK(fab_file_map(&f, whole, 0, &err));
+    write_file("x.gguf", f.data, f.size - 1000);
+    refused(path, "bytes at offset");
+    refused(path, "the data has");
+    write_file("x.gguf", f.data, 700);
+    refused(path, "the file has 700");
+    fab_file_unmap(&f);
 }
 
 /* A prompt longer than one pass takes is read piece by piece into the cache: the same next token as

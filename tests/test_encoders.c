@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "engine/zero_shot.h"
 #include "format/weights_write.h"
+#include "poke.h"
 #include "test.h"
 #include "zoo/encoder.h"
 
@@ -405,23 +406,10 @@ TEST(wrong_folders_get_one_sentence)
 /* Puts a value at the first element of a tensor of a copy's safetensors file. */
 static void poke(const char *to, const char *tensor, float value, size_t keep)
 {
-    static char buffer[400000];
     char path[128];
-    fab_err err = FAB_ERR_INIT;
-    fab_file f;
     snprintf(path, sizeof path, "%s/model.safetensors", to);
-    fab_weights *w = fab_weights_open(path, &err);
-    CHECK_MSG(w && fab_file_map(&f, path, 0, &err), "%s", err.text);
-    const fab_weight *e = fab_weights_find(w, tensor, &err);
-    CHECK_MSG(e, "%s", err.text);
-    size_t n = f.size, at = 0;
-    memcpy(buffer, f.data, n);
-    fab_file_unmap(&f);
-    while (at + e->bytes <= n && memcmp(buffer + at, e->data, e->bytes)) at++;
-    CHECK(at + e->bytes <= n);
-    fab_weights_close(w);
-    memcpy(buffer + at, &value, sizeof value);
-    CHECK(fab_file_write(path, buffer, keep ? keep : n, &err));
+    poke_tensor(path, tensor, value);
+    if (keep) CHECK(truncate(path, (off_t)keep) == 0);
 }
 
 TEST(values_that_are_not_finite_are_named)
@@ -579,6 +567,14 @@ TEST(what_a_folder_lacks_is_told_when_it_is_asked_for)
     CHECK(!fab_embedder_texts(e, sentences, 1, out, &err));
     CHECK_SAYS(err.text, "no tokenizer with tests/golden/encoders/clip/model.safetensors");
     fab_embedder_close(e);
+    err = (fab_err)FAB_ERR_INIT;
+    char to[64];
+    make_copy(to, "bert", NULL, NULL, NULL); /* parts has no vocab.txt */
+    CHECK((e = fab_embedder_open(to, &(fab_embedder_opts){ .exact = true }, &err)));
+    CHECK(!fab_embedder_texts(e, sentences, 1, out, &err));
+    CHECK_SAYS(err.text, "none of tokenizer.json, tokenizer.model, vocab.json and vocab.txt is");
+    fab_embedder_close(e);
+    drop_copy(to);
     err = (fab_err)FAB_ERR_INIT;
     e = open_embedder("bert", true);
     CHECK(!fab_embedder_pictures(e, NULL, 1, out, &err));

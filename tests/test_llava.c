@@ -3,8 +3,10 @@
  * and as GGUF with its mmproj. Broken pairs say what disagrees. */
 #include <math.h>
 #include <sys/stat.h>
-#include "engine/generate.h"
+#include "base/hash.h"
+#include "engine/converse.h"
 #include "format/weights_write.h"
+#include "poke.h"
 #include "test.h"
 #include "zoo/convert.h"
 #include "zoo/llava.h"
@@ -293,6 +295,116 @@ TEST(llava_as_gguf_and_mmproj)
     refused(at("m.gguf"), at("p.gguf"), "features of block 4, the tower has 3");
     write_mmproj(at("p.gguf"), (mmproj_how){ .width = 24, .blocks = 2, .rows = 20 });
     refused(at("m.gguf"), at("p.gguf"), "the projector gives a width of 20, the decoder's is 32");
+    end();
+}
+
+/* ---- conversations --------------------------------------------------------------------------- */
+
+/* A word of every letter. */
+static void write_words(const char *dir)
+{
+    char path[160],
+        words[512] = "{\"model\":{\"type\":\"BPE\",\"merges\":[],\"unk_token\":\" \",\"vocab\":{";
+    for (int i = 0; i < 26; i++)
+        snprintf(words + strlen(words), sizeof words - strlen(words), "\"%c\":%d,", 'a' + i, i);
+    strcat(words, "\" \":26}}}");
+    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
+    FILE *f = fopen(path, "w");
+    CHECK(f && fputs(words, f) >= 0 && fclose(f) == 0);
+}
+
+static fab_talk *talk_open(const char *dir)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_talk *t =
+        fab_talk_open(&(fab_talk_opts){ .model = dir, .sees = true, .exact = true }, NULL, &err);
+    CHECK_MSG(t, "%s", err.text);
+    return t;
+}
+
+static void shade(uint8_t rgb[16 * 16 * 3], int step)
+{
+    for (int i = 0; i < 16 * 16 * 3; i++) rgb[i] = (uint8_t)(step * i);
+}
+
+/* The first words of an answer as one number. */
+static uint64_t says(fab_talk *t)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_generated out;
+    fab_talk_reset(t);
+    fab_generate_opts o = { .max_tokens = 12, .ignore_end = true };
+    CHECK_MSG(fab_talk_ask(t, "a b", &o, &out, &err), "%s", err.text);
+    CHECK(out.n == 12);
+    return fab_hash64(out.ids, sizeof *out.ids * 12, 1);
+}
+
+TEST(what_is_seen_changes_what_is_said)
+{
+    uint8_t rgb[16 * 16 * 3];
+    fab_err err = FAB_ERR_INIT;
+    begin();
+    rename_to(at("m"), NULL, 0, NULL);
+    write_words(at("m"));
+    fab_talk *t = talk_open(at("m"));
+    uint64_t blind = says(t);
+    shade(rgb, 1);
+    CHECK_MSG(fab_talk_look(t, rgb, 16, 16, &err), "%s", err.text);
+    uint64_t one = says(t);
+    CHECK(says(t) == one && one != blind);
+    shade(rgb, 7);
+    CHECK_MSG(fab_talk_look(t, rgb, 16, 16, &err), "%s", err.text);
+    uint64_t other = says(t);
+    CHECK(other != one && other != blind);
+    CHECK(!fab_talk_look(t, rgb, 0, 0, &err)); /* the picture before stays */
+    CHECK(says(t) == other);
+    fab_talk_close(t);
+    end();
+}
+
+TEST(a_picture_that_is_not_finite_is_traced_to_its_layer)
+{
+    static const struct {
+        const char *name, *says;
+    } spoilt[] = {
+        { "multi_modal_projector.linear_1.weight",
+          "linear with multi_modal_projector.linear_1.weight: the result [1,16,32] holds a value "
+          "that is not finite" },
+        { "vision_tower.encoder.layers.1.mlp.fc1.weight",
+          "linear with vision_model.encoder.layers.1.mlp.fc1.weight: the result [1,17,36] holds" },
+    };
+    uint8_t rgb[16 * 16 * 3];
+    shade(rgb, 1);
+    begin();
+    rename_to(at("m"), NULL, 0, NULL);
+    write_words(at("m"));
+    for (int i = 0; i < 2; i++) {
+        fab_err err = FAB_ERR_INIT;
+        poke_tensor(at("m/model.safetensors"), spoilt[i].name, i ? NAN : INFINITY);
+        fab_talk *t = talk_open(at("m"));
+        CHECK(!fab_talk_look(t, rgb, 16, 16, &err));
+        CHECK_SAYS(err.text, spoilt[i].says);
+        fab_talk_close(t);
+    }
+    end();
+}
+
+TEST(towers_and_projectors_of_other_kinds)
+{
+    static const struct {
+        const char *from, *to, *says;
+    } kinds[] = {
+        { "clip_vision_model", "blip_vision_model",
+          "vision_config: model_type 'blip_vision_model', a LLaVA's is 'clip_vision_model'" },
+        { "projector_hidden_act\": \"gelu\"", "projector_hidden_act\": \"relu\"",
+          "projector_hidden_act 'relu', not 'gelu'" },
+    };
+    begin();
+    rename_to(at("m"), NULL, 0, NULL);
+    for (int i = 0; i < 2; i++) {
+        poke_text(FOLDER "/config.json", at("m/config.json"), kinds[i].from, kinds[i].to);
+        refused(at("m"), NULL, kinds[i].says);
+    }
     end();
 }
 

@@ -132,6 +132,7 @@ bool fab_random_llama_write(fab_random_llama *w, const char *path, fab_err *err)
                              .score_dim = (double)(m->dim / m->heads) };
     fab_gguf *g = fab_gguf_new(err);
     bool ok = g && fab_decoder_put(&c, g, w->arena, err) &&
+              fab_gguf_str(g, "tokenizer.ggml.model", "none") &&
               put(w, &c, g, "model.embed_tokens.weight", err) && put_layers(w, &c, g, err) &&
               put(w, &c, g, "model.norm.weight", err) && put(w, &c, g, "lm_head.weight", err) &&
               fab_gguf_write(g, path, err);

@@ -395,7 +395,8 @@ enum { ROWS = sizeof rows / sizeof *rows };
 static bool measure(bench *b, const char *only, fab_err *err)
 {
     for (int i = 0; i < ROWS; i++) {
-        if (strcmp(only, "all") != 0 && strcmp(only, rows[i].group) != 0) continue;
+        const char *name = rows[i].picture ? rows[i].picture->name : "";
+        if (strcmp(only, "all") && strcmp(only, rows[i].group) && strcmp(only, name)) continue;
         if (rows[i].picture ? !encode(b, rows[i].picture, err)
                             : !rows[i].of_llama(b, rows[i].name, rows[i].type, err))
             return false;
@@ -473,8 +474,10 @@ const fab_verb fab_verb_bench = {
     .run = run,
     .opts = (const fab_opt[]){ { "shape", FAB_CHOICE, offsetof(opts, shape), "1.1b",
                                  "size of the LLaMA", .choices = "135m|1.1b" },
-                               { "only", FAB_CHOICE, offsetof(opts, only), "all", "one kind of row",
-                                 .choices = "all|prefill|generate|batch|encode" },
+                               { "only", FAB_CHOICE, offsetof(opts, only), "all",
+                                 "one kind of row, or one picture tower",
+                                 .choices =
+                                     "all|prefill|generate|batch|encode|vit_b16_224|vit_l14_336" },
                                { "model", FAB_FILE_IN, offsetof(opts, model), NULL,
                                  "only this file: load, first token, memory, tokens/s" },
                                { "write", FAB_FILE_OUT, offsetof(opts, write), NULL,

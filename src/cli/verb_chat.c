@@ -41,6 +41,28 @@ static bool goes_on(const fab_err *err)
     return err->code == FAB_ELIMIT || err->code == FAB_EUSAGE;
 }
 
+/* What the line has after the word, or NULL. */
+static const char *after(const char *line, const char *word)
+{
+    size_t n = strlen(word);
+    return strncmp(line, word, n) ? NULL : line + n;
+}
+
+/* One line said; a command is obeyed. */
+static bool hear(fab_run *r, const opts *o, fab_talk *t, const char *line, fab_err *err)
+{
+    const char *path = after(line, "/image ");
+    if (!strcmp(line, "/image"))
+        return fab_fail(err, FAB_EUSAGE, "/image needs a file: /image FILE");
+    if (!path && strcmp(line, "/reset") != 0) return answer(r, o, t, line, err);
+    if (path && !look(t, path, err)) {
+        err->code = FAB_EUSAGE; /* the picture before stays */
+        return false;
+    }
+    fab_talk_reset(t);
+    return true;
+}
+
 static bool converse(fab_run *r, const opts *o, fab_talk *t, fab_err *err)
 {
     char *line = fab_arena_take(r->arena, LINE, err);
@@ -53,12 +75,8 @@ static bool converse(fab_run *r, const opts *o, fab_talk *t, fab_err *err)
         line[strcspn(line, "\r\n")] = 0;
         if (!*line) continue;
         if (!strcmp(line, "/exit")) return true;
-        if (!strcmp(line, "/reset")) {
-            fab_talk_reset(t);
-            continue;
-        }
         fab_err why = FAB_ERR_INIT;
-        if (!answer(r, o, t, line, &why) && !goes_on(&why))
+        if (!hear(r, o, t, line, &why) && !goes_on(&why))
             return fab_fail(err, why.code, "%s", why.text);
         if (why.code) fprintf(stderr, "fabrica chat: %s\n", why.text);
         *r->interrupted = 0; /* it ended the answer, not the conversation */
@@ -86,8 +104,9 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 const fab_verb fab_verb_chat = {
     .name = "chat", .summary = "talk with a published model, about a picture if one is given",
     .about = "Reads a message a line from standard input and prints each answer as it comes. /reset forgets what was said, "
-             "/exit or the end of the input ends. Ctrl-C stops an answer; where none is coming it ends the program. With "
-             "--image the model must see: a LLaVA folder, or a GGUF with its --mmproj. Not for diagnostic use.",
+             "/image FILE looks at another picture and begins anew, /exit or the end of the input ends. Ctrl-C stops an "
+             "answer; where none is coming it ends the program. With --image the model must see: a LLaVA folder, or a GGUF "
+             "with its --mmproj. Not for diagnostic use.",
     .example = "fabrica chat --model llava.gguf --mmproj mmproj.gguf --image chest.png",
     .opts_size = sizeof(opts), .run = run, .stops_itself = true,
     .opts = (const fab_opt[]){

@@ -123,34 +123,45 @@ void fab_talk_reset(fab_talk *t)
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
+/* Rows that are not finite are computed again with every op checked, to name the first layer. */
+static const fab_tensor *rows_of(fab_ctx *c, const fab_llava *v, fab_tensor *x)
+{
+    const fab_tensor *y = fab_llava_rows(c, v, x);
+    if (!y || fab_all_finite(y)) return y;
+    c->check = true;
+    if (fab_llava_rows(c, v, x))
+        fab_fail(&c->err, FAB_EFORMAT, "the picture's features are not finite");
+    c->err.code = FAB_EFORMAT;
+    return NULL;
+}
+
 bool fab_talk_look(fab_talk *t, const uint8_t *rgb, int width, int height, fab_err *err)
 {
     const fab_llava *v = t->eyes;
-    if (!v) return fab_fail(err, FAB_EUSAGE, "this model was opened without its eyes");
+    if (!v)
+        return fab_fail(err, FAB_EUSAGE,
+                        "the model was opened without its eyes: start with --image or --mmproj");
     int S = v->pre.size;
     size_t size = (size_t)v->n * (size_t)v->dim * sizeof(float);
     fab_ctx c;
     fab_arena *work = fab_arena_new((size_t)8 << 20, err);
     if (!work) return false;
-    fab_arena_reset(t->sight);
-    t->picture = (fab_prompt_part){ 0 };
-    float *rows = fab_arena_take(t->sight, size, err);
     fab_ctx_init(&c, work, t->pool);
     c.bf16 = !t->exact;
     c.check = fab_getenv("FABRICA_CHECK") != NULL;
     fab_tensor *x = fab_tensor_new(&c, FAB_F32, FAB_SHAPE(1, S, S, 3));
-    bool ok = x && rows && fab_llava_prepare(v, rgb, width, height, work, fab_f32(x), err);
-    const fab_tensor *seen = ok ? fab_llava_rows(&c, v, x) : NULL;
+    bool ok = x && fab_llava_prepare(v, rgb, width, height, work, fab_f32(x), err);
+    const fab_tensor *seen = ok ? rows_of(&c, v, x) : NULL;
     if (ok && !seen) fab_fail(err, c.err.code, "%s", c.err.text);
-    if (seen && !fab_all_finite(seen))
-        ok = fab_fail(err, FAB_EINTERNAL,
-                      "the picture's features are not finite; FABRICA_CHECK=1 names the layer");
-    if (seen && ok) {
+    if (seen) fab_arena_reset(t->sight);
+    float *rows = seen ? fab_arena_take(t->sight, size, err) : NULL;
+    if (seen) t->picture = (fab_prompt_part){ 0 };
+    if (rows) {
         memcpy(rows, fab_f32(seen), size);
         t->picture = (fab_prompt_part){ rows, v->n, fab_hash64(rows, size, 1) };
     }
     fab_arena_free(work);
-    return ok && seen;
+    return rows != NULL;
 }
 
 /* ---- prompts --------------------------------------------------------------------------------- */

@@ -26,7 +26,8 @@ void fab_talk_close(fab_talk *t); /* NULL is fine */
 fab_generator *fab_talk_generator(const fab_talk *t);
 const char *fab_talk_format(const fab_talk *t); /* the template's name */
 
-/* The picture that the next question is about; a conversation has one. [height,width,3] */
+/* The picture that a conversation is about, [height,width,3]: it stands before the first question,
+ * so it takes effect where one begins. A failure leaves the one before. */
 bool fab_talk_look(fab_talk *t, const uint8_t *rgb, int width, int height, fab_err *err);
 void fab_talk_reset(fab_talk *t); /* forgets what was said; the picture stays */
 

@@ -30,7 +30,10 @@ static bool find_files(const char *path, fab_arena *a, files *f, fab_err *err)
     static const char *const config[] = { "config.json", NULL };
     f->dir = path;
     const char *json = first_there(a, path, config, err);
-    if (!json) { /* no folder of a model: a file */
+    const char *inside = fab_path_join(a, path, ".", err);
+    if (!json && inside && fab_exists(inside))
+        return fab_fail(err, FAB_EFORMAT, "no config.json in this folder");
+    if (!json) { /* a file */
         f->dir = fab_path_dir(a, path, err);
         f->weights = path;
         return f->dir != NULL;
@@ -110,13 +113,20 @@ static bool read_config(fab_decoder *d, const files *f, fab_err *err)
     return true;
 }
 
+/* llama.cpp names the tokenizer of a GGUF that has none; without the key it does not open the file. */
+static bool has_words(const fab_weights *w)
+{
+    const char *model = fab_weights_str(w, "tokenizer.ggml.model", NULL);
+    return fab_weights_has(w, "tokenizer.ggml.model") &&
+           !(model && (!strcmp(model, "none") || !strcmp(model, "no_vocab")));
+}
+
 /* A folder without any tokenizer is a model of numbers alone; a broken tokenizer is an error. */
 static bool read_words(fab_decoder *d, fab_err *err)
 {
     static const char *const names[] = { "tokenizer.json", "tokenizer.model", "vocab.json", NULL };
     static const char *const ends[] = { "<|im_end|>", "<|eot_id|>", "<end_of_turn>" };
-    if (d->gguf && fab_weights_has(d->weights, "tokenizer.ggml.model"))
-        d->words = fab_tokenizer_from_weights(d->weights, err);
+    if (d->gguf && has_words(d->weights)) d->words = fab_tokenizer_from_weights(d->weights, err);
     else if (d->gguf || !first_there(d->arena, d->dir, names, err)) return !err || !err->code;
     else d->words = fab_tokenizer_open(d->dir, err);
     if (!d->words) return false;

@@ -141,8 +141,19 @@ static bool blocks(reader *r, fab_vit_config *c, fab_err *err)
     return r->gguf || agree(r, "num_hidden_layers", "", r->in_file, err);
 }
 
+/* SigLIP's tower has CLIP's names for its blocks, but no class token and no first norm. */
+static bool tower_kind(const reader *r, fab_err *err)
+{
+    const char *type =
+        fab_json_str(json_object_get(r->config, "vision_config"), "model_type", NULL);
+    return !type || !strcmp(type, "clip_vision_model") ||
+           fab_fail(err, FAB_EUNSUPPORTED,
+                    "vision_config: model_type '%.40s', a LLaVA's is 'clip_vision_model'", type);
+}
+
 static bool tower_sizes(reader *r, fab_vit_config *c, fab_err *err)
 {
+    if (!tower_kind(r, err)) return false;
     const fab_weight *patch = need(r, VISION "embeddings.patch_embedding.weight", 4, err);
     const fab_weight *pos =
         patch ? need(r, VISION "embeddings.position_embedding.weight", 2, err) : NULL;
@@ -181,14 +192,23 @@ static bool feature_tokens(reader *r, fab_err *err)
     return true;
 }
 
-/* The decoder's width and the projector's must be one. */
-static bool projector_sizes(const reader *r, int64_t width, int64_t *hidden_out, fab_err *err)
+static bool projector_kind(const reader *r, fab_err *err)
 {
     const char *type = r->gguf ? fab_weights_str(r->gguf, "clip.projector_type", NULL) : NULL;
     const char *name = fab_json_str(r->config, "mm_projector_type", NULL);
+    const char *act = fab_json_str(r->config, "projector_hidden_act", NULL);
     if ((type && strcmp(type, "mlp") != 0) || (name && strcmp(name, "mlp2x_gelu") != 0))
         return fab_fail(err, FAB_EUNSUPPORTED, "a projector '%.40s'; mlp is supported",
                         type ? type : name);
+    return !act || !strcmp(act, "gelu") ||
+           fab_fail(err, FAB_EUNSUPPORTED, "config.json: projector_hidden_act '%.40s', not 'gelu'",
+                    act);
+}
+
+/* The decoder's width and the projector's must be one. */
+static bool projector_sizes(const reader *r, int64_t width, int64_t *hidden_out, fab_err *err)
+{
+    if (!projector_kind(r, err)) return false;
     const fab_weight *one = need(r, PROJECTOR "linear_1.weight", 2, err);
     const fab_weight *two = one ? need(r, PROJECTOR "linear_2.weight", 2, err) : NULL;
     if (!two) return false;

@@ -213,7 +213,7 @@ static bool configure(place *p, fab_tokenizer *t)
                                          jinja, p->err);
 }
 
-/* The file in a folder; the path itself when it is none. */
+/* The file in a folder; the path itself when it is no folder. */
 static const char *in_folder(fab_arena *a, const char *path, fab_err *err)
 {
     static const char *const names[] = { "tokenizer.json", "tokenizer.model", "vocab.json",
@@ -223,7 +223,12 @@ static const char *in_folder(fab_arena *a, const char *path, fab_err *err)
         if (!at) return NULL;
         if (fab_exists(at)) return at;
     }
-    return path;
+    const char *inside = fab_path_join(a, path, ".", err);
+    if (!inside || !fab_exists(inside)) return inside ? path : NULL;
+    fab_fail(err, FAB_EFORMAT,
+             "%s: none of tokenizer.json, tokenizer.model, vocab.json and vocab.txt is there",
+             path);
+    return NULL;
 }
 
 static fab_tokenizer *open_in(fab_arena *a, const char *path, fab_err *err)
