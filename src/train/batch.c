@@ -11,19 +11,12 @@
  */
 #include <string.h>
 #include "train/align.h"
+#include "train/distil.h"
 #include "train/grade.h"
 
 enum { MAX_LEN = FAB_MAX_LENGTH, QA_LEN = 80, CAPTION_LEN = 72 };
 
-/* Sequences of one length L: ids [n,L] padded, where predictions start, and how many there are. */
-typedef struct {
-    int n, cap, len;
-    int32_t *ids;       /* [cap,MAX_LEN] */
-    int32_t *size, *at; /* [cap] length; index of <a> */
-    int32_t *picture;   /* [cap] row of the batch's pictures, -1 none */
-} rows;
-
-static bool rows_init(rows *r, fab_ctx *c, int cap)
+static bool rows_init(fab_rows *r, fab_ctx *c, int cap)
 {
     memset(r, 0, sizeof *r);
     r->cap = cap;
@@ -34,7 +27,7 @@ static bool rows_init(rows *r, fab_ctx *c, int cap)
     return r->ids && r->size && r->at && r->picture;
 }
 
-static void rows_add(rows *r, fab_ctx *c, const fab_bpe *bpe, const char *question,
+static void rows_add(fab_rows *r, fab_ctx *c, const fab_bpe *bpe, const char *question,
                      const char *answer, fab_lang lang, int picture, int max)
 {
     int at, n = fab_sequence(bpe, question, answer, lang, r->ids + (int64_t)r->n * MAX_LEN, max,
@@ -73,7 +66,7 @@ int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, f
 }
 
 /* The rows' ids as a tensor [n,len]; padding is <pad>. */
-static fab_tensor *rows_ids(fab_ctx *c, const rows *r)
+static fab_tensor *rows_ids(fab_ctx *c, const fab_rows *r)
 {
     fab_tensor *t = fab_tensor_new(c, FAB_I32, FAB_SHAPE(r->n, r->len));
     for (int i = 0; t && i < r->n; i++)
@@ -83,64 +76,78 @@ static fab_tensor *rows_ids(fab_ctx *c, const rows *r)
     return t;
 }
 
-/* Cross-entropy of what follows <a>, with image tokens [B,P,T] in front of the rows that have a
- * picture. */
-static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const rows *r, fab_tensor *tokens,
-                             float smoothing, float drop)
+int64_t fab_rows_targets(const fab_rows *r)
 {
-    int64_t P = tokens ? tokens->shape[1] : 0, T = tokens ? tokens->shape[2] : 0, n = r->n,
-            n_out = 0;
+    int64_t n = 0;
+    for (int i = 0; i < r->n; i++) n += r->size[i] - r->at[i] - 1;
+    return n;
+}
+
+/* Where each target is predicted, i32 [targets], with P image tokens before each row; and what it is. */
+static fab_tensor *rows_targets(fab_ctx *c, const fab_rows *r, int64_t P, fab_tensor **want)
+{
+    int64_t n = fab_rows_targets(r), k = 0;
+    fab_tensor *at = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)),
+               *what = want ? fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)) : NULL;
+    if (want) *want = what;
+    if (!at || (want && !what)) return NULL;
+    for (int64_t i = 0; i < r->n; i++)
+        for (int j = r->at[i]; j + 1 < r->size[i]; j++, k++) {
+            fab_i32(at)[k] = (int32_t)(i * (P + r->len) + P + j);
+            if (want) fab_i32(what)[k] = r->ids[i * MAX_LEN + j + 1];
+        }
+    return at;
+}
+
+fab_tensor *fab_rows_logits(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_tensor *tokens,
+                            float drop, fab_tensor **want)
+{
+    int64_t P = tokens ? tokens->shape[1] : 0, T = tokens ? tokens->shape[2] : 0, n = r->n;
     fab_tensor *ids = rows_ids(c, r), *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n));
     fab_tensor *pick = tokens ? fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)) : NULL;
-    if (!ids || !prefix || (tokens && !pick)) return NULL;
+    fab_tensor *at = rows_targets(c, r, P, want);
+    if (!ids || !prefix || !at || (tokens && !pick)) return NULL;
     for (int64_t i = 0; i < n; i++) {
         fab_i32(prefix)[i] = (int32_t)P + r->at[i] + 1;
         if (pick) fab_i32(pick)[i] = r->picture[i];
-        n_out += r->size[i] - r->at[i] - 1;
     }
-    fab_tensor *at = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out)),
-               *want = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n_out));
-    if (!at || !want) return NULL;
-    int64_t k = 0;
-    for (int64_t i = 0; i < n; i++)
-        for (int j = r->at[i]; j + 1 < r->size[i]; j++, k++) {
-            fab_i32(at)[k] = (int32_t)(i * (P + r->len) + P + j);
-            fab_i32(want)[k] = r->ids[i * MAX_LEN + j + 1];
-        }
     if (tokens) {
         tokens = fab_gather(c, fab_reshape(c, tokens, FAB_SHAPE(tokens->shape[0], P * T)), pick);
         tokens = fab_reshape(c, tokens, FAB_SHAPE(n, P, T));
     }
-    fab_tensor *h = fab_mini_read(c, m, tokens, ids, prefix, NULL, drop);
-    return fab_xent(c, fab_mini_logits(c, m, h, at), want, NULL,
-                    (fab_xent_opts){ .smoothing = smoothing });
+    return fab_mini_logits(c, m, fab_mini_read(c, m, tokens, ids, prefix, NULL, drop), at);
+}
+
+/* Cross-entropy of what follows <a>, blended with what the teachers of the lesson (NULL: none) say
+ * follows. */
+static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_tensor *tokens,
+                             float smoothing, float drop, const fab_lesson *lesson, double *kl)
+{
+    fab_tensor *want, *logits = fab_rows_logits(c, m, r, tokens, drop, &want),
+                      *loss = fab_xent(c, logits, want, NULL, (fab_xent_opts){ smoothing });
+    return lesson ? fab_distil_words(c, lesson, logits, loss, kl) : loss;
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
 static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab_loss_parts *parts)
 {
-    rows r;
+    fab_rows r;
     if (!rows_init(&r, c, g->batch)) return NULL;
     for (int i = 0; i < g->batch; i++) {
         const fab_text *t = s->texts[fab_rng_below(&s->rng, (uint32_t)s->n_texts)];
         rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1, g->length);
     }
     parts->items = r.n;
-    fab_tensor *loss =
-        c->err.code ? NULL : rows_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop);
+    fab_lesson lesson;
+    if (c->err.code || !fab_distil_ask(s, c, g, NULL, &r, &lesson)) return NULL;
+    fab_tensor *loss = rows_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop, &lesson,
+                                 &parts->teacher);
     if (loss) parts->text = *fab_f32(loss);
     return loss;
 }
 
 /* ---- pictures -------------------------------------------------------------------------------- */
-
-typedef struct {
-    int32_t image;
-    fab_set set;
-    const fab_case *of; /* NULL: none */
-    fab_warp warp;
-} drawn;
 
 static int32_t draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
 {
@@ -157,26 +164,50 @@ static int32_t draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
     return s->set_pictures[last][fab_rng_below(&s->rng, (uint32_t)s->n_set[last])];
 }
 
-/* Augmented pixels of the batch, [B,S,S,3]. Skin and blood have no up, and no side is asked of
- * them. */
-static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, drawn *d)
+/* One picture augmented, or as a grey one. Skin and blood have no up, and no side is asked of them. */
+static void show(const fab_session *s, const fab_drawn *d, fab_rng *rng, int side, float *out,
+                 fab_warp *warp)
+{
+    fab_augment_opts o = s->recipe.augment;
+    o.flip = o.flip_vertical = o.quarter_turns = d->set == FAB_SET_ISIC || d->set == FAB_SET_BCCD;
+    fab_augment(rng, &o, fab_store_get(s->store, d->image), fab_store_side(s->store), side, out,
+                warp);
+}
+
+static void show_grey(int side, float *out)
+{
+    memset(out, 0, (size_t)side * (size_t)side * 3 * sizeof *out); /* mid grey */
+}
+
+fab_tensor *fab_batch_pixels(const fab_session *s, fab_ctx *c, const fab_drawn *d, int B, int side)
+{
+    fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(B, side, side, 3));
+    for (int i = 0; x && i < B; i++) {
+        fab_rng rng = d[i].rng;
+        float *at = fab_f32(x) + (int64_t)i * side * side * 3;
+        if (d[i].blank) show_grey(side, at);
+        else show(s, &d[i], &rng, side, at, NULL);
+    }
+    return x;
+}
+
+/* Augmented pixels of the batch, [B,S,S,3]. */
+static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, fab_drawn *d)
 {
     int S = s->model->cfg.image_size;
     fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, S, S, 3));
     for (int i = 0; x && i < g->batch; i++) {
         d[i].image = draw_picture(s, g, &d[i].set);
+        d[i].rng = s->rng;
         int32_t k = s->bundle.case_of[d[i].image];
         d[i].of = k >= 0 ? &s->bundle.cases.items[k] : NULL;
-        fab_augment_opts o = s->recipe.augment;
-        o.flip = o.flip_vertical = o.quarter_turns =
-            d[i].set == FAB_SET_ISIC || d[i].set == FAB_SET_BCCD;
         float *at = fab_f32(x) + (int64_t)i * S * S * 3;
-        fab_augment(&s->rng, &o, fab_store_get(s->store, d[i].image), fab_store_side(s->store), S,
-                    at, &d[i].warp);
+        show(s, &d[i], &s->rng, S, at, &d[i].warp);
         double blank = g->blank[d[i].set];
-        if (blank <= 0 || fab_rng_uniform(&s->rng) >= blank) continue;
-        memset(at, 0, (size_t)S * (size_t)S * 3 * sizeof *at); /* mid grey */
-        d[i].of = NULL;                                        /* nothing of it is taught */
+        d[i].blank = blank > 0 && fab_rng_uniform(&s->rng) < blank;
+        if (!d[i].blank) continue;
+        show_grey(S, at);
+        d[i].of = NULL; /* nothing of it is taught */
     }
     return x;
 }
@@ -239,7 +270,7 @@ static const char *draw_answer(fab_session *s, double share, const fab_picture_q
 }
 
 /* Takes each word piece of the newest row's question away with probability `rate`. */
-static void drop_words(rows *r, fab_rng *rng, double rate)
+static void drop_words(fab_rows *r, fab_rng *rng, double rate)
 {
     int32_t *ids = r->ids + (int64_t)(r->n - 1) * MAX_LEN, *size = &r->size[r->n - 1];
     int at = r->at[r->n - 1], kept = 1;
@@ -250,11 +281,11 @@ static void drop_words(rows *r, fab_rng *rng, double rate)
     r->at[r->n - 1] = kept;
 }
 
-static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
-                           fab_tensor *tokens, int64_t *items)
+/* The batch's questions with their answers. False: c->err, or none. */
+static bool draw_rows(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
+                      fab_rows *r)
 {
-    rows r;
-    if (!rows_init(&r, c, g->batch * g->questions)) return NULL;
+    if (!rows_init(r, c, g->batch * g->questions)) return false;
     for (int i = 0; i < g->batch; i++)
         for (int j = 0; j < g->questions; j++) {
             const fab_qa *q = draw_question(s, g, &s->of_picture[d[i].image]);
@@ -263,22 +294,20 @@ static fab_tensor *qa_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const
             if (fab_rng_uniform(&s->rng) < 0.2f)
                 words =
                     fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
-            int n = r.n;
+            int n = r->n;
             const char *answer = draw_answer(s, g->prior[d[i].set], &s->of_picture[d[i].image], q);
-            rows_add(&r, c, s->bpe, words, answer, q->lang, i, QA_LEN);
+            rows_add(r, c, s->bpe, words, answer, q->lang, i, QA_LEN);
             double rate = g->word_drop[d[i].set];
-            if (rate > 0 && r.n > n) drop_words(&r, &s->rng, rate);
+            if (rate > 0 && r->n > n) drop_words(r, &s->rng, rate);
         }
-    *items = r.n;
-    if (c->err.code || !r.n) return NULL;
-    return rows_loss(c, s->model, &r, tokens, (float)g->loss.smoothing, g->drop);
+    return !c->err.code && r->n > 0;
 }
 
 /* One caption per picture: said from the picture, and embedded beside it. The weighted sum. */
-static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
-                                  const fab_mini_view *v, fab_loss_parts *parts)
+static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g,
+                                  const fab_drawn *d, const fab_mini_view *v, fab_loss_parts *parts)
 {
-    rows said, words;
+    fab_rows said, words;
     int B = g->batch;
     fab_tensor *last = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B)),
                *same = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
@@ -314,13 +343,13 @@ static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g
     const fab_said all = { rows_ids(c, &words), last, pick, same };
     fab_tensor *sum = fab_align_loss(s, c, g, v, &all, parts);
     if (g->loss.caption > 0)
-        sum = fab_loss_add(c, sum, rows_loss(c, s->model, &said, v->tokens, 0, g->drop),
+        sum = fab_loss_add(c, sum, rows_loss(c, s->model, &said, v->tokens, 0, g->drop, NULL, NULL),
                            g->loss.caption, &parts->caption);
     return sum;
 }
 
-static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
-                              const fab_mini_view *v)
+static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
+                              const fab_mini_view *v, const fab_lesson *lesson)
 {
     int G = fab_mini_grid(&s->model->cfg);
     int64_t cells = (int64_t)G * G;
@@ -330,18 +359,20 @@ static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, co
     for (int i = 0; i < g->batch; i++)
         if (d[i].of)
             fab_dense_target(d[i].of, &d[i].warp, G, fab_f32(t) + i * cells * FAB_LABELS_SPATIAL);
-    return fab_bce(c, fab_mini_dense(c, s->model, v), t);
+    fab_tensor *logits = fab_mini_dense(c, s->model, v);
+    return fab_distil_labels(c, lesson, lesson->dense, logits, fab_bce(c, logits, t));
 }
 
-static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const drawn *d,
-                                 const fab_mini_view *v)
+static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
+                                 const fab_mini_view *v, const fab_lesson *lesson)
 {
     fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, FAB_LABELS));
     if (!t) return NULL;
     for (int64_t i = 0; i < fab_count(t); i++) fab_f32(t)[i] = -1;
     for (int i = 0; i < g->batch; i++)
         if (d[i].of) fab_presence_target(d[i].of, &d[i].warp, fab_f32(t) + (int64_t)i * FAB_LABELS);
-    return fab_bce(c, fab_mini_class(c, s->model, v), t);
+    fab_tensor *logits = fab_mini_class(c, s->model, v);
+    return fab_distil_labels(c, lesson, lesson->presence, logits, fab_bce(c, logits, t));
 }
 
 fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight,
@@ -356,22 +387,31 @@ fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double w
 static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
                                 fab_loss_parts *parts)
 {
-    drawn *d = fab_arena_take(c->arena, (size_t)g->batch * sizeof *d, &c->err);
+    fab_drawn *d = fab_arena_take(c->arena, (size_t)g->batch * sizeof *d, &c->err);
     fab_tensor *pixels = d ? draw_pixels(s, c, g, d) : NULL, *sum = NULL;
     if (!pixels) return NULL;
     fab_mini_view v = fab_mini_look(c, s->model, pixels, g->drop);
     if (!v.tokens) return NULL;
     const fab_loss_weights *w = &g->loss;
-    if (w->qa > 0)
-        sum = fab_loss_add(c, sum, qa_loss(s, c, g, d, v.tokens, &parts->items), w->qa, &parts->qa);
+    fab_rows asked;
+    bool asks = w->qa > 0 && draw_rows(s, c, g, d, &asked);
+    fab_lesson lesson;
+    if (c->err.code || !fab_distil_ask(s, c, g, d, asks ? &asked : NULL, &lesson)) return NULL;
+    if (asks) {
+        fab_tensor *qa = rows_loss(c, s->model, &asked, v.tokens, (float)w->smoothing, g->drop,
+                                   &lesson, &parts->teacher);
+        parts->items = asked.n;
+        sum = fab_loss_add(c, sum, qa, w->qa, &parts->qa);
+    }
     if (w->caption > 0 || w->contrast > 0 || w->token_region > 0 || w->prototype > 0) {
         fab_tensor *said = caption_losses(s, c, g, d, &v, parts);
         if (said) sum = sum ? fab_add(c, sum, said) : said;
     }
     if (w->dense > 0)
-        sum = fab_loss_add(c, sum, dense_loss(s, c, g, d, &v), w->dense, &parts->dense);
+        sum = fab_loss_add(c, sum, dense_loss(s, c, g, d, &v, &lesson), w->dense, &parts->dense);
     if (w->presence > 0)
-        sum = fab_loss_add(c, sum, presence_loss(s, c, g, d, &v), w->presence, &parts->presence);
+        sum = fab_loss_add(c, sum, presence_loss(s, c, g, d, &v, &lesson), w->presence,
+                           &parts->presence);
     return sum;
 }
 

@@ -219,7 +219,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
         "name",       "task",      "steps",  "batch",      "length",   "questions",
         "real_share", "smoothing", "losses", "sets",       "blank",    "word_drop",
         "drop",       "lr",        "floor",  "warmup",     "schedule", "validate_every",
-        "patience",   "prior",     "only",   "curriculum", NULL
+        "patience",   "prior",     "only",   "curriculum", "teacher",  NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");
@@ -242,6 +242,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
     read_losses(json_object_get(s.o, "losses"), g, err);
     read_sets(&s, g);
     read_curriculum(json_object_get(s.o, "curriculum"), g, err);
+    fab_recipe_read_teacher(json_object_get(s.o, "teacher"), g, err);
 }
 
 static void read_stages(const json_t *list, fab_recipe *r, fab_err *err)

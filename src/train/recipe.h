@@ -14,6 +14,7 @@
 #include "zoo/mini.h"
 
 enum { FAB_MAX_STAGES = 8, FAB_MAX_BATCH = 1024, FAB_MAX_QUESTIONS = 64, FAB_MAX_LENGTH = 192 };
+enum { FAB_MAX_TEACHERS = 8 };
 
 /* Weights of the losses of a stage; 0 leaves one out. */
 typedef struct {
@@ -28,6 +29,13 @@ typedef struct {
     bool linear, hard_first;
 } fab_curriculum;
 
+/* distil.h */
+typedef struct {
+    const char *models[FAB_MAX_TEACHERS]; /* files */
+    int n;                                /* 0: no teacher */
+    float weight, temperature;
+} fab_teachers;
+
 typedef struct {
     const char *name;
     bool pictures; /* task: pictures; else text */
@@ -41,6 +49,7 @@ typedef struct {
     double word_drop[FAB_SETS]; /* share of the pieces of a set's questions left out */
     double prior[FAB_SETS];     /* share of a set's real questions answered by prior.c */
     fab_curriculum curriculum;
+    fab_teachers teacher;
     const char *only; /* parameters whose names begin with one of these words learn; NULL: all */
     float drop;
     fab_schedule schedule;
@@ -70,5 +79,8 @@ typedef struct {
 /* The recipe at o->recipe with o->set, o->data and o->out. False with err set; clear it anyway. */
 bool fab_recipe_read(fab_recipe *r, const fab_train_opts *o, fab_err *err);
 void fab_recipe_clear(fab_recipe *r); /* cleared is fine */
+
+/* recipe_teacher.c: a stage's teacher setting; NULL: none. */
+void fab_recipe_read_teacher(const json_t *o, fab_stage *g, fab_err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "train/align.h"
+#include "train/distil.h"
 #include "train/grade.h"
 
 /* ---- tokenizer ------------------------------------------------------------------------------- */
@@ -240,11 +241,13 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
             s->bundle.images.n, s->n_set[0], s->n_set[1], s->n_set[2], s->n_set[3], s->n_set[4],
             (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n,
             (long long)s->n_texts);
-    return open_model(s, &from, err);
+    char *dir = fab_path_dir(s->arena, o->recipe, err);
+    return dir && open_model(s, &from, err) && fab_distil_open(s, dir, err);
 }
 
 void fab_session_close(fab_session *s)
 {
+    fab_distil_close(s);
     fab_store_close(s->store);
     fab_bpe_free(s->bpe);
     fab_bundle_clear(&s->bundle);

@@ -30,6 +30,11 @@ typedef struct {
     fab_mini *model;
     fab_tensor *prototypes; /* align.h, [K,E]; NULL: no stage wants them */
     fab_param_list learnt;  /* all that may learn: the model's, and the prototypes */
+    struct {
+        const char *name; /* as the recipe has it */
+        fab_mini_file *file;
+    } teachers[FAB_MAX_TEACHERS]; /* of all stages: distil.h */
+    int n_teachers;
     fab_optim optim;
     fab_rng rng;                                      /* batches and dropout draw from here */
     fab_picture_qa *of_picture;                       /* [images] */
@@ -69,7 +74,8 @@ void fab_session_ctx(fab_session *s, fab_ctx *c, bool training);
  * c->err says why, also when there is nothing to learn from the batch. */
 typedef struct {
     double qa, caption, contrast, token_region, prototype, dense, presence, text;
-    int64_t items; /* sequences */
+    double teacher; /* T^2 KL from the teachers to the student, per token: distil.h */
+    int64_t items;  /* sequences */
 } fab_loss_parts;
 fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,
                            fab_loss_parts *parts);

@@ -143,8 +143,9 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
                              { "loss/prototype", p.prototype },
                              { "loss/dense", p.dense },
                              { "loss/presence", p.presence },
-                             { "loss/text", p.text } };
-    return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 11, err);
+                             { "loss/text", p.text },
+                             { "loss/teacher", p.teacher } };
+    return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, g->teacher.n ? 12 : 11, err);
 }
 
 static bool should_stop(const run_state *r)
