@@ -479,7 +479,8 @@ const fab_verb fab_verb_bench = {
                                  .choices =
                                      "all|prefill|generate|batch|encode|vit_b16_224|vit_l14_336" },
                                { "model", FAB_FILE_IN, offsetof(opts, model), NULL,
-                                 "only this file: load, first token, memory, tokens/s" },
+                                 "only this file: load, first token, memory, tokens/s; of a mini "
+                                 "ms a picture and a question" },
                                { "write", FAB_FILE_OUT, offsetof(opts, write), NULL,
                                  "only write the shape with random weights as a GGUF" },
                                { "type", FAB_CHOICE, offsetof(opts, type), "q8_0",

@@ -6,8 +6,10 @@
 typedef struct {
     const char *data, *embeddings, *rankings, *images, *caption, *model, *html;
     int64_t limit, resamples, seed;
-    bool exact;
+    bool exact, untrained;
 } opts;
+
+enum { TWIN = 1 }; /* seed of the untrained twin */
 
 #define number fab_number_get
 #define item   fab_number_item
@@ -51,8 +53,10 @@ static bool embed(fab_run *r, const opts *o, fab_pairs *p, fab_err *err)
         return fab_fail(err, FAB_EUNSUPPORTED, "%s reads no images", published);
     }
     if (!e && !b) return false;
+    bool ok = !o->untrained || (b ? fab_fail(err, FAB_EUSAGE, "--untrained is of our own model")
+                                  : fab_engine_untrain(e, TWIN, err));
     fab_evaluating(r, "eval retrieval", o->limit, &bar, &eo);
-    bool ok = fab_pairs_embed(p, o->data, o->images, o->caption, e, b, &eo, err);
+    ok = ok && fab_pairs_embed(p, o->data, o->images, o->caption, e, b, &eo, err);
     fab_progress_clear(&bar);
     fab_engine_close(e);
     fab_embedder_close(b);
@@ -69,6 +73,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     const char *about = o->data ? o->data : o->embeddings ? o->embeddings : o->rankings;
     if (!!o->data + !!o->embeddings + !!o->rankings != 1)
         return fab_fail(err, FAB_EUSAGE, "give one of --data, --embeddings and --rankings");
+    if (o->untrained && !o->data) return fab_fail(err, FAB_EUSAGE, "--untrained belongs to --data");
     if (o->rankings) v = fab_rankings_report(o->rankings, &how, err);
     else if (o->data ? embed(r, o, &p, err) : fab_pairs_read(&p, o->embeddings, o->limit, err))
         v = fab_retrieval_report(&p, &how, err);
@@ -89,6 +94,7 @@ const fab_verb fab_verb_eval_retrieval = {
         { "rankings", FAB_FILE_IN, offsetof(opts, rankings), NULL, "no model: JSONL of {ranking: [ids], relevant: [ids], candidates}" },
         { "caption", FAB_STR, offsetof(opts, caption), "caption", "the field with the text", .meta = "FIELD" },
         { "images", FAB_FILE_IN, offsetof(opts, images), NULL, "folder of the images; else the JSONL's", .meta = "DIR" },
+        { "untrained", FAB_FLAG, offsetof(opts, untrained), NULL, "of --data: the model's twin with random weights, a baseline" },
         { "limit", FAB_INT, offsetof(opts, limit), "0", "only the first so many records; 0: all", .min = 0, .max = 1e9 },
         FAB_OPT_BOOT(opts),
         FAB_OPT_EXACT(opts),

@@ -31,7 +31,7 @@ fab_case *fab_case_new(fab_case_list *c, fab_set set, const char *id, const char
         c->cap = cap;
     }
     fab_case *x = &c->items[c->n];
-    *x = (fab_case){ .set = set, .diagnosis = "", .counts = { -1, -1, -1 } };
+    *x = (fab_case){ .set = set, .diagnosis = "", .age = -1, .counts = { -1, -1, -1 } };
     memset(x->presence, -1, sizeof x->presence);
     x->id = fab_arena_strdup(c->arena, id, err);
     x->image = fab_paths_add(images, path, err);
@@ -262,6 +262,10 @@ static bool isic_record(void *arg, const json_t *o, fab_err *err)
     if (!diagnosis || !(x->diagnosis = fab_arena_strdup(r->cases->arena, diagnosis, err)))
         return false;
     x->val = fab_split_val(FAB_SET_ISIC, x->group);
+    const json_t *age = json_object_get(o, "age");
+    const char *sex = fab_json_str(o, "sex", NULL);
+    if (json_is_number(age)) x->age = (float)json_number_value(age);
+    if (sex && !(x->sex = fab_arena_strdup(r->cases->arena, sex, err))) return false;
     rule_out(x, FAB_REGION_SKIN);
     absent_kind(x, FAB_KIND_MODALITY);
     absent_kind(x, FAB_KIND_DIAGNOSIS);

@@ -39,7 +39,9 @@ typedef struct {
     int8_t presence[FAB_LABELS]; /* 1, 0, -1 unknown */
     const fab_box *boxes;
     int n_boxes;
-    int counts[3]; /* BCCD: WBC, RBC, platelets; -1 elsewhere */
+    const char *sex; /* ISIC: "female", "male"; NULL unknown */
+    float age;       /* ISIC, in years; -1 unknown */
+    int counts[3];   /* BCCD: WBC, RBC, platelets; -1 elsewhere */
     const uint8_t
         *map; /* label + 1 per place, 0 background, [FAB_MAP_SIDE * FAB_MAP_SIDE]; NULL: no mask */
     uint64_t dense_known; /* bit l: where spatial label l is, or that it is absent, is known */

@@ -107,6 +107,19 @@ static void take_off(fab_engine *e)
     e->file->skills = e->skills;
 }
 
+bool fab_engine_untrain(fab_engine *e, uint64_t seed, fab_err *err)
+{
+    fab_mini_file *f = e->file;
+    fab_mini *m = fab_mini_new(f->arena, &f->model->cfg, err);
+    if (!m) return false;
+    fab_params p = fab_params_init(f->arena, &m->list, seed);
+    fab_mini_params(&p, m);
+    if (!fab_params_end(&p, err)) return false;
+    f->model = m;
+    forget_looks(e);
+    return true;
+}
+
 bool fab_engine_adapt(fab_engine *e, const char *path, fab_err *err)
 {
     fab_mini_file *f = e->file;

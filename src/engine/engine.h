@@ -30,6 +30,10 @@ typedef struct fab_engine fab_engine;
 fab_engine *fab_engine_open(const char *path, fab_pool *pool, fab_err *err);
 void fab_engine_close(fab_engine *e); /* NULL is fine; looks that are still held stay valid */
 
+/* The model's untrained twin in its place: the same shape, tokenizer and settings, every weight drawn
+ * afresh. A baseline for what its vectors are worth. Not after an adapter. */
+bool fab_engine_untrain(fab_engine *e, uint64_t seed, fab_err *err);
+
 const fab_mini_file *fab_engine_model(const fab_engine *e); /* lent */
 fab_pool *fab_engine_pool(const fab_engine *e);
 const char *fab_engine_path(const fab_engine *e);

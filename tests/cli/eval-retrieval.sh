@@ -26,6 +26,7 @@ echo '{"ranking":["a","b"],"relevant":["z"],"candidates":9}' >behind.jsonl
 "$FABRICA" eval retrieval --rankings behind.jsonl --resamples 200 --json | grep median
 for f in empty unequal huge zero null one; do try retrieval --embeddings $f.jsonl; done
 for f in empty few none nested twice again; do try retrieval --rankings $f.jsonl; done
+try retrieval --embeddings pairs.jsonl --untrained
 try retrieval
 try retrieval --data one.jsonl --rankings few.jsonl
 try retrieval --embeddings pairs.jsonl --html nowhere/page.html
