@@ -1,20 +1,19 @@
 /* dot: C = A W' + bias for up to DOT_MOST rows of A, W in GGUF's blocks as the file holds them. AVX2.
  *
- * A is rounded to 16 bits under one scale per 32 values (2^-16 of the largest of them: closer than bf16 by 2^7), so that a
- * block's sum is whole numbers: x = d q + m gives d (q . a) + m (sum a). Rows are read 256 values (a group) at a time, a
- * group as 4 or 8 units of two or four registers of sixteen q each, and per row of A
+ * A is rounded under one scale per 32 values, so that a block's sum is whole numbers: x = d q + m gives
+ * (d da) (q . a) + m (da sum a). To 16 bits (2^-16 of the largest of them: closer than bf16 by 2^7), or, where rounding is
+ * allowed and q has at most 6 bits, to 8 (2^-8): bytes go 32 to a product (pmaddubsw), words 16. Rows are read 256 values
+ * (a group) at a time; whatever the type, a group opens to eight registers of bytes q, and A lies to match:
  *
- *   each unit:  sums += float(sum of multiply-add pairs) x (d x A's scale)         once for 64 or 32 values
+ *   q[u][h]   low lane: values 16h.. of the block of 32 numbered u; high lane: those of block u + 4       u < 4, h < 2
+ *             (A in words: the even ones of the 16, then the odd ones, which masks and shifts of q give)
  *
- * A's values lie in the order in which masks and shifts of whole registers give q, so that opening takes no shuffles:
- *
- *   q8_0              32 as they are                 unit u: block u
- *   q4_0, q4_1        even and odd of the first 16, of the last 16, of block u in the low lane and u + 4 in the high one
- *   q4_K, q5_K, q6_K  the 16 even of 32, then the 16 odd; q6_K's two scales of 32 are those of the two lanes
+ * so that three steps of blends and additions bring the four registers q[u] . a[u] of a row to one of 8 sums, those of the
+ * 8 blocks in order, which meet their 8 scales: no scale is broadcast.
  *
  * A task walks four stretches of W at once, a row of each in turn, and asks for the next row of the same stretch: one
- * stretch alone is read 1.4 times slower than memory can give. Rows that do not fill 256 values end in a copy padded by
- * zero blocks.
+ * stretch alone is read 1.4 times slower than memory can give. As much of K as keeps A in L1 goes along a row at a time.
+ * Rows that do not fill 256 values end in a copy padded by zero blocks.
  */
 #include "kernels/dot.h"
 
@@ -22,39 +21,40 @@
 #include <immintrin.h>
 #include "base/bytes.h"
 
-enum { GROUP = 256, TASK_VALUES = 1 << 17, STREAMS = 4, LANES = 16, UNITS = 8 };
+enum { GROUP = 256, TASK_VALUES = 1 << 17, STREAMS = 4, L1_BYTES = 20480 };
 
-INLINE __m256i words_of(int x) { return _mm256_set1_epi16((short)x); }
-INLINE __m256i load(const void *p) { return _mm256_loadu_si256(p); }
-INLINE bool by_pairs(fab_dtype t) { return t == FAB_Q4_0 || t == FAB_Q4_1; }
+INLINE __m256i bytes_of(int x) { return _mm256_set1_epi8((char)x); }
+INLINE __m128i load16(const void *p) { return _mm_loadu_si128(p); }
+INLINE bool small(fab_dtype t) { return t == FAB_Q8_0 || t == FAB_Q4_0 || t == FAB_Q4_1; }
+INLINE int small_bytes(fab_dtype t) { return t == FAB_Q8_0 ? 34 : t == FAB_Q4_0 ? 18 : 20; }
 INLINE bool sixteens(fab_dtype t) { return t == FAB_Q6_K; }
 INLINE float offset_of(fab_dtype t) { return t == FAB_Q4_0 ? -8 : t == FAB_Q6_K ? -32 : 1; }
 
 INLINE int group_bytes(fab_dtype t)
 {
-    return t == FAB_Q8_0                    ? 272
-           : t == FAB_Q4_0 || t == FAB_Q4_K ? 144
-           : t == FAB_Q4_1                  ? 160
-           : t == FAB_Q5_K                  ? 176
-                                            : 210;
+    return small(t) ? 8 * small_bytes(t) : t == FAB_Q4_K ? 144 : t == FAB_Q5_K ? 176 : 210;
 }
 
 /* ---- opening 256 values --------------------------------------------------------------------------------------- */
 
-INLINE uint64_t four_halves(const uint8_t *p, int step)
+INLINE __m256i two_lanes(const uint8_t *low,
+                         const uint8_t *high) /* a blend costs less than an insertion */
 {
-    uint64_t low = fab_le16(p) | (uint64_t)fab_le16(p + step) << 16,
-             high = fab_le16(p + 2 * step) | (uint64_t)fab_le16(p + 3 * step) << 16;
-
-    low |= high << 32;
-    __asm__("" : "+r"(low)); /* gcc's vectors of two of these cost twice as much */
-    return low;
+    return _mm256_blend_epi32(_mm256_castsi128_si256(load16(low)),
+                              _mm256_broadcastsi128_si256(load16(high)), 0xf0);
 }
 
-INLINE __m256 halves(const uint8_t *p, int step) /* 8 f16 that far apart */
+/* the f16 that 8 blocks begin with: word b of the 16 bytes that lie 2 b before block b */
+INLINE __m256 eight_halves(const uint8_t *p, int step)
 {
-    uint64_t low = four_halves(p, step), high = four_halves(p + 4 * step, step);
-    return _mm256_cvtph_ps(_mm_set_epi64x((int64_t)high, (int64_t)low));
+    step -= 2;
+    __m128i x = _mm_blend_epi16(load16(p), load16(p + step), 2),
+            y = _mm_blend_epi16(load16(p + 4 * step), load16(p + 5 * step), 32);
+    x = _mm_blend_epi16(x, load16(p + 2 * step), 4);
+    y = _mm_blend_epi16(y, load16(p + 6 * step), 64);
+    x = _mm_blend_epi16(x, load16(p + 3 * step), 8);
+    y = _mm_blend_epi16(y, load16(p + 7 * step), 128);
+    return _mm256_cvtph_ps(_mm_blend_epi16(x, y, 0xf0));
 }
 
 INLINE __m256 eight_bytes(uint32_t low, uint32_t high)
@@ -65,83 +65,80 @@ INLINE __m256 eight_bytes(uint32_t low, uint32_t high)
 
 INLINE __m256 half_of(const uint8_t *p) { return _mm256_set1_ps(_cvtsh_ss(fab_le16(p))); }
 
-/* The scales d of a group, and what its sums of A are multiplied by; those of q6_K as A's (see order_sums). */
+/* The scales d of the 8 blocks, and what the sums of A are multiplied by; of q6_K those of the first, of the last 16s. */
 INLINE void open_scales(fab_dtype type, const uint8_t *p, __m256 d[2], __m256 m[2])
 {
     if (type == FAB_Q6_K) {
-        const __m128i turn = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
-        __m128i b = _mm_shuffle_epi8(_mm_loadu_si128((const void *)(p + 192)), turn);
+        const __m128i turn = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+        __m128i b = _mm_shuffle_epi8(load16(p + 192), turn);
         __m256 big = half_of(p + 208);
         d[0] = _mm256_mul_ps(big, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b)));
         d[1] =
             _mm256_mul_ps(big, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(b, b))));
         m[0] = d[0], m[1] = d[1];
-    } else if (type == FAB_Q4_K || type == FAB_Q5_K) {
+    } else if (small(type)) {
+        d[0] = eight_halves(p, small_bytes(type));
+        m[0] = type == FAB_Q4_1 ? eight_halves(p + 2, small_bytes(type)) : d[0];
+    } else {
         uint32_t a = fab_le32(p + 4), b = fab_le32(p + 8), c = fab_le32(p + 12);
         uint32_t top = (a >> 6 & 0x03030303u) << 4 | (c & 0x0f0f0f0fu),
                  low = (b >> 6 & 0x03030303u) << 4 | (c >> 4 & 0x0f0f0f0fu);
         __m256 less = _mm256_sub_ps(_mm256_setzero_ps(), half_of(p + 2));
         d[0] = _mm256_mul_ps(half_of(p), eight_bytes(a & 0x3f3f3f3fu, top));
         m[0] = _mm256_mul_ps(less, eight_bytes(b & 0x3f3f3f3fu, low));
-    } else {
-        int bytes = type == FAB_Q8_0 ? 34 : type == FAB_Q4_0 ? 18 : 20;
-        d[0] = halves(p, bytes);
-        m[0] = type == FAB_Q4_1 ? halves(p + 2, bytes) : d[0];
     }
 }
 
-/* q of unit u: two or (by_pairs) four registers */
-INLINE void open_unit(fab_dtype type, const uint8_t *p, int u, __m256i w[4])
+INLINE __m256i nibbles(__m256i x, bool high)
 {
-    const __m256i four = words_of(15), nibble = words_of(0x0f0f);
-    __m256i x, high;
+    return _mm256_and_si256(high ? _mm256_srli_epi16(x, 4) : x, bytes_of(15));
+}
 
-    if (type == FAB_Q8_0) {
-        for (int h = 0; h < 2; h++)
-            w[h] = _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(p + u * 34 + 2 + 16 * h)));
-    } else if (by_pairs(type)) {
-        int bytes = type == FAB_Q4_0 ? 18 : 20;
-        p += u * bytes + bytes - 16;
-        x = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const void *)p)),
-                                    _mm_loadu_si128((const void *)(p + 4 * bytes)), 1);
-        w[0] = _mm256_and_si256(x, four);
-        w[1] = _mm256_and_si256(_mm256_srli_epi16(x, 8), four);
-        w[2] = _mm256_and_si256(_mm256_srli_epi16(x, 4), four);
-        w[3] = _mm256_srli_epi16(x, 12);
-    } else if (type == FAB_Q4_K) {
-        x = load(p + 16 + u / 2 * 32);
-        w[0] = _mm256_and_si256(u % 2 ? _mm256_srli_epi16(x, 4) : x, four);
-        w[1] = u % 2 ? _mm256_srli_epi16(x, 12) : _mm256_and_si256(_mm256_srli_epi16(x, 8), four);
-    } else { /* q5_K and q6_K: 32 bytes of q first */
-        bool six = type == FAB_Q6_K, up = six ? u % 4 > 1 : u % 2;
-        x = load(six ? p + u / 4 * 64 + u % 2 * 32 : p + 48 + u / 2 * 32);
-        high = load(six ? p + 128 + u / 4 * 32 : p + 16);
-        int by = six ? u % 4 * 2 - 4 : u - 4; /* bits of `high` go down by this to bit 4 */
-        x = _mm256_and_si256(up ? _mm256_srli_epi16(x, 4) : x, nibble);
-        high = by > 0 ? _mm256_srli_epi16(high, by) : _mm256_slli_epi16(high, -by);
-        x = _mm256_or_si256(x, _mm256_and_si256(high, words_of(six ? 0x3030 : 0x1010)));
-        w[0] = _mm256_and_si256(x, words_of(255));
-        w[1] = _mm256_srli_epi16(x, 8);
+INLINE __m256i bits_up(__m256i x, int up, int mask) /* up or, below 0, down */
+{
+    x = up >= 0 ? _mm256_slli_epi16(x, up) : _mm256_srli_epi16(x, -up);
+    return _mm256_and_si256(x, bytes_of(mask));
+}
+
+/* q[u][h] */
+INLINE __m256i open_unit(fab_dtype type, const uint8_t *p, int u, int h)
+{
+    if (small(type)) { /* a block's first 16 in the low nibbles */
+        const int bytes = small_bytes(type), skip = type == FAB_Q4_1 ? 4 : 2;
+        const uint8_t *b = p + u * bytes + skip + (type == FAB_Q8_0 ? 16 * h : 0);
+        __m256i x = two_lanes(b, b + 4 * bytes);
+        return type == FAB_Q8_0 ? x : nibbles(x, h);
     }
+    if (type == FAB_Q6_K) { /* u + 2 in the high nibbles of u's 32 bytes */
+        const uint8_t *b = p + u % 2 * 32 + 16 * h, *top = p + 128 + 16 * h;
+        return _mm256_or_si256(nibbles(two_lanes(b, b + 64), u / 2),
+                               bits_up(two_lanes(top, top + 32), 4 - 2 * u, 0x30));
+    }
+    const uint8_t *b = p + (type == FAB_Q5_K ? 48 : 16) + u / 2 * 32 + 16 * h;
+    __m256i x = nibbles(two_lanes(b, b + 64), u % 2); /* u + 1 in the high nibbles */
+    if (type == FAB_Q4_K) return x;
+    __m256i bit = _mm256_broadcastsi128_si256(load16(p + 16 + 16 * h)); /* bit u or u + 4 */
+    bit = _mm256_blend_epi32(bit, _mm256_srli_epi16(bit, 4), 0xf0);
+    return _mm256_or_si256(x, bits_up(bit, 4 - u, 16));
 }
 
 /* ---- rounding A ------------------------------------------------------------------------------------------------ */
 
+/* 256 values of a row of A: scales of each 32; scale (sum a) offset_of(type) of each 32 or, of q6_K, of their first and
+ * their last 16; then a in bytes or words. No power of 2 long, so that rows side by side do not share a set of L1. */
+typedef struct {
+    float scale[8], sum[16];
+} head;
+
+INLINE int64_t piece_bytes(bool words) { return (int64_t)sizeof(head) + (words ? 2 : 1) * GROUP; }
+INLINE const char *a_of(const char *piece) { return piece + sizeof(head); }
+
 typedef struct {
     const fab_gemm *g;
-    int64_t k, row_bytes, rows; /* k: padded to whole groups; rows of W in a task */
-    int16_t *a;                 /* [m][k] */
-    float *scale, *sum; /* [m][k/32], [m][k/32 or k/16]; sum = scale (sum a) offset_of(type) */
+    int64_t groups, row_bytes, rows; /* rows of W in a task */
+    bool words;
+    char *a; /* pieces [m/r][groups][r] for r = 8, then 4, 2 or 1 for the rest of m */
 } job;
-
-INLINE int64_t sums_per(const job *j) { return j->k / (sixteens(j->g->b_dtype) ? 16 : 32); }
-
-INLINE int32_t total(__m256i x)
-{
-    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-    return _mm_cvtsi128_si32(s) + _mm_extract_epi32(s, 1);
-}
 
 INLINE float largest(__m256 x) /* x >= 0 */
 {
@@ -150,223 +147,284 @@ INLINE float largest(__m256 x) /* x >= 0 */
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
-/* 32 values to w: 16 and 16 as they are, or even and odd; returns A's scale and the sums of each 16 */
-INLINE float round_block(const float *x, bool split, __m256i w[2], int32_t sums[2], __m256 *bad)
+/* q[i] = x[8 i..] / scale, up to `top` in size, and the sums of each 16; returns the scale */
+INLINE float round_block(const float *x, float top, __m256i q[4], int32_t sums[2], __m256 *bad)
 {
     const __m256 no_sign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
-    __m256 v[4], top = _mm256_setzero_ps();
-    __m256i q[4];
+    __m256 v[4], most = _mm256_setzero_ps();
 
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         v[i] = _mm256_loadu_ps(x + 8 * i);
-        top = _mm256_max_ps(top, _mm256_and_ps(v[i], no_sign));
+        most = _mm256_max_ps(most, _mm256_and_ps(v[i], no_sign));
         *bad = _mm256_fmadd_ps(v[i], _mm256_setzero_ps(), *bad);
     }
-    float d = largest(top) / 32767.0f, inv = d > 1e-32f && d < 1e34f ? 1.0f / d : 0.0f;
+    float d = largest(most) / top, inv = d > 1e-32f && d < 1e34f ? 1.0f / d : 0.0f;
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], _mm256_set1_ps(inv)));
-    sums[0] = total(_mm256_add_epi32(q[0], q[1])), sums[1] = total(_mm256_add_epi32(q[2], q[3]));
-    for (int i = 0; i < 2; i++)
-        w[i] = _mm256_permute4x64_epi64(_mm256_packs_epi32(q[2 * i], q[2 * i + 1]), 0xd8);
-    if (split) {
-        __m256i odd = _mm256_packs_epi32(_mm256_srai_epi32(w[0], 16), _mm256_srai_epi32(w[1], 16));
-        for (int i = 0; i < 2; i++) w[i] = _mm256_srai_epi32(_mm256_slli_epi32(w[i], 16), 16);
-        w[0] = _mm256_permute4x64_epi64(_mm256_packs_epi32(w[0], w[1]), 0xd8);
-        w[1] = _mm256_permute4x64_epi64(odd, 0xd8);
-    }
+    __m256i s = _mm256_hadd_epi32(_mm256_add_epi32(q[0], q[1]), _mm256_add_epi32(q[2], q[3]));
+    s = _mm256_hadd_epi32(s, s);
+    __m128i t = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    sums[0] = _mm_cvtsi128_si32(t), sums[1] = _mm_extract_epi32(t, 1);
     return d;
 }
 
-/* Of a group: where block b's sum of its h-th 16 lies. q6_K's scales and sums: 0 2 4 6 1 3 5 7, 8 10 12 14 9 11 13 15. */
-INLINE int sum_at(int b, int h) { return b / 4 * 8 + h * 4 + b % 4; }
-
-static void round_row(const job *j, int64_t i)
+/* 32 values to their places in block b of a group */
+INLINE void put_bytes(char *a, int b, const __m256i q[4])
 {
-    fab_dtype type = j->g->b_dtype;
-    const float *x = j->g->a + i * j->g->a_row, worth = offset_of(type);
-    float *scale = j->scale + i * (j->k / 32), *sum = j->sum + i * sums_per(j);
-    __m256 bad = _mm256_setzero_ps();
-    int16_t *a = j->a + i * j->k;
+    char *to = a + b % 4 * 64 + b / 4 * 16;
+    __m256i x = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
+    x = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm_storeu_si128((void *)to, _mm256_castsi256_si128(x));
+    _mm_storeu_si128((void *)(to + 32), _mm256_extracti128_si256(x, 1));
+}
 
-    memset(a, 0, (size_t)j->k * sizeof *a);
-    for (int64_t k = 0; k < j->g->k; k += 32, x += 32) {
-        int b = (int)(k % GROUP / 32);
-        int16_t *to = a + k - k % GROUP;
-        __m256i w[2];
-        int32_t s[2];
-        float d = round_block(x, type != FAB_Q8_0, w, s, &bad);
-        scale[k / 32] = d;
-        for (int h = 0; h < 2; h++) {
-            if (sixteens(type)) sum[k / GROUP * 16 + sum_at(b, h)] = worth * d * (float)s[h];
-            else sum[k / 32] = worth * d * (float)(s[0] + s[1]);
-            if (!by_pairs(type)) _mm256_storeu_si256((void *)(to + 32 * b + 16 * h), w[h]);
-            else /* w[h] is the even or odd of the first 16, then of the last */
-                for (int half = 0; half < 2; half++)
-                    memcpy(to + b % 4 * 64 + half * 32 + h * 16 + b / 4 * 8,
-                           (const int16_t *)(w + h) + 8 * half, 8 * sizeof *to);
+INLINE void put_words(char *a, int b, const __m256i q[4])
+{
+    const __m256i turn = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    char *to = a + b % 4 * 128 + b / 4 * 16;
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        __m256i even_odd[2] = { _mm256_permutevar8x32_epi32(q[2 * h], turn),
+                                _mm256_permutevar8x32_epi32(q[2 * h + 1], turn) };
+        __m256i x = _mm256_packs_epi32(even_odd[0], even_odd[1]);
+        _mm_storeu_si128((void *)(to + 64 * h), _mm256_castsi256_si128(x));
+        _mm_storeu_si128((void *)(to + 64 * h + 32), _mm256_extracti128_si256(x, 1));
+    }
+}
+
+/* Row i of A to every step-th piece; one that is not finite makes its row of C NaN */
+INLINE void round_row(const job *j, const bool words, int64_t i, char *piece, int64_t step)
+{
+    const float *x = j->g->a + i * j->g->a_row, worth = offset_of(j->g->b_dtype);
+    bool two = sixteens(j->g->b_dtype);
+    __m256 bad = _mm256_setzero_ps();
+    head *first = (head *)(void *)piece;
+
+    for (int64_t t = 0; t < j->groups; t++, piece += step * piece_bytes(words)) {
+        head *to = (head *)(void *)piece;
+        int blocks = (int)min64(8, j->g->k / 32 - t * 8);
+        if (blocks < 8) memset(piece, 0, (size_t)piece_bytes(words));
+        for (int b = 0; b < blocks; b++, x += 32) {
+            __m256i q[4];
+            int32_t s[2];
+            float d = round_block(x, words ? 32767.0f : 127.0f, q, s, &bad);
+            if (words) put_words(piece + sizeof *to, b, q);
+            else put_bytes(piece + sizeof *to, b, q);
+            to->scale[b] = d;
+            to->sum[b] = worth * d * (float)(two ? s[0] : s[0] + s[1]);
+            to->sum[8 + b] = worth * d * (float)s[1];
         }
     }
-    for (int64_t b = j->g->k / 32; b < j->k / 32; b++) {
-        scale[b] = 0;
-        if (!sixteens(type)) sum[b] = 0; /* rows of q6_K are whole groups */
-    }
     if (largest(_mm256_and_ps(_mm256_cmp_ps(bad, bad, _CMP_UNORD_Q), _mm256_set1_ps(1))) > 0)
-        scale[0] = NAN, memset(a, 0, (size_t)j->k * sizeof *a);
+        first->scale[0] = NAN;
+}
+
+/* Row `task` of A: 8 rows lie side by side, then 4, 2 or 1. */
+static void round_task(void *arg, int task, int worker)
+{
+    const job *j = arg;
+    int64_t piece = piece_bytes(j->words), from = 0, n = DOT_MOST;
+
+    (void)worker;
+    while (from + n <= task || from + n > j->g->m)
+        if (from + n > j->g->m) n /= 2;
+        else from += n;
+    char *to = j->a + (from * j->groups + task - from) * piece;
+    if (j->words) round_row(j, true, task, to, n);
+    else round_row(j, false, task, to, n);
 }
 
 /* ---- the product ---------------------------------------------------------------------------------------------- */
 
-/* rows of W that are multiplied side by side, so that A is loaded once for them */
-INLINE int abreast(int mr) { return mr == 1 ? 4 : mr <= 4 ? 2 : 1; }
-
-/* The scales of one row of W and mr rows of A, the i-th on, in group t, to x->s; their shifts to acc */
-INLINE void scale_group(fab_dtype type, const int mr, const job *j, int64_t i, int64_t t,
-                        const uint8_t *p, float s[][16], __m256 *acc)
+INLINE __m256i add(bool words, __m256i x, __m256i y)
 {
-    const bool two = sixteens(type);
+    return words ? _mm256_add_epi32(x, y) : _mm256_add_epi16(x, y);
+}
+
+/* q . a of unit u, in double words or (bytes) words of each lane: h = 0 and 1 in one, or sixteens */
+INLINE void unit_sums(fab_dtype type, const bool words, const __m256i q[2], const char *a,
+                      __m256i x[2])
+{
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        const __m256i *from = (const void *)(a + (words ? 64 : 32) * h);
+        if (!words) x[h] = _mm256_maddubs_epi16(q[h], from[0]);
+        else {
+            bool minus = type == FAB_Q8_0;
+            __m256i even = minus ? _mm256_srai_epi16(_mm256_slli_epi16(q[h], 8), 8)
+                                 : _mm256_and_si256(q[h], _mm256_set1_epi16(255)),
+                    odd = minus ? _mm256_srai_epi16(q[h], 8) : _mm256_srli_epi16(q[h], 8);
+            x[h] =
+                _mm256_add_epi32(_mm256_madd_epi16(even, from[0]), _mm256_madd_epi16(odd, from[1]));
+        }
+    }
+    if (!sixteens(type)) x[0] = add(words, x[0], x[1]);
+}
+
+/* [x0 + x1, y0 + y1] of the halves of each lane */
+INLINE __m256i add_halves(bool words, __m256i x, __m256i y)
+{
+    __m256d a = _mm256_castsi256_pd(x), b = _mm256_castsi256_pd(y);
+    return add(words, _mm256_blend_epi32(x, y, 0xcc),
+               _mm256_castpd_si256(_mm256_shuffle_pd(a, b, 5)));
+}
+
+/* The sums of the 8 blocks, in order, of x[u]; words of bytes' products reach 2^15 - 1 after one step of q5_K and q6_K. */
+INLINE __m256 block_sums(fab_dtype type, const bool words, __m256i x0, __m256i x1, __m256i x2,
+                         __m256i x3)
+{
+    const bool large = type == FAB_Q5_K || type == FAB_Q6_K;
+    const __m256i one = _mm256_set1_epi16(1);
+    __m256i x = add_halves(words, x0, x2), y = add_halves(words, x1, x3), s;
+
+    if (!words && large) x = _mm256_madd_epi16(x, one), y = _mm256_madd_epi16(y, one);
+    s = add(words || large, _mm256_blend_epi32(x, y, 0xaa),
+            _mm256_shuffle_epi32(_mm256_blend_epi32(y, x, 0xaa), 0xb1));
+    if (!words && !large) s = _mm256_madd_epi16(s, one);
+    return _mm256_cvtepi32_ps(s);
+}
+
+/* acc[mr] += a group of W at p times mr rows of A */
+INLINE void one_group(fab_dtype type, const bool words, const int mr, const char *a,
+                      const uint8_t *p, __m256 *acc)
+{
+    __m256i x[4][DOT_MOST][2];
     __m256 d[2], m[2];
 
     open_scales(type, p, d, m);
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; u++) {
+        __m256i q[2] = { open_unit(type, p, u, 0), open_unit(type, p, u, 1) };
+#pragma GCC unroll 8
+        for (int r = 0; r < mr; r++)
+            unit_sums(type, words, q, a_of(a + r * piece_bytes(words)) + (words ? 128 : 64) * u,
+                      x[u][r]);
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < mr; r++) {
-        const float *da = j->scale + (i + r) * (j->k / 32) + t * 8;
-        const float *sum = j->sum + ((i + r) * (j->k / 32) + t * 8) * (two ? 2 : 1);
-        for (int h = 0; h < (two ? 2 : 1); h++) {
-            __m256 a = two ? _mm256_broadcast_ps((const void *)(da + 4 * h)) : _mm256_loadu_ps(da);
-            _mm256_store_ps(s[r] + 8 * h, _mm256_mul_ps(d[h], a));
+        const head *of = (const void *)(a + r * piece_bytes(words));
+        __m256 by = _mm256_load_ps(of->scale);
+        for (int h = 0; h < (sixteens(type) ? 2 : 1); h++) {
+            __m256 s = block_sums(type, words, x[0][r][h], x[1][r][h], x[2][r][h], x[3][r][h]);
+            acc[r] = _mm256_fmadd_ps(_mm256_mul_ps(d[h], by), s, acc[r]);
             if (type != FAB_Q8_0)
-                acc[r] = _mm256_fmadd_ps(m[h], _mm256_loadu_ps(sum + 8 * h), acc[r]);
+                acc[r] = _mm256_fmadd_ps(m[h], _mm256_load_ps(of->sum + 8 * h), acc[r]);
         }
     }
 }
 
-INLINE __m256 scale_of(fab_dtype type, const float *s, int u)
+/* y[4] = the sums of four registers */
+INLINE void totals(const __m256 *x, float *y)
 {
-    if (!by_pairs(type) && !sixteens(type)) return _mm256_set1_ps(s[u]);
-    __m256 x = _mm256_load_ps(s + u / 4 * 8);
-    return u % 4 == 0   ? _mm256_permute_ps(x, 0)
-           : u % 4 == 1 ? _mm256_permute_ps(x, 0x55)
-           : u % 4 == 2 ? _mm256_permute_ps(x, 0xaa)
-                        : _mm256_permute_ps(x, 0xff);
+    __m256 a = _mm256_hadd_ps(x[0], x[1]), b = _mm256_hadd_ps(x[2], x[3]);
+    a = _mm256_hadd_ps(a, b);
+    _mm_storeu_ps(y, _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1)));
 }
 
-/* One group of wr rows of W times mr rows of A from the i-th on, by the scales s */
-INLINE void one_group(fab_dtype type, const int wr, const int mr, const job *j, const int16_t *a,
-                      const uint8_t *const *p, float s[][16], __m256 *acc)
-{
-    const int units = by_pairs(type) ? UNITS / 2 : UNITS, n = by_pairs(type) ? 4 : 2;
+/* rows of W that go side by side: at least four sums */
+INLINE int abreast(int mr) { return mr < 4 ? 4 / mr : 1; }
 
-#pragma GCC unroll 8
-    for (int u = 0; u < units; u++, a += n * LANES)
-#pragma GCC unroll 4
-        for (int w = 0; w < wr; w++) {
-            __m256i q[4];
-            open_unit(type, p[w], u, q);
-#pragma GCC unroll 8
-            for (int r = 0; r < mr; r++) {
-                __m256i x = _mm256_madd_epi16(q[0], load(a + r * j->k));
-#pragma GCC unroll 4
-                for (int v = 1; v < n; v++)
-                    x = _mm256_add_epi32(x,
-                                         _mm256_madd_epi16(q[v], load(a + r * j->k + v * LANES)));
-                acc[w * mr + r] =
-                    _mm256_fmadd_ps(_mm256_cvtepi32_ps(x), scale_of(type, s[w * mr + r], u),
-                                    acc[w * mr + r]);
-            }
-        }
-}
-
-/* y[wr][mr] = rows i.. of A times wr rows of W, row[w] bytes into it; asks for the rows ahead[w] */
-INLINE void some_rows(fab_dtype type, const int wr, const int mr, const job *j, int64_t i,
-                      const int64_t *row, const int64_t *ahead, float *y)
+/* y[wr][mr] = groups [from, to) of mr rows of A times those of wr rows of W; asks for the same of the rows ahead */
+INLINE void some_rows(fab_dtype type, const bool words, const int mr, const job *j, range t,
+                      const char *a, const uint8_t *const *row, const uint8_t *const *ahead,
+                      float *y)
 {
-    const int bytes = group_bytes(type);
-    const uint8_t *b = j->g->b, *p[STREAMS];
-    int64_t n = j->k / GROUP, rest = j->row_bytes - j->g->k / GROUP * bytes;
+    const int bytes = group_bytes(type), wr = abreast(mr);
+    int64_t rest = j->row_bytes - j->g->k / GROUP * bytes;
     uint8_t tail[STREAMS][GROUP / 32 * 34];
-    _Alignas(32) float s[DOT_MOST][16];
     __m256 acc[DOT_MOST];
 
 #pragma GCC unroll 8
     for (int r = 0; r < wr * mr; r++) acc[r] = _mm256_setzero_ps();
+    if (t.to < j->groups) rest = 0;
     for (int w = 0; w < wr && rest; w++) {
         memset(tail[w], 0, sizeof tail[w]);
-        memcpy(tail[w], b + row[w] + (n - 1) * bytes, (size_t)rest);
+        memcpy(tail[w], row[w] + (t.to - 1) * bytes, (size_t)rest);
     }
-    for (int64_t t = 0; t < n; t++) {
+    a += t.from * mr * piece_bytes(words);
+    for (int64_t i = t.from; i < t.to; i++, a += mr * piece_bytes(words))
 #pragma GCC unroll 4
         for (int w = 0; w < wr; w++) {
-            p[w] = t == n - 1 && rest ? tail[w] : b + row[w] + t * bytes;
+            const uint8_t *p = i == t.to - 1 && rest ? tail[w] : row[w] + i * bytes;
 #pragma GCC unroll 5
-            for (int c = 0; c < bytes; c += 64) __builtin_prefetch(b + ahead[w] + t * bytes + c);
-            scale_group(type, mr, j, i, t, p[w], s + w * mr, acc + w * mr);
+            for (int c = 0; c < bytes; c += 64) __builtin_prefetch(ahead[w] + i * bytes + c);
+            one_group(type, words, mr, a, p, acc + w * mr);
+            __asm__ volatile("" ::: "memory"); /* a row at a time: gcc has no registers for two */
         }
-        __asm__ volatile("" ::: "memory"); /* s is read back as broadcasts: shuffles are dearer */
-        one_group(type, wr, mr, j, j->a + i * j->k + t * GROUP, p, s, acc);
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < wr * mr; r++) {
-        float f[8];
-        _mm256_storeu_ps(f, acc[r]);
-        y[r] = ((f[0] + f[1]) + (f[2] + f[3])) + ((f[4] + f[5]) + (f[6] + f[7]));
-    }
+    totals(acc, y);
+    if (wr * mr == 8) totals(acc + 4, y + 4);
 }
 
-typedef void row_fn(const job *j, int64_t i, const int64_t *row, const int64_t *ahead, float *y);
-#define ROW(T, n)                                                                                  \
-    static void row_##T##_##n(const job *j, int64_t i, const int64_t *row, const int64_t *ahead,   \
-                              float *y)                                                            \
+typedef void row_fn(const job *j, range t, const char *a, const uint8_t *const *row,
+                    const uint8_t *const *ahead, float *y);
+#define ROW(T, n, words, suffix)                                                                   \
+    static void row_##T##_##n##suffix(const job *j, range t, const char *a,                        \
+                                      const uint8_t *const *row, const uint8_t *const *ahead,      \
+                                      float *y)                                                    \
     {                                                                                              \
-        some_rows(FAB_##T, abreast(n), n, j, i, row, ahead, y);                                    \
+        some_rows(FAB_##T, words, n, j, t, a, row, ahead, y);                                      \
     }
-#define ROWS(T) ROW(T, 1) ROW(T, 2) ROW(T, 4) ROW(T, 8)
-#define FNS(T)                                                                                     \
+#define ROWS(T, words, suffix)                                                                     \
+    ROW(T, 1, words, suffix)                                                                       \
+    ROW(T, 2, words, suffix) ROW(T, 4, words, suffix) ROW(T, 8, words, suffix)
+#define FNS(T, suffix)                                                                             \
     {                                                                                              \
-        row_##T##_1, row_##T##_2, row_##T##_4, row_##T##_8                                         \
+        row_##T##_1##suffix, row_##T##_2##suffix, row_##T##_4##suffix, row_##T##_8##suffix         \
     }
-ROWS(Q8_0)
-ROWS(Q4_0)
-ROWS(Q4_1)
-ROWS(Q4_K)
-ROWS(Q5_K)
-ROWS(Q6_K)
+ROWS(Q8_0, true, w)
+ROWS(Q4_0, true, w)
+ROWS(Q4_1, true, w)
+ROWS(Q4_K, true, w)
+ROWS(Q5_K, true, w)
+ROWS(Q6_K, true, w)
+ROWS(Q4_0, false, b)
+ROWS(Q4_1, false, b)
+ROWS(Q4_K, false, b)
+ROWS(Q5_K, false, b)
+ROWS(Q6_K, false, b)
 static const struct {
     fab_dtype type;
-    row_fn *fn[4]; /* 1, 2, 4 and 8 rows of A */
-} kinds[] = { { FAB_Q8_0, FNS(Q8_0) }, { FAB_Q4_0, FNS(Q4_0) }, { FAB_Q4_1, FNS(Q4_1) },
-              { FAB_Q4_K, FNS(Q4_K) }, { FAB_Q5_K, FNS(Q5_K) }, { FAB_Q6_K, FNS(Q6_K) } };
+    row_fn *word[4], *byte[4]; /* 1, 2, 4 and 8 rows of A */
+} kinds[] = { { FAB_Q8_0, FNS(Q8_0, w), FNS(Q8_0, w) }, { FAB_Q4_0, FNS(Q4_0, w), FNS(Q4_0, b) },
+              { FAB_Q4_1, FNS(Q4_1, w), FNS(Q4_1, b) }, { FAB_Q4_K, FNS(Q4_K, w), FNS(Q4_K, b) },
+              { FAB_Q5_K, FNS(Q5_K, w), FNS(Q5_K, b) }, { FAB_Q6_K, FNS(Q6_K, w), FNS(Q6_K, b) } };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static row_fn *const *fns_of(fab_dtype type)
+static int kind_of(fab_dtype type)
 {
-    for (int i = 0; i < KINDS; i++)
-        if (kinds[i].type == type) return kinds[i].fn;
-    return NULL;
+    int i = 0;
+    while (i < KINDS && kinds[i].type != type) i++;
+    return i;
 }
 
 /* Rows i.. (mr of them) of A times all rows of W of a task, which are four stretches of `each` */
-static void stretches(const job *j, range rows, int64_t i, int mr)
+static void stretches(const job *j, range rows, range t, int64_t i, int mr)
 {
     const fab_gemm *g = j->g;
-    row_fn *fn = fns_of(g->b_dtype)[mr == 8 ? 3 : mr / 2];
+    int kind = kind_of(g->b_dtype), nth = mr == 8 ? 3 : mr / 2, wr = abreast(mr);
+    row_fn *fn = j->words ? kinds[kind].word[nth] : kinds[kind].byte[nth];
+    const char *a = j->a + i * j->groups * piece_bytes(j->words);
     int64_t each = ceil_div(rows.to - rows.from, STREAMS);
-    int wr = abreast(mr);
 
     for (int64_t n = 0; n < each; n++)
         for (int s = 0; s < STREAMS; s += wr) {
-            int64_t at[STREAMS], ahead[STREAMS];
+            const uint8_t *at[STREAMS], *ahead[STREAMS], *b = g->b;
             float y[DOT_MOST];
             for (int w = 0; w < wr;
                  w++) { /* rows that a stretch lacks are done twice, and left out */
                 int64_t row = min64(rows.from + (s + w) * each + n, rows.to - 1);
-                at[w] = row * j->row_bytes;
-                ahead[w] = min64(row + 1, rows.to - 1) * j->row_bytes;
+                at[w] = b + row * j->row_bytes;
+                ahead[w] = b + min64(row + 1, rows.to - 1) * j->row_bytes;
             }
-            fn(j, i, at, ahead, y);
+            fn(j, t, a, at, ahead, y);
             for (int w = 0; w < wr; w++)
                 for (int r = 0; r < mr; r++) {
                     int64_t row = rows.from + (s + w) * each + n;
                     float *c = g->c + (i + r) * g->c_row + row;
-                    if (row < rows.to)
+                    if (row >= rows.to) continue;
+                    if (t.from > 0) *c += y[w * mr + r];
+                    else
                         *c = y[w * mr + r] + (g->add ? *c : 0.0f) + (g->bias ? g->bias[row] : 0.0f);
                 }
         }
@@ -379,25 +437,31 @@ static void one_task(void *arg, int task, int worker)
 
     (void)worker;
     for (int64_t i = 0, n = DOT_MOST; n > 0; n /= 2)
-        for (; i + n <= j->g->m; i += n) stretches(j, rows, i, (int)n);
+        for (; i + n <= j->g->m; i += n) {
+            int64_t most = L1_BYTES / (n * piece_bytes(j->words)),
+                    parts = ceil_div(j->groups, most);
+            for (int64_t t = 0; t < parts; t++)
+                stretches(j, rows, part(j->groups, parts, t), i, (int)n);
+        }
 }
 
-bool FAB_NAME(fab_dot_takes)(fab_dtype type, int64_t m) { return m <= DOT_MOST && fns_of(type); }
+bool FAB_NAME(fab_dot_takes)(fab_dtype type, int64_t m)
+{
+    return m <= DOT_MOST && kind_of(type) < KINDS;
+}
 
 bool FAB_NAME(fab_dot_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
 {
-    job j = { .g = g, .k = ceil_div(g->k, GROUP) * GROUP };
+    job j = { .g = g,
+              .groups = ceil_div(g->k, GROUP),
+              .words = !g->bf16 || g->b_dtype == FAB_Q8_0 };
     int64_t size = fab_dtype_block(g->b_dtype), bytes = fab_dtype_bytes(g->b_dtype);
 
     j.row_bytes = g->b_col / size * bytes;
-    j.rows = max64(STREAMS, TASK_VALUES / j.k);
-    j.a = fab_aligned_new((size_t)(g->m * j.k) * sizeof(int16_t) +
-                              (size_t)(g->m * (j.k / 32 + sums_per(&j))) * sizeof(float),
-                          err);
+    j.rows = max64(STREAMS, TASK_VALUES / (j.groups * GROUP));
+    j.a = fab_aligned_new((size_t)(g->m * j.groups * piece_bytes(j.words)), err);
     if (!j.a) return false;
-    j.scale = (float *)(j.a + g->m * j.k);
-    j.sum = j.scale + g->m * j.k / 32;
-    for (int64_t i = 0; i < g->m; i++) round_row(&j, i);
+    fab_pool_run(p, (int)g->m, round_task, &j);
     fab_pool_run(p, (int)ceil_div(g->n, j.rows), one_task, &j);
     fab_aligned_free(j.a);
     return true;
