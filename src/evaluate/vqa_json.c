@@ -181,12 +181,14 @@ static json_t *row_json(const table *t, int row, const fab_interval *v)
     fab_interval ci = *v; /* all right or all wrong: resamples are so too, and say nothing */
     if (v->low == v->high && (v->value == 0 || v->value == 1))
         ci = fab_wilson((int64_t)v->value * n[0], n[0], 0.95);
-    return json_pack("{s:I,s:f,s:f,s:f,s:o}", "n", (json_int_t)n[0], "overall", v->value, "open",
-                     n[1] ? sum[1] / (double)n[1] : 0.0, "closed",
-                     n[2] ? sum[2] / (double)n[2] : 0.0, "interval", fab_interval_json(&ci));
+    return json_pack("{s:I,s:f,s:o,s:o,s:o}", "n", (json_int_t)n[0], "overall", v->value, "open",
+                     fab_number_json(n[1] ? sum[1] / (double)n[1] : NAN), "closed",
+                     fab_number_json(n[2] ? sum[2] / (double)n[2] : NAN), "interval",
+                     fab_interval_json(&ci));
 }
 
 typedef const char *(*field_fn)(const fab_qa *q);
+static const char *lang_of(const fab_qa *q) { return q->lang == FAB_ZH ? "zh" : "en"; }
 static const char *type_of(const fab_qa *q) { return q->content_type; }
 static const char *organ_of(const fab_qa *q) { return q->organ; }
 static const char *modality_of(const fab_qa *q) { return q->modality; }
@@ -223,7 +225,8 @@ static bool add_all(json_t *o, const fab_eval_vqa *v, const fab_qa_set *set,
     json_t *risk = fab_risk_json(v->sureness, v->pass[0].points, v->n, a, err);
     if (!risk) return false;
     json_object_set_new(o, "abstention", risk);
-    return add_table(o, "by_question_type", v, set->items, type_of, boot, a, err) &&
+    return add_table(o, "by_lang", v, set->items, lang_of, boot, a, err) && /* with intervals now */
+           add_table(o, "by_question_type", v, set->items, type_of, boot, a, err) &&
            add_table(o, "by_organ", v, set->items, organ_of, boot, a, err) &&
            add_table(o, "by_modality", v, set->items, modality_of, boot, a, err);
 }
