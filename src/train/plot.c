@@ -221,6 +221,7 @@ static void draw_legend(const plot *p, const fab_series *series, int n)
     cairo_set_font_size(p->cr, 13);
     for (int s = 0; s < n; s++) {
         char label[96];
+        if (!series[s].label) continue;
         snprintf(label, sizeof label, "%s%s", series[s].label, series[s].right ? " (right)" : "");
         colour(p, s, 1);
         cairo_rectangle(p->cr, x, TOP - 24, 18, 4);

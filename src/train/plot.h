@@ -6,7 +6,7 @@
 #include "base/arena.h"
 
 typedef struct {
-    const char *label;
+    const char *label;   /* NULL: not in the legend */
     const double *x, *y; /* [n]; points that are not finite are left out */
     int64_t n;
     double smooth; /* 0: as it is; else the weight of an exponential average over a pale raw line */

@@ -319,7 +319,8 @@ static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
     static const char *const keys[] = { "name",      "version",    "seed",      "data",
                                         "out",       "store_side", "tokenizer", "model",
                                         "optimizer", "augment",    "stages",    "save",
-                                        "share_val", "init",       "alignment", NULL };
+                                        "share_val", "init",       "alignment", "tune",
+                                        NULL };
     section s = open_section(r->json, "the recipe", keys, err);
     r->name = words(&s, "name", "mini");
     if (!*r->name || strchr(r->name, '/') || r->name[0] == '.')

@@ -52,7 +52,7 @@ static fab_bpe *train_tokenizer(fab_session *s, fab_err *err)
 
 static bool open_tokenizer(fab_session *s, const fab_init_files *from, fab_err *err)
 {
-    char *path = fab_path_join(s->arena, s->recipe.out_dir, "tokenizer.json", err);
+    char *path = fab_path_join(s->arena, s->shared, "tokenizer.json", err);
     if (!path) return false;
     if (fab_exists(path)) return (s->bpe = fab_bpe_open(path, err)) != NULL;
     s->bpe = from->model ? fab_session_init_tokenizer(from, err) : train_tokenizer(s, err);
@@ -164,7 +164,7 @@ static bool open_model(fab_session *s, const fab_init_files *from, fab_err *err)
 {
     fab_mini_config cfg = s->recipe.model;
     cfg.text.vocab = (fab_bpe_vocab_size(s->bpe) + 15) / 16 * 16;
-    if (!fab_mini_check_bpe(&cfg, s->bpe, err)) return fab_while(err, "%s", s->recipe.out_dir);
+    if (!fab_mini_check_bpe(&cfg, s->bpe, err)) return fab_while(err, "%s", s->shared);
     s->model = fab_mini_new(s->arena, &cfg, err);
     if (!s->model) return false;
     fab_params p = fab_params_init(s->arena, &s->model->list, s->recipe.seed);
@@ -182,7 +182,7 @@ static bool open_model(fab_session *s, const fab_init_files *from, fab_err *err)
 static bool open_store(fab_session *s, fab_err *err)
 {
     const fab_path_list *images = &s->bundle.images;
-    char *cache = fab_path_join(s->arena, s->recipe.out_dir, "store.bin", err);
+    char *cache = fab_path_join(s->arena, s->shared, "store.bin", err);
     if (!cache) return false;
     s->store = fab_store_open(images->paths, images->n, s->recipe.store_side, s->pool, cache, err);
     return s->store != NULL;
@@ -227,6 +227,7 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
     memset(s, 0, sizeof *s);
     s->pool = o->pool;
     if (!fab_recipe_read(&s->recipe, o, err) || !fab_mkdirs(s->recipe.out_dir, err)) return false;
+    s->shared = o->shared ? o->shared : s->recipe.out_dir;
     s->arena = fab_arena_new(64u << 20, err);
     s->step_arena = s->arena ? fab_arena_new(256u << 20, err) : NULL;
     if (!s->step_arena) return false;

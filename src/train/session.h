@@ -21,6 +21,7 @@ typedef struct {
 
 typedef struct {
     fab_recipe recipe;
+    const char *shared; /* folder of tokenizer.json and store.bin, which several runs may have */
     fab_pool *pool;
     fab_arena *arena; /* lives as long as the run: model, optimiser, indexes */
     fab_arena *step_arena;

@@ -61,19 +61,26 @@ static bool resume(run_state *r, const char *dir, fab_err *err)
     return ok;
 }
 
-/* Validation on the averaged weights; keeps the best of the stage in OUT/best. */
+/* The averaged weights as OUT/validated.gguf, asked the held-out questions. */
+static bool examine(run_state *r, fab_exam *e, fab_err *err)
+{
+    fab_session *s = &r->s;
+    char *path = fab_path_join(s->arena, s->recipe.out_dir, "validated.gguf", err);
+    fab_optim_swap_ema(&s->optim);
+    fab_engine *engine = path ? fab_session_engine(s, path, NULL, err) : NULL;
+    fab_optim_swap_ema(&s->optim);
+    bool ok = engine && fab_session_exam(s, engine, FAB_EXAM_MADE, false, e, err);
+    fab_engine_close(engine);
+    return ok;
+}
+
+/* Validation; keeps the best of the stage in OUT/best. */
 static bool validate(run_state *r, fab_err *err)
 {
     fab_exam e;
     fab_session *s = &r->s;
     double t = fab_now();
-    char *path = fab_path_join(s->arena, s->recipe.out_dir, "validated.gguf", err);
-    fab_optim_swap_ema(&s->optim);
-    fab_engine *engine = path ? fab_session_engine(s, path, NULL, err) : NULL;
-    fab_optim_swap_ema(&s->optim);
-    bool ok = engine && fab_session_exam(s, engine, FAB_EXAM_MADE, false, &e, err);
-    fab_engine_close(engine);
-    if (!ok) return false;
+    if (!examine(r, &e, err)) return false;
     const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en },
                              { "val/slake_zh", e.slake_zh }, { "val/slake_unseen", e.slake_unseen },
                              { "val/vqa_rad", e.rad },       { "val/made", e.made } };
@@ -153,7 +160,8 @@ static bool should_stop(const run_state *r)
     const fab_train_opts *o = r->o;
     return (o->interrupted && *o->interrupted) ||
            (o->stop_after_min > 0 && fab_now() - r->started > 60 * o->stop_after_min) ||
-           (o->stop_after_steps > 0 && r->sitting_steps >= o->stop_after_steps);
+           (o->stop_after_steps > 0 && r->sitting_steps >= o->stop_after_steps) ||
+           (o->until_steps > 0 && (int64_t)r->at[AT_TOTAL] >= o->until_steps);
 }
 
 static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
@@ -296,12 +304,25 @@ static bool start(run_state *r, fab_err *err)
     return r->best_dir && fab_mkdirs(r->best_dir, err);
 }
 
+static bool end_trial(run_state *r, json_t *summary, fab_err *err)
+{
+    fab_exam e;
+    if (!r->o->examine) return true;
+    if (!examine(r, &e, err)) return false;
+    return tell(summary, "val",
+                json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "all", e.all, "slake_en", e.slake_en,
+                          "slake_zh", e.slake_zh, "slake_unseen", e.slake_unseen, "vqa_rad", e.rad,
+                          "made", e.made),
+                err);
+}
+
 static bool go(run_state *r, json_t *summary, fab_err *err)
 {
     fab_session *s = &r->s;
     if (!start(r, err)) return false;
     if (r->o->dry_run) return rehearse(r, summary, err);
     int64_t made = (int64_t)r->at[AT_TOTAL];
+    r->paused = made > 0 && should_stop(r); /* killed after it had got so far */
     r->events = fab_events_open(s->recipe.out_dir, made ? made + 1 : 0, err);
     char *copy = r->events ? fab_path_join(s->arena, s->recipe.out_dir, "recipe.json", err) : NULL;
     if (!copy || !fab_json_write(copy, s->recipe.json, err) || !all_stages(r, err)) return false;
@@ -310,6 +331,7 @@ static bool go(run_state *r, json_t *summary, fab_err *err)
         !tell(summary, "steps", json_integer((json_int_t)r->at[AT_TOTAL]), err) ||
         !tell(summary, "seconds", json_real(seconds), err))
         return false;
+    if (r->o->trial) return end_trial(r, summary, err);
     return r->paused || fab_session_finish(s, summary, err);
 }
 

@@ -20,10 +20,15 @@ typedef struct {
     const char *data, *out; /* override the recipe's folders; NULL: the recipe's */
     const char *const *set; /* "stages.vqa.steps=100" ..., may be NULL */
     int n_set;
-    bool resume;  /* go on from OUT's checkpoint; without: an OUT that holds one is refused */
-    bool dry_run; /* time every stage, tell what a run takes; leaves tokenizer and store */
+    const char *shared; /* folder of tokenizer.json and store.bin; NULL: out */
+    bool resume;        /* go on from OUT's checkpoint; without: an OUT that holds one is refused */
+    bool dry_run;       /* time every stage, tell what a run takes; leaves tokenizer and store */
     double stop_after_min;    /* checkpoint and return after so many minutes; 0: run to the end */
     int64_t stop_after_steps; /* the same in steps of this sitting; 0: run to the end */
+    int64_t until_steps;      /* the same in steps of the whole run; 0: run to the end */
+    bool trial;               /* ends without a model file */
+    bool
+        examine; /* of a trial: where it stops, {val: {all, slake_en, ..}} by the averaged weights */
     const volatile sig_atomic_t
         *interrupted; /* not 0: checkpoint after this step and return; NULL is fine */
     fab_pool *pool;
