@@ -9,123 +9,24 @@
  * where each picture asks Q questions (its image tokens are gathered Q times) and says one caption.
  * Text: the answer after a prompt, or a whole passage, by the decoder alone.
  */
+#include "train/batch.h"
+
 #include <string.h>
+#include "data/reword.h"
 #include "train/align.h"
 #include "train/distil.h"
 #include "train/grade.h"
 
 enum { MAX_LEN = FAB_MAX_LENGTH, QA_LEN = 80, CAPTION_LEN = 72 };
 
-static bool rows_init(fab_rows *r, fab_ctx *c, int cap)
-{
-    memset(r, 0, sizeof *r);
-    r->cap = cap;
-    r->ids = fab_arena_take(c->arena, (size_t)cap * MAX_LEN * sizeof(int32_t), &c->err);
-    r->size = fab_arena_take(c->arena, (size_t)cap * sizeof(int32_t), &c->err);
-    r->at = fab_arena_take(c->arena, (size_t)cap * sizeof(int32_t), &c->err);
-    r->picture = fab_arena_take(c->arena, (size_t)cap * sizeof(int32_t), &c->err);
-    return r->ids && r->size && r->at && r->picture;
-}
-
-static void rows_add(fab_rows *r, fab_ctx *c, const fab_bpe *bpe, const char *question,
-                     const char *answer, fab_lang lang, int picture, int max)
-{
-    int at, n = fab_sequence(bpe, question, answer, lang, r->ids + (int64_t)r->n * MAX_LEN, max,
-                             &at, &c->err);
-    if (n < 0) return;
-    r->size[r->n] = n;
-    r->at[r->n] = at;
-    r->picture[r->n] = picture;
-    if (n > r->len) r->len = n;
-    r->n++;
-}
-
-int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
-                 int32_t *ids, int max, int *answer_at, fab_err *err)
-{
-    int n = 0, room = max - 4;
-    if (question) {
-        int64_t q = fab_bpe_encode_plain(bpe, question, strlen(question), ids + 1, room, err);
-        if (q < 0) return -1;
-        if (q > room) q = room;
-        ids[n] = FAB_MINI_Q;
-        n += 1 + (int)q;
-        ids[n++] = FAB_MINI_A;
-    } else {
-        ids[n++] = lang == FAB_ZH ? FAB_MINI_CAP_ZH : FAB_MINI_CAP_EN;
-    }
-    *answer_at = n - 1;
-    if (!answer) return n;
-    int64_t left = max - n - 1,
-            a = fab_bpe_encode_plain(bpe, answer, strlen(answer), ids + n, left, err);
-    if (a < 0) return -1;
-    if (a > left) return n + (int)left; /* cut: no <eos>, it is not the end */
-    n += (int)a;
-    ids[n++] = FAB_MINI_EOS;
-    return n;
-}
-
-/* The rows' ids as a tensor [n,len]; padding is <pad>. */
-static fab_tensor *rows_ids(fab_ctx *c, const fab_rows *r)
-{
-    fab_tensor *t = fab_tensor_new(c, FAB_I32, FAB_SHAPE(r->n, r->len));
-    for (int i = 0; t && i < r->n; i++)
-        for (int j = 0; j < r->len; j++)
-            fab_i32(t)[i * r->len + j] =
-                j < r->size[i] ? r->ids[(int64_t)i * MAX_LEN + j] : FAB_MINI_PAD;
-    return t;
-}
-
-int64_t fab_rows_targets(const fab_rows *r)
-{
-    int64_t n = 0;
-    for (int i = 0; i < r->n; i++) n += r->size[i] - r->at[i] - 1;
-    return n;
-}
-
-/* Where each target is predicted, i32 [targets], with P image tokens before each row; and what it is. */
-static fab_tensor *rows_targets(fab_ctx *c, const fab_rows *r, int64_t P, fab_tensor **want)
-{
-    int64_t n = fab_rows_targets(r), k = 0;
-    fab_tensor *at = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)),
-               *what = want ? fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)) : NULL;
-    if (want) *want = what;
-    if (!at || (want && !what)) return NULL;
-    for (int64_t i = 0; i < r->n; i++)
-        for (int j = r->at[i]; j + 1 < r->size[i]; j++, k++) {
-            fab_i32(at)[k] = (int32_t)(i * (P + r->len) + P + j);
-            if (want) fab_i32(what)[k] = r->ids[i * MAX_LEN + j + 1];
-        }
-    return at;
-}
-
-fab_tensor *fab_rows_logits(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_tensor *tokens,
-                            float drop, fab_tensor **want)
-{
-    int64_t P = tokens ? tokens->shape[1] : 0, T = tokens ? tokens->shape[2] : 0, n = r->n;
-    fab_tensor *ids = rows_ids(c, r), *prefix = fab_tensor_new(c, FAB_I32, FAB_SHAPE(n));
-    fab_tensor *pick = tokens ? fab_tensor_new(c, FAB_I32, FAB_SHAPE(n)) : NULL;
-    fab_tensor *at = rows_targets(c, r, P, want);
-    if (!ids || !prefix || !at || (tokens && !pick)) return NULL;
-    for (int64_t i = 0; i < n; i++) {
-        fab_i32(prefix)[i] = (int32_t)P + r->at[i] + 1;
-        if (pick) fab_i32(pick)[i] = r->picture[i];
-    }
-    if (tokens) {
-        tokens = fab_gather(c, fab_reshape(c, tokens, FAB_SHAPE(tokens->shape[0], P * T)), pick);
-        tokens = fab_reshape(c, tokens, FAB_SHAPE(n, P, T));
-    }
-    return fab_mini_logits(c, m, fab_mini_read(c, m, tokens, ids, prefix, NULL, drop), at);
-}
-
-/* Cross-entropy of what follows <a>, blended with what the teachers of the lesson (NULL: none) say
+/* Cross-entropy of what follows <a>, blended with what the teachers of the lesson say
  * follows. */
-static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_tensor *tokens,
-                             float smoothing, float drop, const fab_lesson *lesson, double *kl)
+static fab_tensor *taught_loss(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_tensor *tokens,
+                               float smoothing, float drop, const fab_lesson *lesson, double *kl)
 {
     fab_tensor *want, *logits = fab_rows_logits(c, m, r, tokens, drop, &want),
                       *loss = fab_xent(c, logits, want, NULL, (fab_xent_opts){ smoothing });
-    return lesson ? fab_distil_words(c, lesson, logits, loss, kl) : loss;
+    return fab_distil_words(c, lesson, logits, loss, kl);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -133,16 +34,17 @@ static fab_tensor *rows_loss(fab_ctx *c, const fab_mini *m, const fab_rows *r, f
 static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab_loss_parts *parts)
 {
     fab_rows r;
-    if (!rows_init(&r, c, g->batch)) return NULL;
+    if (!fab_rows_init(&r, c, g->batch)) return NULL;
     for (int i = 0; i < g->batch; i++) {
         const fab_text *t = s->texts[fab_rng_below(&s->rng, (uint32_t)s->n_texts)];
-        rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1, g->length);
+        fab_rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1,
+                     g->length);
     }
     parts->items = r.n;
     fab_lesson lesson;
     if (c->err.code || !fab_distil_ask(s, c, g, NULL, &r, &lesson)) return NULL;
-    fab_tensor *loss = rows_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop, &lesson,
-                                 &parts->teacher);
+    fab_tensor *loss = taught_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop,
+                                   &lesson, &parts->teacher);
     if (loss) parts->text = *fab_f32(loss);
     return loss;
 }
@@ -191,12 +93,30 @@ fab_tensor *fab_batch_pixels(const fab_session *s, fab_ctx *c, const fab_drawn *
     return x;
 }
 
+/* The stage's share of the pictures gets a rectangle of another one as it was. */
+static bool mix_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, fab_drawn *d, fab_tensor *x)
+{
+    int S = s->model->cfg.image_size, G = fab_mini_grid(&s->model->cfg);
+    int64_t one = (int64_t)S * S * 3;
+    float *kept = fab_arena_take(c->arena, (size_t)(g->batch * one) * sizeof *kept, &c->err);
+    if (!kept) return false;
+    memcpy(kept, fab_f32(x), (size_t)(g->batch * one) * sizeof *kept);
+    for (int i = 0; i < g->batch; i++) {
+        if ((double)fab_rng_uniform(&s->rng) >= g->mix) continue;
+        fab_mix_draw(&s->rng, g->batch, i, G, &d[i].mix);
+        if (d[i].mix.mixed)
+            fab_mix_paste(&d[i].mix, G, kept + d[i].mix.other * one, fab_f32(x) + i * one, S, 3);
+    }
+    return true;
+}
+
 /* Augmented pixels of the batch, [B,S,S,3]. */
 static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, fab_drawn *d)
 {
     int S = s->model->cfg.image_size;
     fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, S, S, 3));
     for (int i = 0; x && i < g->batch; i++) {
+        d[i].mix = (fab_mix){ 0 };
         d[i].image = draw_picture(s, g, &d[i].set);
         d[i].rng = s->rng;
         int32_t k = s->bundle.case_of[d[i].image];
@@ -209,6 +129,7 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, f
         show_grey(S, at);
         d[i].of = NULL; /* nothing of it is taught */
     }
+    if (x && g->mix > 0 && !mix_pixels(s, c, g, d, x)) return NULL;
     return x;
 }
 
@@ -281,25 +202,33 @@ static void drop_words(fab_rows *r, fab_rng *rng, double rate)
     r->at[r->n - 1] = kept;
 }
 
-/* The batch's questions with their answers. False: c->err, or none. */
+/* A drawn question in the words, and with the answer, that the stage has for it. */
+static void add_question(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d, int i,
+                         fab_rows *r)
+{
+    const fab_picture_qa *of = &s->of_picture[d[i].image];
+    const fab_qa *record = draw_question(s, g, of);
+    if (!record) return;
+    fab_qa q = *record;
+    if (fab_rng_uniform(&s->rng) < 0.2f)
+        q.question =
+            fab_paraphrase(q.question, q.lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
+    int n = r->n, set = (int)d[i].set;
+    q.answer = draw_answer(s, g->prior[set], of, record);
+    if (g->paraphrase[set] > 0 && (double)fab_rng_uniform(&s->rng) < g->paraphrase[set])
+        fab_reword(&q, s->lexicon, &s->rng, c->arena, &c->err);
+    if (c->err.code) return;
+    fab_rows_add(r, c, s->bpe, q.question, q.answer, q.lang, i, QA_LEN);
+    if (g->word_drop[set] > 0 && r->n > n) drop_words(r, &s->rng, g->word_drop[set]);
+}
+
+/* The batch's questions with their answers; of a mixed picture nothing is asked. False: c->err, or none. */
 static bool draw_rows(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
                       fab_rows *r)
 {
-    if (!rows_init(r, c, g->batch * g->questions)) return false;
+    if (!fab_rows_init(r, c, g->batch * g->questions)) return false;
     for (int i = 0; i < g->batch; i++)
-        for (int j = 0; j < g->questions; j++) {
-            const fab_qa *q = draw_question(s, g, &s->of_picture[d[i].image]);
-            if (!q) continue;
-            const char *words = q->question;
-            if (fab_rng_uniform(&s->rng) < 0.2f)
-                words =
-                    fab_paraphrase(words, q->lang, fab_rng_below(&s->rng, 1000), c->arena, &c->err);
-            int n = r->n;
-            const char *answer = draw_answer(s, g->prior[d[i].set], &s->of_picture[d[i].image], q);
-            rows_add(r, c, s->bpe, words, answer, q->lang, i, QA_LEN);
-            double rate = g->word_drop[d[i].set];
-            if (rate > 0 && r->n > n) drop_words(r, &s->rng, rate);
-        }
+        for (int j = 0; j < g->questions && !d[i].mix.mixed; j++) add_question(s, c, g, d, i, r);
     return !c->err.code && r->n > 0;
 }
 
@@ -312,15 +241,16 @@ static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g
     fab_tensor *last = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B)),
                *same = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
     fab_tensor *pick = fab_tensor_new(c, FAB_I32, FAB_SHAPE(B));
-    if (!rows_init(&said, c, B) || !rows_init(&words, c, B) || !last || !same || !pick) return NULL;
+    if (!fab_rows_init(&said, c, B) || !fab_rows_init(&words, c, B) || !last || !same || !pick)
+        return NULL;
     for (int i = 0; i < B; i++) {
-        if (!d[i].of) continue;
+        if (!d[i].of || d[i].mix.mixed) continue;
         fab_lang lang = fab_rng_below(&s->rng, 2) ? FAB_ZH : FAB_EN;
         const char *t = fab_caption(d[i].of, lang, fab_rng_below(&s->rng, 1000), d[i].warp.mirrored,
                                     c->arena, &c->err);
         if (!t || !*t) continue;
         int n = words.n;
-        rows_add(&said, c, s->bpe, NULL, t, lang, i, CAPTION_LEN);
+        fab_rows_add(&said, c, s->bpe, NULL, t, lang, i, CAPTION_LEN);
         int64_t k = fab_bpe_encode_plain(s->bpe, t, strlen(t), words.ids + (int64_t)n * MAX_LEN,
                                          CAPTION_LEN - 1, &c->err);
         if (k < 0) return NULL;
@@ -340,39 +270,55 @@ static fab_tensor *caption_losses(fab_session *s, fab_ctx *c, const fab_stage *g
     }
     if (words.n < 2) return NULL;
     last->shape[0] = same->shape[0] = pick->shape[0] = words.n;
-    const fab_said all = { rows_ids(c, &words), last, pick, same };
+    const fab_said all = { fab_rows_ids(c, &words), last, pick, same };
     fab_tensor *sum = fab_align_loss(s, c, g, v, &all, parts);
     if (g->loss.caption > 0)
-        sum = fab_loss_add(c, sum, rows_loss(c, s->model, &said, v->tokens, 0, g->drop, NULL, NULL),
+        sum = fab_loss_add(c, sum, fab_rows_loss(c, s->model, &said, v->tokens, 0, g->drop),
                            g->loss.caption, &parts->caption);
     return sum;
 }
 
-static fab_tensor *dense_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
-                              const fab_mini_view *v, const fab_lesson *lesson)
+/* What is where in the batch's pictures, mixed as they are: [B*G*G,spatial labels]. */
+static fab_tensor *dense_targets(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d)
 {
     int G = fab_mini_grid(&s->model->cfg);
-    int64_t cells = (int64_t)G * G;
-    fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch * cells, FAB_LABELS_SPATIAL));
-    if (!t) return NULL;
-    for (int64_t i = 0; i < fab_count(t); i++) fab_f32(t)[i] = -1;
+    int64_t one = (int64_t)G * G * FAB_LABELS_SPATIAL;
+    fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch * G * G, FAB_LABELS_SPATIAL));
+    float *whole =
+        t ? fab_arena_take(c->arena, (size_t)(g->batch * one) * sizeof *whole, &c->err) : NULL;
+    if (!whole) return NULL;
+    for (int64_t i = 0; i < g->batch * one; i++) whole[i] = -1;
     for (int i = 0; i < g->batch; i++)
-        if (d[i].of)
-            fab_dense_target(d[i].of, &d[i].warp, G, fab_f32(t) + i * cells * FAB_LABELS_SPATIAL);
-    fab_tensor *logits = fab_mini_dense(c, s->model, v);
-    return fab_distil_labels(c, lesson, lesson->dense, logits, fab_bce(c, logits, t));
+        if (d[i].of) fab_dense_target(d[i].of, &d[i].warp, G, whole + i * one);
+    memcpy(fab_f32(t), whole, (size_t)(g->batch * one) * sizeof *whole);
+    for (int i = 0; i < g->batch; i++)
+        if (d[i].mix.mixed)
+            fab_mix_paste(&d[i].mix, G, whole + d[i].mix.other * one, fab_f32(t) + i * one, G,
+                          FAB_LABELS_SPATIAL);
+    return t;
 }
 
-static fab_tensor *presence_loss(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
-                                 const fab_mini_view *v, const fab_lesson *lesson)
+static void presence_of(const fab_drawn *d, float out[FAB_LABELS])
 {
+    for (int l = 0; l < FAB_LABELS; l++) out[l] = -1;
+    if (d->of) fab_presence_target(d->of, &d->warp, out);
+}
+
+/* What is in them: [B,labels]. dense NULL: nothing is mixed. */
+static fab_tensor *presence_targets(fab_session *s, fab_ctx *c, const fab_stage *g,
+                                    const fab_drawn *d, const fab_tensor *dense)
+{
+    int G = fab_mini_grid(&s->model->cfg);
+    int64_t one = (int64_t)G * G * FAB_LABELS_SPATIAL;
     fab_tensor *t = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, FAB_LABELS));
-    if (!t) return NULL;
-    for (int64_t i = 0; i < fab_count(t); i++) fab_f32(t)[i] = -1;
-    for (int i = 0; i < g->batch; i++)
-        if (d[i].of) fab_presence_target(d[i].of, &d[i].warp, fab_f32(t) + (int64_t)i * FAB_LABELS);
-    fab_tensor *logits = fab_mini_class(c, s->model, v);
-    return fab_distil_labels(c, lesson, lesson->presence, logits, fab_bce(c, logits, t));
+    for (int i = 0; t && i < g->batch; i++) {
+        float *row = fab_f32(t) + (int64_t)i * FAB_LABELS, other[FAB_LABELS];
+        presence_of(&d[i], row);
+        if (!dense || !d[i].mix.mixed) continue;
+        presence_of(&d[d[i].mix.other], other);
+        fab_mix_presence(fab_f32(dense) + i * one, G, FAB_LABELS_SPATIAL, FAB_LABELS, other, row);
+    }
+    return t;
 }
 
 fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight,
@@ -384,35 +330,61 @@ fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double w
     return sum ? fab_add(c, sum, part) : part;
 }
 
+/* Cells, and the picture as a whole. */
+static fab_tensor *label_losses(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
+                                const fab_mini_view *v, const fab_lesson *lesson,
+                                fab_loss_parts *parts)
+{
+    const fab_loss_weights *w = &g->loss;
+    bool mixed = g->mix > 0;
+    fab_tensor *dense = w->dense > 0 || mixed ? dense_targets(s, c, g, d) : NULL, *sum = NULL;
+    if (w->dense > 0) {
+        fab_tensor *logits = fab_mini_dense(c, s->model, v);
+        fab_tensor *loss =
+            fab_distil_labels(c, lesson, lesson->dense, logits, fab_bce(c, logits, dense));
+        sum = fab_loss_add(c, sum, loss, w->dense, &parts->dense);
+    }
+    if (w->presence > 0) {
+        fab_tensor *logits = fab_mini_class(c, s->model, v);
+        fab_tensor *there = presence_targets(s, c, g, d, mixed ? dense : NULL);
+        fab_tensor *loss =
+            fab_distil_labels(c, lesson, lesson->presence, logits, fab_bce(c, logits, there));
+        sum = fab_loss_add(c, sum, loss, w->presence, &parts->presence);
+    }
+    return sum;
+}
+
+static fab_tensor *join(fab_ctx *c, fab_tensor *a, fab_tensor *b)
+{
+    return a && b ? fab_add(c, a, b) : a ? a : b;
+}
+
 static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
                                 fab_loss_parts *parts)
 {
+    const fab_loss_weights *w = &g->loss;
     fab_drawn *d = fab_arena_take(c->arena, (size_t)g->batch * sizeof *d, &c->err);
     fab_tensor *pixels = d ? draw_pixels(s, c, g, d) : NULL, *sum = NULL;
     if (!pixels) return NULL;
+    fab_rows asked = { 0 };
+    fab_lesson lesson;
+    bool asks = w->qa > 0 && draw_rows(s, c, g, d, &asked);
+    if (c->err.code || !fab_distil_ask(s, c, g, d, asks ? &asked : NULL, &lesson) ||
+        !fab_adversary_pixels(s, c, g, &asked, pixels))
+        return NULL;
     fab_mini_view v = fab_mini_look(c, s->model, pixels, g->drop);
     if (!v.tokens) return NULL;
-    const fab_loss_weights *w = &g->loss;
-    fab_rows asked;
-    bool asks = w->qa > 0 && draw_rows(s, c, g, d, &asked);
-    fab_lesson lesson;
-    if (c->err.code || !fab_distil_ask(s, c, g, d, asks ? &asked : NULL, &lesson)) return NULL;
     if (asks) {
-        fab_tensor *qa = rows_loss(c, s->model, &asked, v.tokens, (float)w->smoothing, g->drop,
-                                   &lesson, &parts->teacher);
+        fab_tensor *tokens = fab_adversary_tokens(s, c, g, &asked, v.tokens);
+        if (!tokens) return NULL;
+        fab_tensor *qa = taught_loss(c, s->model, &asked, tokens, (float)w->smoothing, g->drop,
+                                     &lesson, &parts->teacher);
         parts->items = asked.n;
         sum = fab_loss_add(c, sum, qa, w->qa, &parts->qa);
     }
-    if (w->caption > 0 || w->contrast > 0 || w->token_region > 0 || w->prototype > 0) {
-        fab_tensor *said = caption_losses(s, c, g, d, &v, parts);
-        if (said) sum = sum ? fab_add(c, sum, said) : said;
-    }
-    if (w->dense > 0)
-        sum = fab_loss_add(c, sum, dense_loss(s, c, g, d, &v, &lesson), w->dense, &parts->dense);
-    if (w->presence > 0)
-        sum = fab_loss_add(c, sum, presence_loss(s, c, g, d, &v, &lesson), w->presence,
-                           &parts->presence);
-    return sum;
+    if (w->caption > 0 || w->contrast > 0 || w->token_region > 0 || w->prototype > 0)
+        sum = join(c, sum, caption_losses(s, c, g, d, &v, parts));
+    return join(c, sum, label_losses(s, c, g, d, &v, &lesson, parts));
 }
 
 fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,

@@ -175,6 +175,7 @@ static void read_sets(const section *s, fab_stage *g)
     read_per_set(json_object_get(s->o, "blank"), g, "blank", 0, 1, g->blank, s->err);
     read_per_set(json_object_get(s->o, "word_drop"), g, "word_drop", 0, 0.9, g->word_drop, s->err);
     read_per_set(json_object_get(s->o, "prior"), g, "prior", 0, 1, g->prior, s->err);
+    read_per_set(json_object_get(s->o, "paraphrase"), g, "paraphrase", 0, 1, g->paraphrase, s->err);
     if (g->pictures && !(sum > 0))
         fab_fail(s->err, FAB_EUSAGE,
                  "recipe: sets of stage %.40s: all are 0, there is no picture to draw", g->name);
@@ -200,6 +201,37 @@ static void read_curriculum(const json_t *o, fab_stage *g, fab_err *err)
                  order);
 }
 
+static void read_mix(const section *s, fab_stage *g)
+{
+    g->mix = real(s, "mix", 0, 0, 1);
+    if (g->mix > 0 && !(g->loss.dense > 0 || g->loss.presence > 0))
+        fab_fail(s->err, FAB_EUSAGE,
+                 "recipe: %s: mix is %g, but losses has neither dense nor presence, and nothing "
+                 "else is taught of mixed pictures",
+                 s->where, g->mix);
+    if (g->mix > 0 && g->teacher.n)
+        fab_fail(s->err, FAB_EUSAGE, "recipe: %s: mix is %g, but a teacher sees whole pictures",
+                 s->where, g->mix);
+}
+
+static void read_adversary(const json_t *o, fab_stage *g, fab_err *err)
+{
+    static const char *const keys[] = { "share", "epsilon", "on", NULL };
+    char where[64];
+    snprintf(where, sizeof where, "adversarial of stage %.40s", g->name);
+    section s = open_section(o, where, keys, err);
+    const char *on = words(&s, "on", "tokens");
+    g->adversary.pixels = strcmp(on, "pixels") == 0;
+    if (!g->adversary.pixels && strcmp(on, "tokens") != 0)
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: on is '%.40s', tokens or pixels is wanted", where,
+                 on);
+    g->adversary.share = real(&s, "share", o ? 0.5 : 0, 0, 1);
+    g->adversary.epsilon =
+        real(&s, "epsilon", g->adversary.pixels ? 2 : 0.1, 0, g->adversary.pixels ? 255 : 10);
+    if (g->adversary.share > 0 && !(g->loss.qa > 0))
+        fab_fail(err, FAB_EUSAGE, "recipe: %s: losses has no qa to work against", where);
+}
+
 static void read_schedule(const section *s, fab_stage *g)
 {
     g->steps = whole(s, "steps", 0, 1, 1000000000);
@@ -216,10 +248,11 @@ static void read_schedule(const section *s, fab_stage *g)
 static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
 {
     static const char *const keys[] = {
-        "name",       "task",      "steps",  "batch",      "length",   "questions",
-        "real_share", "smoothing", "losses", "sets",       "blank",    "word_drop",
-        "drop",       "lr",        "floor",  "warmup",     "schedule", "validate_every",
-        "patience",   "prior",     "only",   "curriculum", "teacher",  NULL
+        "name",        "task",      "steps",  "batch",      "length",     "questions",
+        "real_share",  "smoothing", "losses", "sets",       "blank",      "word_drop",
+        "drop",        "lr",        "floor",  "warmup",     "schedule",   "validate_every",
+        "patience",    "prior",     "only",   "curriculum", "paraphrase", "mix",
+        "adversarial", "teacher",   NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");
@@ -242,7 +275,9 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
     read_losses(json_object_get(s.o, "losses"), g, err);
     read_sets(&s, g);
     read_curriculum(json_object_get(s.o, "curriculum"), g, err);
+    read_adversary(json_object_get(s.o, "adversarial"), g, err);
     fab_recipe_read_teacher(json_object_get(s.o, "teacher"), g, err);
+    read_mix(&s, g);
 }
 
 static void read_stages(const json_t *list, fab_recipe *r, fab_err *err)

@@ -36,6 +36,12 @@ typedef struct {
     float weight, temperature;
 } fab_teachers;
 
+/* Pictures moved to where their questions are hard: batch.h. */
+typedef struct {
+    double share, epsilon; /* of the pictures; share 0: none. 1/255, or a fraction of the tokens */
+    bool pixels;           /* else image tokens */
+} fab_adversary;
+
 typedef struct {
     const char *name;
     bool pictures; /* task: pictures; else text */
@@ -45,9 +51,12 @@ typedef struct {
     double real_share; /* of questions drawn from real records where a picture has both */
     fab_loss_weights loss;
     double set_weight[FAB_SETS];
-    double blank[FAB_SETS];     /* share of a set's pictures shown as blank ones */
-    double word_drop[FAB_SETS]; /* share of the pieces of a set's questions left out */
-    double prior[FAB_SETS];     /* share of a set's real questions answered by prior.c */
+    double blank[FAB_SETS];      /* share of a set's pictures shown as blank ones */
+    double word_drop[FAB_SETS];  /* share of the pieces of a set's questions left out */
+    double prior[FAB_SETS];      /* share of a set's real questions answered by prior.c */
+    double paraphrase[FAB_SETS]; /* share of a set's questions put in other words: data/reword.h */
+    double mix;                  /* share of the pictures with a rectangle of another: data/mix.h */
+    fab_adversary adversary;
     fab_curriculum curriculum;
     fab_teachers teacher;
     const char *only; /* parameters whose names begin with one of these words learn; NULL: all */

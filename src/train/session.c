@@ -188,13 +188,22 @@ static bool open_store(fab_session *s, fab_err *err)
     return s->store != NULL;
 }
 
+/* Only a stage that puts questions in other words needs it. */
+static bool open_lexicon(fab_session *s, fab_err *err)
+{
+    bool wanted = false;
+    for (int i = 0; i < s->recipe.n_stages; i++)
+        for (int k = 0; k < FAB_SETS; k++) wanted |= s->recipe.stages[i].paraphrase[k] > 0;
+    return !wanted || (s->lexicon = fab_lexicon_open(NULL, err)) != NULL;
+}
+
 static bool open_data(fab_session *s, const fab_init_files *from, fab_err *err)
 {
     const fab_bundle_opts o = { .corpus = true, .share_val = s->recipe.share_val };
     return fab_bundle_open(&s->bundle, s->recipe.data_dir, &o, err) &&
            open_tokenizer(s, from, err) && open_store(s, err) && index_questions(s, err) &&
            index_sets(s, err) && index_val(s, err) && index_texts(s, err) &&
-           fab_session_prior(s, false, err) && fab_session_grade(s, err);
+           fab_session_prior(s, false, err) && fab_session_grade(s, err) && open_lexicon(s, err);
 }
 
 /* Every stage must find something to draw in the data that are there. */
@@ -250,6 +259,7 @@ void fab_session_close(fab_session *s)
 {
     fab_distil_close(s);
     fab_store_close(s->store);
+    fab_lexicon_free(s->lexicon);
     fab_bpe_free(s->bpe);
     fab_bundle_clear(&s->bundle);
     fab_recipe_clear(&s->recipe);

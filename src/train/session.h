@@ -7,6 +7,7 @@
 #include "data/dense.h"
 #include "data/store.h"
 #include "engine/engine.h"
+#include "text/lexicon.h"
 #include "train/checkpoint.h"
 #include "train/events.h"
 #include "train/recipe.h"
@@ -37,8 +38,9 @@ typedef struct {
     } teachers[FAB_MAX_TEACHERS]; /* of all stages: distil.h */
     int n_teachers;
     fab_optim optim;
-    fab_rng rng;                                      /* batches and dropout draw from here */
-    fab_picture_qa *of_picture;                       /* [images] */
+    fab_lexicon *lexicon;       /* for a stage's paraphrase; NULL: none has one */
+    fab_rng rng;                /* batches and dropout draw from here */
+    fab_picture_qa *of_picture; /* [images] */
     int32_t *set_pictures[FAB_SETS], n_set[FAB_SETS]; /* training pictures of each set */
     int64_t step;           /* made of the stage: what a stage does may change over it */
     const fab_text **texts; /* training part of the corpus */

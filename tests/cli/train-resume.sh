@@ -14,6 +14,7 @@ alignment: {prototypes: 8, still: 3}
 stages:
   - {name: words, task: text, steps: 15, batch: 4, length: 32, lr: 0.01}
   - {name: pictures, task: pictures, steps: 100000, batch: 4, questions: 2, lr: 0.01, drop: 0.1, curriculum: {start: 0.3, full: 0.01},
+     paraphrase: {slake: 0.5}, mix: 0.2, adversarial: {share: 0.5},
      losses: {qa: 1, caption: 1, contrast: 1, token_region: 1, prototype: 1, dense: 1, presence: 1}}
 E2
 train() { "$FABRICA" train tiny.yaml --data "$FABRICA_SHARED/data/open" "$@" >out 2>err || { tail -n 1 err; return 1; }; }
