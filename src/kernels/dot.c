@@ -21,7 +21,7 @@
 #include <immintrin.h>
 #include "base/bytes.h"
 
-enum { GROUP = 256, TASK_VALUES = 1 << 17, STREAMS = 4, L1_BYTES = 20480 };
+enum { GROUP = 256, TASK_VALUES = 1 << 17, MOST_TASKS = 32, STREAMS = 4, L1_BYTES = 20480 };
 
 INLINE __m256i bytes_of(int x) { return _mm256_set1_epi8((char)x); }
 INLINE __m128i load16(const void *p) { return _mm_loadu_si128(p); }
@@ -405,7 +405,7 @@ static void stretches(const job *j, range rows, range t, int64_t i, int mr)
     int kind = kind_of(g->b_dtype), nth = mr == 8 ? 3 : mr / 2, wr = abreast(mr);
     row_fn *fn = j->words ? kinds[kind].word[nth] : kinds[kind].byte[nth];
     const char *a = j->a + i * j->groups * piece_bytes(j->words);
-    int64_t each = ceil_div(rows.to - rows.from, STREAMS);
+    int64_t each = ceil_div(rows.to - rows.from, STREAMS), bytes = group_bytes(g->b_dtype);
 
     for (int64_t n = 0; n < each; n++)
         for (int s = 0; s < STREAMS; s += wr) {
@@ -413,9 +413,14 @@ static void stretches(const job *j, range rows, range t, int64_t i, int mr)
             float y[DOT_MOST];
             for (int w = 0; w < wr;
                  w++) { /* rows that a stretch lacks are done twice, and left out */
-                int64_t row = min64(rows.from + (s + w) * each + n, rows.to - 1);
+                int64_t first = rows.from + (s + w) * each, row = min64(first + n, rows.to - 1),
+                        next = row + 1, further = 0;
+                if (n + 1 == each && t.to < j->groups) /* the stretch again, further along K */
+                    next = min64(first, rows.to - 1), further = (t.to - t.from) * bytes;
+                else if (n + 1 == each) next = rows.to + (s + w) * each; /* the next task's */
+                next = min64(next, g->n - 1);
                 at[w] = b + row * j->row_bytes;
-                ahead[w] = b + min64(row + 1, rows.to - 1) * j->row_bytes;
+                ahead[w] = b + next * j->row_bytes + further;
             }
             fn(j, t, a, at, ahead, y);
             for (int w = 0; w < wr; w++)
@@ -458,7 +463,7 @@ bool FAB_NAME(fab_dot_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
     int64_t size = fab_dtype_block(g->b_dtype), bytes = fab_dtype_bytes(g->b_dtype);
 
     j.row_bytes = g->b_col / size * bytes;
-    j.rows = max64(STREAMS, TASK_VALUES / (j.groups * GROUP));
+    j.rows = max64(max64(STREAMS, TASK_VALUES / (j.groups * GROUP)), ceil_div(g->n, MOST_TASKS));
     j.a = fab_aligned_new((size_t)(g->m * j.groups * piece_bytes(j.words)), err);
     if (!j.a) return false;
     fab_pool_run(p, (int)g->m, round_task, &j);
