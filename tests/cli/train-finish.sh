@@ -7,7 +7,7 @@ some() { awk -v k="$2" 'NR % k == 0' "$all/$1" >"d/$1"; }
 for set in slake vqa_rad isic2017 kermany_cxr bccd; do ln -s "$all/$set/images" d/$set/images; done
 for set in slake isic2017; do ln -s "$all/$set/masks" d/$set/masks; done
 cp "$all/slake/mask_labels.json" d/slake/
-some slake/train.jsonl 90; some slake/val.jsonl 30; some slake/kg.jsonl 500; some slake/detection.jsonl 40
+some slake/train.jsonl 90; some slake/val.jsonl 30; some slake/kg.jsonl 500; cp "$all/slake/detection.jsonl" d/slake/
 some vqa_rad/train.jsonl 60; some vqa_rad/train_frame.jsonl 200
 some isic2017/train.jsonl 60; some kermany_cxr/train.jsonl 60; some bccd/train.jsonl 20; some bccd/val.jsonl 20
 some text_en/medquad.jsonl 400; some text_en/pubmedqa.jsonl 100; some text_en/roco_captions.jsonl 200
