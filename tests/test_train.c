@@ -632,18 +632,26 @@ TEST(a_plot_survives_odd_series)
     remove_folder();
 }
 
-TEST(the_live_line_averages_the_loss)
+TEST(the_live_view_averages_the_losses)
 {
     fab_live l;
+    const fab_scalar part = { "loss/qa", 4 };
+    fab_live_sample now = {
+        .loss = 2, .lr = 1e-3, .norm = 1, .pictures = 8, .tokens = 80, .parts = &part, .n_parts = 1
+    };
     fab_live_init(&l, "toy", 100, 300, 1e9);
+    l.later = 200;
     CHECK(fab_live_loss(&l) == 0 && fab_live_eta_s(&l) == 0);
-    for (int i = 101; i <= 150; i++) fab_live_step(&l, i, 2, 1e-3, 1, 8);
+    for (int i = 101; i <= 150; i++) fab_live_step(&l, i, &now);
     CHECK_NEAR(fab_live_loss(&l), 2, 1e-9);
-    fab_live_step(&l, 151, NAN, 1e-3, 1, 8);
+    CHECK_NEAR(l.part[0].sum / l.part[0].weight, 4, 1e-9);
+    now.loss = NAN;
+    fab_live_step(&l, 151, &now);
     CHECK_NEAR(fab_live_loss(&l), 2, 1e-9);
-    fab_live_step(&l, 152, 3, 1e-3, 1, 8);
+    now.loss = 3;
+    fab_live_step(&l, 152, &now);
     CHECK(fab_live_loss(&l) > 2.01 && fab_live_loss(&l) < 2.05);
-    CHECK(l.items == 52 * 8 && fab_live_eta_s(&l) > 0);
+    CHECK(l.pictures == 52 * 8 && l.tokens == 52 * 80 && fab_live_eta_s(&l) > 0);
     fab_live_clear(&l);
 }
 

@@ -28,6 +28,28 @@ static bool read_stop(const char *s, fab_train_opts *t, fab_err *err)
     return true;
 }
 
+static double number(const json_t *v, const char *key)
+{
+    return json_number_value(json_object_get(v, key));
+}
+
+/* A table of the stages, then the files. */
+static void print_rehearsal(FILE *out, const json_t *summary)
+{
+    const char *name;
+    json_t *v;
+    fprintf(out, "%-12s %7s %6s %9s %9s %8s %12s %9s %9s\n", "stage", "steps", "batch", "pictures",
+            "learn, M", "s/step", "validations", "minutes", "MB");
+    json_object_foreach(json_object_get(summary, "stages"), name, v)
+        fprintf(out, "%-12s %7.0f %6.0f %9.0f %9.2f %8.3f %4.0f x %3.0f s %9.1f %9.0f\n", name,
+                number(v, "steps"), number(v, "batch"), number(v, "pictures"),
+                number(v, "learnt_parameters") / 1e6, number(v, "seconds_per_step"),
+                number(v, "validations"), number(v, "seconds_per_validation"), number(v, "minutes"),
+                number(v, "memory_mb"));
+    json_object_foreach(json_object_get(summary, "files"), name, v)
+        fprintf(out, "%-12s %.1f MB\n", name, json_number_value(v) / 1e6);
+}
+
 /* One line a field; lists and objects are left to --json. */
 static void print_summary(fab_run *r, const json_t *summary)
 {
@@ -64,6 +86,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
         return false;
     }
     if (r->json) return fab_run_json(r, summary ? summary : json_object(), err);
+    if (o->dry_run) print_rehearsal(r->out, summary);
     if (summary) print_summary(r, summary);
     json_decref(summary);
     return true;
@@ -87,7 +110,7 @@ const fab_verb fab_verb_train = {
         { "stop-after", FAB_STR, offsetof(opts, stop_after), NULL,
           "checkpoint and stop after so many steps (500) or so much time (90min, 1.5h)", .meta = "STEPS|TIME" },
         { "dry-run", FAB_FLAG, offsetof(opts, dry_run), NULL,
-          "say what would run: parameters, memory, steps, time; trains two steps to measure" },
+          "say what would run: a stage's steps, pictures, parameters, time and memory, and the files; makes five steps of each to measure" },
         { 0 } },
 };
 /* clang-format on */

@@ -40,7 +40,7 @@ static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab
         fab_rows_add(&r, c, s->bpe, t->prompt[0] ? t->prompt : NULL, t->answer, t->lang, -1,
                      g->length);
     }
-    parts->items = r.n;
+    parts->tokens = fab_rows_tokens(&r);
     fab_lesson lesson;
     if (c->err.code || !fab_distil_ask(s, c, g, NULL, &r, &lesson)) return NULL;
     fab_tensor *loss = taught_loss(c, s->model, &r, NULL, (float)g->loss.smoothing, g->drop,
@@ -374,12 +374,13 @@ static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
         return NULL;
     fab_mini_view v = fab_mini_look(c, s->model, pixels, g->drop);
     if (!v.tokens) return NULL;
+    parts->pictures = g->batch;
     if (asks) {
         fab_tensor *tokens = fab_adversary_tokens(s, c, g, &asked, v.tokens);
         if (!tokens) return NULL;
         fab_tensor *qa = taught_loss(c, s->model, &asked, tokens, (float)w->smoothing, g->drop,
                                      &lesson, &parts->teacher);
-        parts->items = asked.n;
+        parts->tokens = fab_rows_tokens(&asked);
         sum = fab_loss_add(c, sum, qa, w->qa, &parts->qa);
     }
     if (w->caption > 0 || w->contrast > 0 || w->token_region > 0 || w->prototype > 0)

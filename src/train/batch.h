@@ -30,6 +30,7 @@ fab_tensor *fab_batch_pixels(const fab_session *s, fab_ctx *c, const fab_drawn *
 
 /* Tokens that follow <a> in all rows: their count. */
 int64_t fab_rows_targets(const fab_rows *r);
+int64_t fab_rows_tokens(const fab_rows *r); /* of all rows, without padding */
 /* Logits [targets,V] of what follows <a>, with image tokens [B,P,T] in front of the rows that have a
  * picture (NULL: words alone). *want (may be NULL): what does follow, i32 [targets]. */
 fab_tensor *fab_rows_logits(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_tensor *tokens,

@@ -103,6 +103,27 @@ static int64_t choose(const fab_session *s, int64_t limit, const fab_qa **q, boo
     return n;
 }
 
+bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t sample,
+                           int64_t *asked, int64_t *of, fab_err *err)
+{
+    fab_arena *keep = fab_arena_new(0, err);
+    const fab_qa **q = keep ? fab_arena_take(keep, (size_t)s->n_val * sizeof *q, err) : NULL;
+    bool *unseen = keep ? fab_arena_take(keep, (size_t)s->n_val, err) : NULL, right[GROUP];
+    bool ok = q && unseen;
+    int64_t n = ok ? choose(s, limit, q, unseen) : 0, next = 0;
+    *asked = 0;
+    *of = n;
+    for (int64_t i = 0, end; ok && i < n; i = end) {
+        for (end = i; end < n && end - i < GROUP && q[end]->image == q[i]->image;) end++;
+        if (end <= next) continue;
+        ok = answer_group(s, e, q + i, (int)(end - i), false, right, err);
+        *asked += end - i;
+        next = *asked * n / sample;
+    }
+    fab_arena_free(keep);
+    return ok;
+}
+
 bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
                       fab_err *err)
 {

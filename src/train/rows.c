@@ -65,6 +65,13 @@ fab_tensor *fab_rows_ids(fab_ctx *c, const fab_rows *r)
     return t;
 }
 
+int64_t fab_rows_tokens(const fab_rows *r)
+{
+    int64_t n = 0;
+    for (int i = 0; i < r->n; i++) n += r->size[i];
+    return n;
+}
+
 int64_t fab_rows_targets(const fab_rows *r)
 {
     int64_t n = 0;

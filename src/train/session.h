@@ -77,8 +77,8 @@ void fab_session_ctx(fab_session *s, fab_ctx *c, bool training);
  * c->err says why, also when there is nothing to learn from the batch. */
 typedef struct {
     double qa, caption, contrast, token_region, prototype, dense, presence, text;
-    double teacher; /* T^2 KL from the teachers to the student, per token: distil.h */
-    int64_t items;  /* sequences */
+    double teacher;           /* T^2 KL from the teachers to the student, per token: distil.h */
+    int64_t pictures, tokens; /* looked at; in the questions and answers */
 } fab_loss_parts;
 fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,
                            fab_loss_parts *parts);
@@ -98,6 +98,10 @@ typedef struct {
 } fab_exam;
 bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
                       fab_err *err);
+/* About `sample` of the same questions, evenly from all kinds, to see what an exam takes: how many were
+ * asked, of how many. */
+bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t sample,
+                           int64_t *asked, int64_t *of, fab_err *err);
 /* The weights of the moment as the file at path (o NULL: plain), opened. NULL with err set. */
 fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_save_opts *o,
                                fab_err *err);

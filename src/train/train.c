@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "train/live.h"
 #include "train/plot.h"
+#include "train/rehearse.h"
 #include "train/session.h"
 
 /* What a checkpoint counts besides weights and random states. AT_BEST: this stage's best score in
@@ -138,8 +139,6 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
     r->at[AT_STEP]++;
     r->at[AT_TOTAL]++;
     r->sitting_steps++;
-    fab_live_step(live, (int64_t)r->at[AT_STEP], value, lr, s->optim.norm, p.items);
-    if (r->at[AT_TOTAL] % 10) return true;
     const fab_scalar m[] = { { "train/loss", value },
                              { "train/lr", lr },
                              { "train/norm", s->optim.norm },
@@ -152,7 +151,11 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
                              { "loss/presence", p.presence },
                              { "loss/text", p.text },
                              { "loss/teacher", p.teacher } };
-    return fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, g->teacher.n ? 12 : 11, err);
+    const int kinds = 3, n = g->teacher.n ? 12 : 11; /* the losses by kind are m[3..n-1] */
+    const fab_live_sample now = { value,    lr,        s->optim.norm, p.pictures,
+                                  p.tokens, m + kinds, n - kinds };
+    fab_live_step(live, (int64_t)r->at[AT_STEP], &now);
+    return r->at[AT_TOTAL] % 10 || fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, n, err);
 }
 
 static bool should_stop(const run_state *r)
@@ -164,10 +167,20 @@ static bool should_stop(const run_state *r)
            (o->until_steps > 0 && (int64_t)r->at[AT_TOTAL] >= o->until_steps);
 }
 
+static void start_live(const run_state *r, const fab_stage *g, fab_live *live)
+{
+    const fab_recipe *all = &r->s.recipe;
+    fab_live_init(live, g->name, (int64_t)r->at[AT_STEP], g->steps, 30);
+    live->stage = (int)r->at[AT_STAGE] + 1;
+    live->stages = all->n_stages;
+    for (int i = live->stage; i < all->n_stages; i++) live->later += all->stages[i].steps;
+    live->best = (double)r->at[AT_BEST] / 1e6 - 1e-6;
+}
+
 static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
 {
     fab_live live;
-    fab_live_init(&live, g->name, (int64_t)r->at[AT_STEP], g->steps, 30);
+    start_live(r, g, &live);
     bool ok = true;
     while (ok && (int64_t)r->at[AT_STEP] < g->steps && !r->paused) {
         ok = one_step(r, g, &live, err);
@@ -175,6 +188,7 @@ static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
         if (ok && (due || (g->validate_every && (int64_t)r->at[AT_STEP] == g->steps))) {
             fab_live_clear(&live);
             ok = validate(r, err);
+            live.best = (double)r->at[AT_BEST] / 1e6 - 1e-6;
             if (ok && g->patience && r->at[AT_BAD] >= (uint64_t)g->patience) {
                 fab_log(FAB_LOG_INFO, "stage %s: no better for %lld validations, stopping early",
                         g->name, (long long)g->patience);
@@ -256,38 +270,43 @@ static bool tell(json_t *summary, const char *key, json_t *v, fab_err *err)
            fab_fail(err, FAB_ENOMEM, "no memory for the summary's %s", key);
 }
 
-/* Seconds of a step of the stage: the faster of two, after one that warms up. The rate is 0:
- * nothing is learnt. */
-static bool time_stage(fab_session *s, const fab_stage *g, double *seconds, fab_err *err)
+/* The rate is 0: nothing is learnt. */
+static bool rehearsed_step(fab_session *s, const fab_stage *g, fab_err *err)
 {
-    double t[3], value;
+    double value;
     fab_loss_parts p;
-    for (int k = 0; k < 3; k++) {
-        double from = fab_now();
-        if (!learn(s, g, 0, &value, &p, err)) return false;
-        t[k] = fab_now() - from;
-    }
-    *seconds = fmin(t[1], t[2]);
-    return true;
+    return learn(s, g, 0, &value, &p, err);
+}
+
+static json_t *rehearsal_json(const fab_stage *g, const fab_rehearsal *h)
+{
+    double minutes = (h->seconds * (double)g->steps + h->exam_s * (double)h->exams) / 60;
+    return json_pack("{s:I, s:i, s:I, s:I, s:f, s:I, s:f, s:f, s:I}", "steps", (json_int_t)g->steps,
+                     "batch", g->batch, "learnt_parameters", (json_int_t)h->learnt, "pictures",
+                     (json_int_t)h->looks, "seconds_per_step", h->seconds, "validations",
+                     (json_int_t)h->exams, "seconds_per_validation", h->exam_s, "minutes", minutes,
+                     "memory_mb", (json_int_t)(h->memory >> 20));
 }
 
 /* Says what the whole run would take. */
 static bool rehearse(run_state *r, json_t *summary, fab_err *err)
 {
-    double total = 0, step;
+    double minutes = 0;
+    fab_rehearsal h = { 0 };
+    json_t *stages = json_object();
+    if (!tell(summary, "stages", stages, err)) return false;
     for (int i = 0; i < r->s.recipe.n_stages; i++) {
         const fab_stage *g = &r->s.recipe.stages[i];
-        if (!choose_learners(&r->s, g, err) || !time_stage(&r->s, g, &step, err)) return false;
-        double minutes = step * (double)g->steps / 60;
-        total += minutes;
-        if (!tell(summary, g->name,
-                  json_pack("{s:I, s:f, s:f}", "steps", (json_int_t)g->steps, "seconds_per_step",
-                            step, "minutes", minutes),
-                  err))
+        if (!choose_learners(&r->s, g, err) || !fab_rehearse(&r->s, g, &h, rehearsed_step, err))
             return false;
+        json_t *one = rehearsal_json(g, &h);
+        minutes += json_number_value(json_object_get(one, "minutes"));
+        if (!tell(stages, g->name, one, err)) return false;
     }
-    return tell(summary, "minutes", json_real(total), err) &&
-           tell(summary, "memory_mb", json_integer((json_int_t)(fab_rss_peak() >> 20)), err);
+    json_t *files = fab_rehearse_files(&r->s, err);
+    return files && tell(summary, "files", files, err) &&
+           tell(summary, "minutes", json_real(minutes), err) &&
+           tell(summary, "memory_mb", json_integer((json_int_t)(h.memory >> 20)), err);
 }
 
 static bool start(run_state *r, fab_err *err)
