@@ -47,6 +47,60 @@ static bool read_with(fab_recipe *r, const char *set, fab_err *err)
     return fab_recipe_read(r, &o, err);
 }
 
+static const char *const adapting =
+    "store_side: 40\n"
+    "init: {model: m.gguf}\n"
+    "peft: {kind: adalora, rank: 6, alpha: 3, targets: [q_proj, '*.fc1'], full: [fc]}\n"
+    "stages:\n"
+    "  - {name: one, task: text, steps: 50, length: 32}\n"
+    "  - {name: two, steps: 70, batch: 3, losses: {qa: 2}}\n";
+
+static bool adapt_with(fab_recipe *r, const char *set, fab_err *err)
+{
+    setup();
+    CHECK(fab_file_write(path, adapting, strlen(adapting), err));
+    bool ok = read_with(r, set, err);
+    CHECK(fab_file_write(path, sound, strlen(sound), NULL));
+    return ok;
+}
+
+TEST(an_adapters_recipe)
+{
+    static const struct {
+        const char *set, *says;
+    } cases[] = {
+        { "peft.rank=0", "recipe: peft: rank is 0, 1 to 4096 is wanted" },
+        { "peft.kind=ia3", "recipe: peft: kind is 'ia3': lora, adalora, bottleneck or prefix" },
+        { "peft.kind=bottleneck", NULL },
+        { "peft.size=3", "recipe: peft has no setting 'size'" },
+        { "peft.targets=q_proj", "recipe: peft: targets is no list of at most 32 names" },
+        { "peft.targets=[3]", "recipe: peft: targets: item 0 is no text" },
+        { "peft.targets=[]", "recipe: peft: adalora without targets" },
+        { "peft.final_rank=7", "recipe: peft: final_rank is 7, 0.1 to 6 is wanted" },
+        { "peft.settle=120", "recipe: peft: settle is 120, 0 to 108 is wanted" },
+        { "init.model=null", "recipe: init: model is no text" },
+        { "model={\"dim\": 64}",
+          "recipe: model: an adapter takes the model of init.model as it is" },
+        { "stages.two.losses.prototype=1", "recipe: stage two: prototypes are no part" },
+        { "peft.decoder=x", "recipe: stage one: a decoder learns from the losses qa and caption" },
+    };
+    fab_recipe r;
+    fab_err err = FAB_ERR_INIT;
+    CHECK_MSG(adapt_with(&r, NULL, &err), "%s", err.text);
+    CHECK(r.peft.on && r.peft.opts.kind == FAB_PEFT_ADALORA && r.peft.opts.rank == 6 &&
+          r.peft.opts.n_targets == 2 && r.peft.opts.n_full == 1 && r.peft.budget.total == 120 &&
+          r.peft.budget.warm == 12 && r.peft.budget.target == 3);
+    CHECK_STR(r.peft.opts.targets[1], "*.fc1");
+    fab_recipe_clear(&r);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        err = (fab_err)FAB_ERR_INIT;
+        CHECK_MSG(adapt_with(&r, cases[i].set, &err) == !cases[i].says, "--set %s: %s",
+                  cases[i].set, err.text);
+        if (cases[i].says) CHECK_SAYS(err.text, cases[i].says);
+        fab_recipe_clear(&r);
+    }
+}
+
 TEST(sound_recipe)
 {
     setup();

@@ -1,8 +1,9 @@
 /* fabrica ask: one question about one image; the answer is printed as it comes. */
 #include "cli/picture.h"
+#include "engine/pefomed.h"
 
 typedef struct {
-    const char *image, *question, *model, *adapter;
+    const char *image, *question, *model, *adapter, *decoder;
     int64_t max_tokens, seed;
     double temperature;
     bool force;
@@ -21,6 +22,25 @@ static json_t *answer_json(const opts *o, const fab_answer *a)
                      "complete", a->complete);
 }
 
+/* By a decoder of words that sees through the model's tower (engine/pefomed.h). */
+static bool ask_decoder(fab_run *r, const opts *o, fab_engine *e, const fab_input *in, fab_err *err)
+{
+    fab_gate_verdict v;
+    const char *said;
+    const fab_look *look = fab_engine_admit(e, in->image, o->force, &v, err);
+    if (!look) return fab_while(err, "%s", o->image);
+    fab_pefomed *p = fab_pefomed_open(o->decoder, fab_engine_model(e), r->pool, 1, err);
+    bool ok = p && fab_pefomed_adapt(p, o->adapter, err) &&
+              fab_pefomed_ask(p, look, &o->question, 1, (int)o->max_tokens, r->arena, &said, err);
+    fab_pefomed_close(p);
+    fab_look_unref(look);
+    if (ok && !r->json) fprintf(r->out, "%s\n", said);
+    if (!ok || !r->json) return ok;
+    json_t *json = json_pack("{s:s,s:s,s:s}", "schema", "fabrica.ask/1", "question", o->question,
+                             "answer", said);
+    return fab_run_result(r, json, e, in, err);
+}
+
 static bool ask(fab_run *r, const void *vo, fab_engine *e, const fab_input *in, fab_err *err)
 {
     const opts *o = vo;
@@ -33,6 +53,10 @@ static bool ask(fab_run *r, const void *vo, fab_engine *e, const fab_input *in, 
     int32_t ids[FAB_ENGINE_MAX_QUESTION + 2];
     if (fab_engine_prompt(e, FAB_ASK, o->question, ids, err) < 0)
         return false; /* a bad question before any work */
+    if (o->decoder && !o->adapter)
+        return fab_fail(err, FAB_EUSAGE,
+                        "--decoder sees nothing without the --adapter that taught it");
+    if (o->decoder) return ask_decoder(r, o, e, in, err);
     if (o->adapter && !fab_engine_adapt(e, o->adapter, err)) return false;
     const fab_look *look = fab_engine_admit(e, in->image, o->force, &v, err);
     bool ok = look ? fab_engine_ask(e, look, o->question, &ao, r->arena, &a, err)
@@ -63,6 +87,7 @@ const fab_verb fab_verb_ask = {
         { "seed", FAB_INT, offsetof(opts, seed), "1", "of the random numbers above temperature 0", .min = 0, .max = 1e15 },
         FAB_OPT_FORCE(opts),
         FAB_OPT_ADAPTER(opts),
+        { "decoder", FAB_FILE_IN, offsetof(opts, decoder), NULL, "a text model that answers in the model's place (recipes/pefomed.yaml)" },
         FAB_OPT_MODEL(opts),
         { 0 } },
 };

@@ -67,15 +67,22 @@ void fab_generator_close(fab_generator *g)
     fab_free(g);
 }
 
+void fab_generator_forget(fab_generator *g)
+{
+    fab_arena_free(g->home);
+    g->home = NULL;
+}
+
 bool fab_generator_adapt(fab_generator *g, const char *path, fab_err *err)
 {
     fab_peft_detach(&g->d->sites);
     fab_adapter_close(g->adapter);
-    fab_arena_free(g->home); /* what was read with other weights is not what they give */
-    g->home = NULL;
+    fab_generator_forget(g);
     g->adapter = path ? fab_adapter_open(path, err) : NULL;
     if (!g->adapter) return !path;
-    bool ok = fab_adapter_fit(g->adapter, &g->d->sites, g->d->weights, g->c.pool, err);
+    char base[65];
+    bool ok = fab_adapter_base(g->d->weights, base, err) &&
+              fab_adapter_fit(g->adapter, &g->d->sites, base, g->c.pool, err);
     if (ok) fab_peft_attach(&g->adapter->peft);
     return ok;
 }

@@ -28,6 +28,8 @@ void fab_generator_close(fab_generator *g); /* NULL is fine */
 /* Puts the adapter of a file (zoo/adapter.h) on the decoder, in the place of another; NULL: takes it
  * off. A failure leaves the decoder without any. */
 bool fab_generator_adapt(fab_generator *g, const char *path, fab_err *err);
+/* What its cache holds was read with weights that have changed since. */
+void fab_generator_forget(fab_generator *g);
 const fab_decoder *fab_generator_decoder(const fab_generator *g);
 fab_ctx *fab_generator_ctx(fab_generator *g); /* of its passes, which reset it; lent */
 

@@ -13,6 +13,7 @@
 
 #include <string.h>
 #include "data/reword.h"
+#include "train/adapt.h"
 #include "train/align.h"
 #include "train/distil.h"
 #include "train/grade.h"
@@ -51,7 +52,7 @@ static fab_tensor *text_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
-static int32_t draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
+int32_t fab_draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
 {
     double sum = 0, x;
     for (int k = 0; k < FAB_SETS; k++) sum += s->n_set[k] ? g->set_weight[k] : 0;
@@ -117,7 +118,7 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, f
     fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(g->batch, S, S, 3));
     for (int i = 0; x && i < g->batch; i++) {
         d[i].mix = (fab_mix){ 0 };
-        d[i].image = draw_picture(s, g, &d[i].set);
+        d[i].image = fab_draw_picture(s, g, &d[i].set);
         d[i].rng = s->rng;
         int32_t k = s->bundle.case_of[d[i].image];
         d[i].of = k >= 0 ? &s->bundle.cases.items[k] : NULL;
@@ -392,8 +393,9 @@ fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,
                            fab_loss_parts *parts)
 {
     memset(parts, 0, sizeof *parts);
-    fab_tensor *loss =
-        stage->pictures ? picture_loss(s, c, stage, parts) : text_loss(s, c, stage, parts);
+    fab_tensor *loss = s->recipe.peft.decoder ? fab_pefomed_loss(s, c, stage, parts)
+                       : stage->pictures      ? picture_loss(s, c, stage, parts)
+                                              : text_loss(s, c, stage, parts);
     if (!loss)
         fab_fail(&c->err, FAB_EUSAGE, "stage %s: a batch of %d holds nothing that its losses teach",
                  stage->name, stage->batch);

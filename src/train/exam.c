@@ -7,7 +7,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "evaluate/vqa.h"
-#include "train/session.h"
+#include "train/adapt.h"
 
 enum { GROUP = 64, MAX_ANSWER = 48 /* as "eval vqa" has it */ };
 
@@ -26,6 +26,7 @@ const fab_look *fab_session_look(fab_session *s, fab_engine *e, int32_t image, f
 fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_save_opts *o,
                                fab_err *err)
 {
+    if (s->adapting) return fab_adapt_engine(s, err);
     fab_mini_save_opts plain = { .name = s->recipe.name,
                                  .version = s->recipe.version,
                                  .dtype = s->recipe.dtype };
@@ -45,7 +46,10 @@ static bool answer_group(fab_session *s, fab_engine *e, const fab_qa *const *q, 
     fab_arena_reset(s->step_arena);
     const fab_look *look =
         blank ? fab_engine_look_grey(e, err) : fab_session_look(s, e, q[0]->image, err);
-    bool ok = look && fab_engine_ask_many(e, look, questions, n, &o, s->step_arena, answers, err);
+    bool ok =
+        look && s->recipe.peft.decoder
+            ? fab_pefomed_answers(s, look, questions, n, answers, err)
+            : look && fab_engine_ask_many(e, look, questions, n, &o, s->step_arena, answers, err);
     fab_look_unref(look);
     for (int i = 0; ok && i < n; i++) right[i] = fab_vqa_match(answers[i].text, q[i]->answer);
     return ok;
@@ -88,11 +92,32 @@ static void tell(fab_exam *e, const bool *right, const fab_qa *const *q, const b
     e->all = (e->slake_en + e->slake_zh + e->rad + e->made) / 4;
 }
 
+/* For a decoder that learnt SLAKE's English alone: those questions, of every k-th picture, so that
+ * there are about `limit` of them. Records of one picture stand together. */
+static int64_t choose_english(const fab_session *s, int64_t limit, const fab_qa **q, bool *unseen)
+{
+    int64_t all = 0, n = 0, pictures = -1;
+    int32_t last = -1;
+    for (int64_t i = 0; i < s->n_val; i++)
+        all += source_is(s->val[i], "SLAKE") && s->val[i]->lang == FAB_EN;
+    int64_t stride = limit > 0 && all > limit ? (all + limit - 1) / limit : 1;
+    for (int64_t i = 0; i < s->n_val; i++) {
+        if (!source_is(s->val[i], "SLAKE") || s->val[i]->lang != FAB_EN) continue;
+        pictures += s->val[i]->image != last;
+        last = s->val[i]->image;
+        if (pictures % stride) continue;
+        unseen[n] = s->val_unseen[i];
+        q[n++] = s->val[i];
+    }
+    return n;
+}
+
 /* All questions that people wrote; of the generated ones every k-th picture's, so that there are
  * about `limit` of them and the sample never changes. */
 static int64_t choose(const fab_session *s, int64_t limit, const fab_qa **q, bool *unseen)
 {
     int64_t made = 0, n = 0;
+    if (s->recipe.peft.decoder) return choose_english(s, s->recipe.peft.exam, q, unseen);
     for (int64_t i = 0; i < s->n_val; i++) made += is_made(s->val[i]);
     int64_t stride = limit > 0 && made > limit ? (made + limit - 1) / limit : 1;
     for (int64_t i = 0; i < s->n_val; i++) {

@@ -10,7 +10,7 @@
 #include "engine/gate.h"
 #include "evaluate/calibrate.h"
 #include "evaluate/vqa.h"
-#include "train/session.h"
+#include "train/adapt.h"
 
 /* False refusals that the gate is set for, on pictures it was not fitted on. */
 static const double gate_rate = 0.02;
@@ -125,7 +125,7 @@ static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused
 
 /* ---- card ------------------------------------------------------------------------------------ */
 
-static json_t *exam_json(const fab_exam *e)
+json_t *fab_exam_json(const fab_exam *e)
 {
     return json_pack("{s:I, s:{s:f, s:f, s:f}, s:{s:f}, s:f, s:{s:f, s:f, s:f}, s:f}", "n",
                      (json_int_t)e->n, "slake_en", "overall", e->slake_en, "open", e->slake_en_open,
@@ -171,8 +171,8 @@ static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_err *
         "SLAKE (CC BY 4.0), VQA-RAD (CC0), ISIC 2017 (CC0), Kermany chest X-ray (CC BY 4.0), BCCD "
         "(MIT), MedQuAD "
         "(CC BY 4.0), PubMedQA (MIT), ROCO captions (CC BY), Huatuo (Apache-2.0), Toyhom (MIT)",
-        "cost", json_deep_copy(summary), "validation", "model", exam_json(&seen), "blank_image",
-        exam_json(&blank));
+        "cost", json_deep_copy(summary), "validation", "model", fab_exam_json(&seen), "blank_image",
+        fab_exam_json(&blank));
     if (card && s->recipe.init_tower)
         json_object_set_new(card, "started_from", json_string(s->recipe.init_tower));
     if (!card) fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
@@ -245,6 +245,7 @@ static bool save_with_card(fab_session *s, const char *path, const json_t *card,
 
 bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
 {
+    if (s->adapting) return fab_adapt_finish(s, summary, err);
     char *path = model_path(s, ".gguf", err);
     fab_mini_save_opts o = { .name = s->recipe.name,
                              .version = s->recipe.version,

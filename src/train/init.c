@@ -14,8 +14,8 @@
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static bool find(fab_session *s, const fab_train_opts *o, const char *key, const char *name,
-                 const char *hint, const char **path, fab_err *err)
+bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, const char *name,
+                      const char *hint, const char **path, fab_err *err)
 {
     *path = NULL;
     if (!name) return true;
@@ -33,9 +33,10 @@ bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_fil
 {
     *out = (fab_init_files){ 0 };
     if (o->resume && fab_checkpoint_exists(s->recipe.out_dir)) return true;
-    return find(s, o, "tower", s->recipe.init_tower,
-                "; tools/get-weights efficientnet-lite0 fetches it", &out->tower, err) &&
-           find(s, o, "model", s->recipe.init_model, "", &out->model, err);
+    return fab_session_find(s, o, "tower", s->recipe.init_tower,
+                            "; tools/get-weights efficientnet-lite0 fetches it", &out->tower,
+                            err) &&
+           fab_session_find(s, o, "model", s->recipe.init_model, "", &out->model, err);
 }
 
 fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err)

@@ -29,7 +29,9 @@ bool fab_optim_init(fab_optim *o, fab_arena *a, const fab_param_list *list,
     o->slots = fab_arena_zero(a, (size_t)list->n * sizeof *o->slots, err);
     if (!o->slots) return false;
     for (int64_t i = 0; i < list->n; i++)
-        if (!slot_init(&o->slots[i], list->items[i], a, opts->ema_decay > 0, err)) return false;
+        if (!slot_init(&o->slots[i], list->items[i], a, opts->ema_decay > 0 && list->items[i]->grad,
+                       err))
+            return false;
     return true;
 }
 
@@ -107,7 +109,7 @@ void fab_optim_swap_ema(fab_optim *o)
     for (int64_t i = 0; i < o->list.n; i++) {
         fab_optim_slot *s = &o->slots[i];
         float *w = fab_f32(s->param);
-        for (int64_t j = 0; j < s->count; j++) {
+        for (int64_t j = 0; s->ema && j < s->count; j++) {
             float t = w[j];
             w[j] = s->ema[j];
             s->ema[j] = t;

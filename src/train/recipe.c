@@ -355,7 +355,7 @@ static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
                                         "out",       "store_side", "tokenizer", "model",
                                         "optimizer", "augment",    "stages",    "save",
                                         "share_val", "init",       "alignment", "tune",
-                                        NULL };
+                                        "peft",      NULL };
     section s = open_section(r->json, "the recipe", keys, err);
     r->name = words(&s, "name", "mini");
     if (!*r->name || strchr(r->name, '/') || r->name[0] == '.')
@@ -374,7 +374,11 @@ static void read_all(fab_recipe *r, const fab_train_opts *o, fab_err *err)
     read_alignment(json_object_get(s.o, "alignment"), r, err);
     read_stages(json_object_get(s.o, "stages"), r, err);
     read_save(json_object_get(s.o, "save"), r, err);
-    if (r->store_side < r->model.image_size)
+    fab_recipe_read_peft(r, json_object_get(s.o, "peft"), err);
+    if (r->peft.on && json_object_get(s.o, "model"))
+        fab_fail(err, FAB_EUSAGE,
+                 "recipe: model: an adapter takes the model of init.model as it is");
+    if (!r->peft.on && r->store_side < r->model.image_size)
         fab_fail(err, FAB_EUSAGE, "recipe: store_side %d is below the model's image_size %d",
                  r->store_side, r->model.image_size);
     hash_model(json_object_get(s.o, "model"), r->hash);

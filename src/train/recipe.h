@@ -9,6 +9,7 @@
 
 #include "data/augment.h"
 #include "data/case.h"
+#include "nn/adalora.h"
 #include "train/optim.h"
 #include "train/train.h"
 #include "zoo/mini.h"
@@ -65,6 +66,17 @@ typedef struct {
     int64_t validate_every, patience;
 } fab_stage;
 
+/* What learns in the place of the model: adapt.h. */
+enum { FAB_PEFT_PATTERNS = 32 };
+typedef struct {
+    bool on;
+    fab_peft_opts opts;      /* of the lists below */
+    fab_adalora_opts budget; /* of kind adalora */
+    int64_t exam;            /* with a decoder: about how many questions; 0: all */
+    const char *decoder;     /* before which the model's tower stands; NULL: the model itself */
+    const char *targets[FAB_PEFT_PATTERNS], *full[FAB_PEFT_PATTERNS];
+} fab_recipe_peft;
+
 typedef struct {
     json_t *json; /* the document, --set applied; owns the strings */
     const char *name, *version, *data_dir, *out_dir;
@@ -75,6 +87,7 @@ typedef struct {
     fab_mini_config model;  /* its vocabulary follows from the tokenizer */
     const char *init_tower; /* weights the tower's trunk starts from; NULL: none */
     const char *init_model; /* a finished mini that all starts from; NULL: none */
+    fab_recipe_peft peft;
     fab_optim_opts optim;
     int64_t prototypes, prototypes_still; /* how many; steps of a stage in which they stay */
     float tower_rate;                     /* factor of the learning rate for the trunk */
@@ -87,6 +100,8 @@ typedef struct {
 
 /* The recipe at o->recipe with o->set, o->data and o->out. False with err set; clear it anyway. */
 bool fab_recipe_read(fab_recipe *r, const fab_train_opts *o, fab_err *err);
+/* recipe_peft.c: the section "peft", after all others. */
+void fab_recipe_read_peft(fab_recipe *r, const json_t *o, fab_err *err);
 void fab_recipe_clear(fab_recipe *r); /* cleared is fine */
 
 /* recipe_teacher.c: a stage's teacher setting; NULL: none. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "base/log.h"
+#include "train/adapt.h"
 #include "train/align.h"
 #include "train/distil.h"
 #include "train/grade.h"
@@ -182,6 +183,7 @@ static bool open_model(fab_session *s, const fab_init_files *from, fab_err *err)
 static bool open_store(fab_session *s, fab_err *err)
 {
     const fab_path_list *images = &s->bundle.images;
+    if (s->recipe.peft.decoder) return true; /* it looks at each picture once, by its own file */
     char *cache = fab_path_join(s->arena, s->shared, "store.bin", err);
     if (!cache) return false;
     s->store = fab_store_open(images->paths, images->n, s->recipe.store_side, s->pool, cache, err);
@@ -252,11 +254,13 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
             (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n,
             (long long)s->n_texts);
     char *dir = fab_path_dir(s->arena, o->recipe, err);
-    return dir && open_model(s, &from, err) && fab_distil_open(s, dir, err);
+    return dir && (s->recipe.peft.on ? fab_adapt_open(s, o, err) : open_model(s, &from, err)) &&
+           fab_distil_open(s, dir, err);
 }
 
 void fab_session_close(fab_session *s)
 {
+    fab_adapt_close(s);
     fab_distil_close(s);
     fab_store_close(s->store);
     fab_lexicon_free(s->lexicon);

@@ -30,8 +30,9 @@ typedef struct {
     fab_store *store;
     fab_bpe *bpe;
     fab_mini *model;
-    fab_tensor *prototypes; /* align.h, [K,E]; NULL: no stage wants them */
-    fab_param_list learnt;  /* all that may learn: the model's, and the prototypes */
+    fab_tensor *prototypes;        /* align.h, [K,E]; NULL: no stage wants them */
+    fab_param_list learnt;         /* all that may learn: the model's, and the prototypes */
+    struct fab_adapting *adapting; /* adapt.h; NULL: the model itself learns */
     struct {
         const char *name; /* as the recipe has it */
         fab_mini_file *file;
@@ -60,6 +61,9 @@ void fab_session_close(fab_session *s);
 typedef struct {
     const char *tower, *model;
 } fab_init_files;
+/* A file that the recipe names, as it stands or from the recipe's folder; name NULL: *path NULL. */
+bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, const char *name,
+                      const char *hint, const char **path, fab_err *err);
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
                            fab_err *err);
 fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err); /* the model's */
@@ -83,6 +87,8 @@ typedef struct {
 fab_tensor *fab_batch_loss(fab_session *s, fab_ctx *c, const fab_stage *stage,
                            fab_loss_parts *parts);
 
+/* One of the training pictures of the stage's sets, as often as they weigh. */
+int32_t fab_draw_picture(fab_session *s, const fab_stage *g, fab_set *set);
 /* sum + weight * part, with the part's value; a part of NULL adds nothing, a sum of NULL is 0. */
 fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double weight,
                          double *value);
@@ -102,6 +108,7 @@ bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, 
  * asked, of how many. */
 bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t sample,
                            int64_t *asked, int64_t *of, fab_err *err);
+json_t *fab_exam_json(const fab_exam *e); /* NULL: no memory */
 /* The weights of the moment as the file at path (o NULL: plain), opened. NULL with err set. */
 fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_save_opts *o,
                                fab_err *err);

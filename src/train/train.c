@@ -7,10 +7,10 @@
 #include <math.h>
 #include <string.h>
 #include "base/log.h"
+#include "train/adapt.h"
 #include "train/live.h"
 #include "train/plot.h"
 #include "train/rehearse.h"
-#include "train/session.h"
 
 /* What a checkpoint counts besides weights and random states. AT_BEST: this stage's best score in
  * millionths + 1; AT_BAD: validations since. */
@@ -23,7 +23,7 @@ typedef struct {
     const fab_train_opts *o;
     fab_events *events;
     uint64_t at[AT_COUNT];
-    double started, checkpointed;
+    double started, checkpointed, took; /* took: seconds, by the last checkpoint */
     int64_t sitting_steps;
     int skipped; /* steps in a row */
     char *best_dir;
@@ -43,11 +43,13 @@ static fab_checkpoint state_of(run_state *r)
 static bool checkpoint(run_state *r, const char *dir, fab_err *err)
 {
     uint64_t seconds = r->at[AT_SECONDS];
+    double from = fab_now();
     r->at[AT_SECONDS] += (uint64_t)(fab_now() - r->started);
     const fab_checkpoint c = state_of(r);
     bool ok = fab_checkpoint_save(dir, &c, err);
     r->at[AT_SECONDS] = seconds;
     r->checkpointed = fab_now();
+    r->took = r->checkpointed - from;
     return ok;
 }
 
@@ -112,7 +114,9 @@ static bool learn(fab_session *s, const fab_stage *g, double lr, double *value, 
     fab_tensor *loss = fab_batch_loss(s, &c, g, p);
     if (!loss || !fab_backward(&c, loss, 1)) return fab_fail(err, c.err.code, "%s", c.err.text);
     *value = *fab_f32(loss);
+    if (!fab_adapt_before_step(s, err)) return false;
     fab_optim_step(&s->optim, c.k, s->pool, lr);
+    fab_adapt_after_step(s);
     return true;
 }
 
@@ -133,7 +137,7 @@ static bool one_step(run_state *r, const fab_stage *g, fab_live *live, fab_err *
     s->step = (int64_t)r->at[AT_STEP];
     double value, lr = fab_schedule_at(&g->schedule, (int64_t)r->at[AT_STEP]);
     if (!learn(s, g, lr, &value, &p, err) || !still_learning(r, g, err)) return false;
-    if (*fab_f32(s->model->logit_scale) > 4.6051702f)
+    if (s->model->logit_scale->needs_grad && *fab_f32(s->model->logit_scale) > 4.6051702f)
         *fab_f32(s->model->logit_scale) = 4.6051702f; /* ln 100 */
     fab_rng_u64(&s->rng);                             /* the next step's dropout forks elsewhere */
     r->at[AT_STEP]++;
@@ -196,7 +200,7 @@ static bool one_stage(run_state *r, const fab_stage *g, fab_err *err)
             }
         }
         r->paused = should_stop(r);
-        if (ok && (r->paused || fab_now() - r->checkpointed > 120))
+        if (ok && (r->paused || fab_now() - r->checkpointed > fmax(120, 30 * r->took)))
             ok = checkpoint(r, r->s.recipe.out_dir, err);
     }
     fab_live_clear(&live);

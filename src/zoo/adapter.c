@@ -160,24 +160,21 @@ void fab_adapter_close(fab_adapter *a)
 
 /* ---- fitting --------------------------------------------------------------------------------- */
 
-static bool same_base(const fab_adapter *a, const fab_weights *base, fab_err *err)
+static bool same_base(const fab_adapter *a, const char *hex, fab_err *err)
 {
-    char hex[65];
-    if (!base) return true;
-    if (!fab_adapter_base(base, hex, err)) return false;
-    return !strcmp(hex, a->base_sha256) ||
+    return !hex || !strcmp(hex, a->base_sha256) ||
            fab_fail(err, FAB_EUSAGE,
                     "trained on the model %.40s whose weights hash to %.12s; these hash to %.12s",
                     a->base_name, a->base_sha256, hex);
 }
 
-bool fab_adapter_fit(fab_adapter *a, const fab_sites *sites, const fab_weights *base,
+bool fab_adapter_fit(fab_adapter *a, const fab_sites *sites, const char *base_sha256,
                      fab_pool *pool, fab_err *err)
 {
     const fab_param_source source = fab_source_weights(a->weights);
     fab_params p = fab_params_load(a->arena, &a->peft.list, &source);
     p.pool = pool;
-    bool ok = same_base(a, base, err);
+    bool ok = same_base(a, base_sha256, err);
     if (ok) {
         fab_peft_params(&p, &a->peft, sites, &a->opts);
         ok = fab_params_end(&p, err);

@@ -36,9 +36,9 @@ fab_adapter *fab_adapter_open(const char *path, fab_err *err);
 /* The same over bytes that the caller keeps, for the fuzzer. */
 fab_adapter *fab_adapter_parse(const void *data, size_t size, fab_err *err);
 void fab_adapter_close(fab_adapter *a); /* NULL is fine; its sites must be free of it */
-/* Makes its parts for a model's sites, to be attached. base: the opened file of the model; NULL
- * skips the comparison. */
-bool fab_adapter_fit(fab_adapter *a, const fab_sites *sites, const fab_weights *base,
+/* Makes its parts for a model's sites, to be attached. base_sha256: of the model (fab_adapter_base);
+ * NULL skips the comparison. */
+bool fab_adapter_fit(fab_adapter *a, const fab_sites *sites, const char *base_sha256,
                      fab_pool *pool, fab_err *err);
 
 typedef struct {

@@ -112,7 +112,10 @@ static bool write_gguf(const job *j, const char *out, fab_err *err)
 static bool merge(job *j, const char *out, fab_err *err)
 {
     int64_t n = fab_weights_count(j->weights);
-    if (!fab_adapter_fit(j->adapter, j->sites, j->weights, j->pool, err)) return false;
+    char base[65];
+    if (!fab_adapter_base(j->weights, base, err) ||
+        !fab_adapter_fit(j->adapter, j->sites, base, j->pool, err))
+        return false;
     j->made = fab_arena_take(j->arena, (size_t)(n + 1) * sizeof *j->made, err);
     for (int64_t i = 0; j->made && i < n; i++) j->made[i] = *fab_weights_at(j->weights, i);
     bool ok = j->made != NULL;
