@@ -145,7 +145,8 @@ fab_tensor *fab_pefomed_loss(fab_session *s, fab_ctx *c, const fab_stage *g, fab
     const fab_llama *m = p->decoder->model;
     fab_tensor *h = fab_llama_hidden(c, m, x, NULL, NULL, NULL, g->drop);
     fab_tensor *loss = answer_loss(s, c, r, B, lead + L, lead, h, (float)g->loss.smoothing);
-    parts->items = B;
+    parts->pictures = B;
+    for (int64_t i = 0; r && i < B; i++) parts->tokens += r[i].n;
     if (loss) *(g->loss.qa > 0 ? &parts->qa : &parts->caption) = *fab_f32(loss);
     return loss;
 }
