@@ -294,7 +294,7 @@ TEST(shipped_recipe)
     if (!fab_exists(o.recipe)) SKIP("not in the source root");
     CHECK_MSG(fab_recipe_read(&r, &o, &err), "%s", err.text);
     CHECK_STR(r.stages[2].name, "vqa");
-    CHECK(r.dtype == FAB_F16 && r.model.image_size == 160 &&
+    CHECK(r.dtype == FAB_F16 && r.model.image_size == 192 &&
           r.stages[2].steps == r.stages[2].schedule.total);
     fab_recipe_clear(&r);
 }
