@@ -17,7 +17,7 @@ rougeL 1.00000 1.00000 1.00000
 bleu 100.00000 100.00000 100.00000
 meteor 0.34483 0.34483 0.34483
 cider: cider: its weights come from a corpus, one record has none
-rouge0: rouge0: no such metric; rouge1 to rouge9, rougeL, rougeLsum, rougeW, rougeS, rougeSU, rougeS4, rougeSU4
+rouge0: rouge0: no such metric; rouge1 to rouge9, rougeL, rougeLsum, rougeW, rougeS, rougeSU, rougeS4, rougeSU4, rougeLMed, rougeWMed, rougeSMed, bleu, bleu1 to bleu4, meteor, cider
 rouge1: hyp: text is not UTF-8 at byte 0 (0xFF)
 perl: no such mode; rouge_score, perl155, paper
 END
