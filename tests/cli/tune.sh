@@ -30,7 +30,8 @@ head -n 1 table
 mkdir u && cp t/tokenizer.json t/store.bin u/
 "$FABRICA" tune tiny.yaml --data data --trials 4 --min 20 --eta 2 --metric loss --out u >out 2>err &
 for i in $(seq 600); do
-    [ "$(grep -c '"score"' u/tune.json 2>/dev/null)" -ge 2 ] && break
+    n=$(grep -c '"score"' u/tune.json 2>/dev/null)
+    [ "${n:-0}" -ge 2 ] && break
     sleep 0.1
 done
 kill -9 $! && wait $! 2>/dev/null
