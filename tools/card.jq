@@ -32,7 +32,7 @@ def cost: [recurse(.before; . != null) | .cost] | {steps: (map(.steps // 0) | ad
 "**\(.intended_use // "Research use only. Not for diagnostic use.")** A small bilingual (English, Chinese) vision-language model: what it is, `src/zoo/mini.c`; how it was trained, `recipes/` and `docs/training.md`.\n",
 "Trained on: \(.training_data // "-").\(if .started_from then " Its picture trunk started from `\(.started_from)`." else "" end)\n",
 "File: \(.bytes) bytes, SHA-256 `\(.sha256)`. Training: \(cost.steps) steps, \(cost.seconds / 60 | round) minutes on 2 cores shared with other work.\n",
-"Every figure is of pictures that no training record is about; behind it its 95 % interval, drawn by picture. Under each table stands the command that gives it; `val/` is what `\(.commands.records // "fabrica data val -o val")` writes. All at once: `tools/card models/\(.name).gguf`. Settings were chosen while looking at these records, so expect a little less elsewhere.\n",
+"Every figure is of pictures that no training record is about, but VQA-RAD's, whose held-out questions are about pictures of which other questions trained; behind it its 95 % interval, drawn by picture. Under each table stands the command that gives it; `val/` is what `\(.commands.records // "fabrica data val -o val")` writes. All at once: `tools/card models/\(.name).gguf`. Settings were chosen while looking at these records, so expect a little less elsewhere.\n",
 
 "## Questions (exact match of generated answers, %)\n",
 (["records", "n", "overall", "open", "closed"] | head), ($s | select(.n) | vqa("SLAKE")), ($m.vqa_rad | vqa("VQA-RAD")),

@@ -116,7 +116,10 @@ static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused
         return fab_fail(err, FAB_EFORMAT,
                         "gate: all %lld pictures train it, none is left to set its limit",
                         (long long)n_fit);
-    g->limit = fab_gate_limit_for(g, held, n_held, gate_rate, s->arena, err);
+    /* What the fit's own cross-validation lets pass (1) stays in: held-out pictures come from the
+     * same hospitals as those of training, another's lie further out. */
+    const float limit = fab_gate_limit_for(g, held, n_held, gate_rate, s->arena, err);
+    g->limit = limit > 0 ? fmaxf(limit, 1) : limit;
     *refused = fab_gate_refused(g, held, n_held);
     return g->limit > 0 ||
            fab_fail(err, FAB_EFORMAT, "gate: its limit is %g on %lld held-out pictures",
