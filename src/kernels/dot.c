@@ -212,7 +212,9 @@ INLINE void round_row(const job *j, const bool words, int64_t i, char *piece, in
             if (words) put_words(piece + sizeof *to, b, q);
             else put_bytes(piece + sizeof *to, b, q);
             to->scale[b] = d;
-            to->sum[b] = worth * d * (float)(two ? s[0] : s[0] + s[1]);
+            /* of a value that is not finite anything, so the sum may wrap: its row becomes NaN */
+            int32_t both = (int32_t)((uint32_t)s[0] + (uint32_t)s[1]);
+            to->sum[b] = worth * d * (float)(two ? s[0] : both);
             to->sum[8 + b] = worth * d * (float)s[1];
         }
     }

@@ -178,13 +178,14 @@ static json_t *card_of(fab_session *s, const json_t *summary, fab_err *err)
     if (!ok) return NULL;
     double share = (double)a->peft.n_values / (double)a->n_all;
     json_t *card =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:O, s:{s:o, s:o}}", "schema",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:o, s:{s:o, s:o}}", "schema",
                   "fabrica.adapter_card/1", "name", s->recipe.name, "intended_use",
                   "Research use only. Not for diagnostic use.", "kind",
                   fab_peft_name(s->recipe.peft.opts.kind), "base", fab_engine_model(a->base)->id,
                   "parameters", (json_int_t)a->peft.n_values, "base_parameters",
-                  (json_int_t)a->n_all, "trainable_share", share, "cost", summary, "validation",
-                  "model", fab_exam_json(&seen), "blank_image", fab_exam_json(&blank));
+                  (json_int_t)a->n_all, "trainable_share", share, "cost", json_deep_copy(summary),
+                  "validation", "model", fab_exam_json(&seen), "blank_image",
+                  fab_exam_json(&blank));
     if (card && s->recipe.peft.decoder)
         json_object_set_new(card, "decoder", json_string(s->recipe.peft.decoder));
     if (card && ranks(s)) json_object_set_new(card, "directions_kept", kept_json(s));
