@@ -65,21 +65,8 @@ TEST(the_mean_of_three)
 TEST(what_is_not_averaged)
 {
     const char *paths[] = { tiny("a.gguf", 1), in_folder("other.gguf") }, *out = in_folder("no");
-    const fab_mini_config cfg = { .image_size = 64,
-                                  .widths = { 8, 16, 32 },
-                                  .depths = { 1, 1, 1 },
-                                  .vit_layers = 1,
-                                  .vit_heads = 2,
-                                  .labels = FAB_LABELS_SPATIAL,
-                                  .classes = FAB_LABELS,
-                                  .embed = 24,
-                                  .text = { .dim = 32,
-                                            .ffn = 64,
-                                            .vocab = 600,
-                                            .layers = 2,
-                                            .heads = 2,
-                                            .kv_heads = 1,
-                                            .tied = true } };
+    fab_mini_config cfg = tiny_config();
+    cfg.embed = 24;
     fab_mini *m = tiny_mini(arena, &cfg, 5, false, &err);
     fab_bpe *bpe = tiny_bpe(NULL, 600, &err), *fewer = tiny_bpe(NULL, 590, &err);
     fab_mini_save_opts o = { .name = "o", .version = "0", .dtype = FAB_F32 };

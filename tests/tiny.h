@@ -39,10 +39,9 @@ static inline fab_mini *tiny_mini(fab_arena *a, const fab_mini_config *cfg, uint
 }
 
 /* labels and classes as the shipped model has them. */
-static inline bool tiny_save(const char *path, uint64_t seed, const fab_mini_save_opts *opts,
-                             fab_err *err)
+static inline fab_mini_config tiny_config(void)
 {
-    const fab_mini_config cfg = {
+    return (fab_mini_config){
         .image_size = 64,
         .widths = { 8, 16, 32 },
         .depths = { 1, 1, 1 },
@@ -59,6 +58,12 @@ static inline bool tiny_save(const char *path, uint64_t seed, const fab_mini_sav
                   .kv_heads = 1,
                   .tied = true },
     };
+}
+
+static inline bool tiny_save(const char *path, uint64_t seed, const fab_mini_save_opts *opts,
+                             fab_err *err)
+{
+    const fab_mini_config cfg = tiny_config();
     fab_mini_save_opts o = opts ? *opts : (fab_mini_save_opts){ .temperature = 1 };
     if (!o.name) o.name = "tiny";
     if (!o.version) o.version = "0";
