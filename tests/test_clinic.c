@@ -140,6 +140,32 @@ TEST(what_is_streamed_is_the_answer)
     fab_look_unref(l);
 }
 
+/* Of random first words some are a bare "no"; no question that asks what is answered by one. */
+TEST(what_is_never_answered_by_yes_or_no)
+{
+    setup();
+    const fab_look *l = disc_look(40, 40);
+    int bare[2] = { 0 };
+    for (int i = 0; i < 8000; i++) {
+        fab_err err = FAB_ERR_INIT;
+        listener heard = { .left = -1 };
+        fab_arena *a = fab_arena_new(0, &err);
+        const fab_ask_opts o = { .max_tokens = 1 + i / 2 % 2,
+                                 .temperature = 1,
+                                 .seed = (uint64_t)i / 2,
+                                 .on_text = listen,
+                                 .arg = &heard };
+        fab_answer said;
+        CHECK_MSG(fab_engine_ask(engine, l, i % 2 ? "What is it?" : "Is it?", &o, a, &said, &err),
+                  "%s", err.text);
+        CHECK(strstr(heard.text, said.text) && said.sureness > 0 && said.sureness <= 1);
+        bare[i % 2] += said.n_tokens == 1 && fab_bare_yes_no(said.text);
+        fab_arena_free(a);
+    }
+    CHECK_MSG(bare[0] > 0 && bare[1] == 0, "%d and %d", bare[0], bare[1]);
+    fab_look_unref(l);
+}
+
 TEST(bad_questions_have_a_sentence)
 {
     setup();

@@ -146,6 +146,15 @@ TEST(sides)
           !fab_asks_side("肝脏在哪?", FAB_ZH));
 }
 
+TEST(what_asks_openly)
+{
+    CHECK(fab_asks_openly("What is seen?") && fab_asks_openly(" in which lobe is it"));
+    CHECK(fab_asks_openly("Describe the lesion") && fab_asks_openly("HOW was it taken"));
+    CHECK(!fab_asks_openly("Is this what it is?") && !fab_asks_openly("Whatever is it?"));
+    CHECK(!fab_asks_openly("") && !fab_asks_openly("图中有什么?") && !fab_asks_openly("in"));
+    CHECK(fab_bare_yes_no("YES") && fab_bare_yes_no("no") && !fab_bare_yes_no("No fracture"));
+}
+
 /* ---- splits ---- */
 
 TEST(split_is_stable)

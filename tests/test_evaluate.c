@@ -114,6 +114,8 @@ static void check_blind(const fab_blind *b)
     CHECK_STR(reply(b, "Is the liver healthy?", FAB_EN, "A"), "No");
     CHECK_STR(reply(b, "Is the spleen healthy?", FAB_EN, "A"), "No");
     CHECK_STR(reply(b, "What color is the spleen?", FAB_EN, "A"), "Black");
+    CHECK_STR(reply(b, "How healthy is the liver?", FAB_EN, "A"), "Black"); /* not "No" */
+    CHECK_STR(reply(b, "How healthy is the liver?", FAB_EN, "B"), "");      /* knows "yes" alone */
     CHECK_STR(reply(b, "Is the liver healthy?", FAB_EN, "B"), "yes");
     CHECK_STR(reply(b, "Is the spleen healthy?", FAB_EN, "B"), "yes");
     CHECK_STR(reply(b, "Is the bone healthy?", FAB_EN, "never seen"), "yes");

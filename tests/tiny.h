@@ -6,7 +6,7 @@
 #include "data/protocol.h"
 #include "zoo/mini.h"
 
-/* A tokenizer of the protocol's questions; specials: FAB_MINI_SPECIALS of them, the mini's own in
+/* A tokenizer of the protocol's questions, yes and no; specials: FAB_MINI_SPECIALS of them, the mini's own in
  * their order when NULL. */
 static inline fab_bpe *tiny_bpe(const char *const *specials, int vocab, fab_err *err)
 {
@@ -19,7 +19,8 @@ static inline fab_bpe *tiny_bpe(const char *const *specials, int vocab, fab_err 
     for (int i = 0; ok && i < fab_protocol_rows; i++)
         for (int lang = 0; ok && lang < FAB_LANGS; lang++) {
             const char *s = fab_protocol[i].question[lang];
-            ok = fab_bpe_trainer_add(t, s, strlen(s), err);
+            ok = fab_bpe_trainer_add(t, s, strlen(s), err) &&
+                 fab_bpe_trainer_add(t, lang ? "no" : "yes", lang ? 2 : 3, err);
         }
     fab_bpe *b = ok ? fab_bpe_trainer_finish(t, err) : NULL;
     fab_bpe_trainer_free(t);

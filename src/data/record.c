@@ -114,6 +114,34 @@ bool fab_closed_guess(const char *question, const char *answer)
     return false;
 }
 
+/* Whether s begins with one of the words and a word ends there; *past is what follows. */
+static bool begins_with(const char *s, const char *const *words, const char **past)
+{
+    for (; *words; words++) {
+        size_t n = strlen(*words);
+        if (strncasecmp(s, *words, n) || isalnum((unsigned char)s[n])) continue;
+        *past = s + n;
+        return true;
+    }
+    return false;
+}
+
+bool fab_asks_openly(const char *question)
+{
+    static const char
+        *const before[] = { "in", "on", "from", "at", "of", "to", "with", "by", NULL },
+               *const asking[] = { "what", "which", "where",    "who",  "when",
+                                   "why",  "how",   "describe", "name", NULL };
+    const char *s = question + strspn(question, " \t\r\n");
+    if (begins_with(s, before, &s)) s += strspn(s, " ");
+    return begins_with(s, asking, &s);
+}
+
+bool fab_bare_yes_no(const char *answer)
+{
+    return !strcasecmp(answer, "yes") || !strcasecmp(answer, "no");
+}
+
 /* ---- the set ---- */
 
 bool fab_qa_init(fab_qa_set *s, fab_path_list *images, fab_err *err)

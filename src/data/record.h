@@ -65,5 +65,10 @@ bool fab_asks_side(const char *text,
 fab_lang fab_lang_guess(const char *text); /* FAB_ZH when any Han character is in it */
 bool fab_closed_guess(const char *question,
                       const char *answer); /* yes/no answers; "A or B" with the answer inside */
+/* An English question that begins with what, which, where, how .., or tells to describe or to name:
+ * of SLAKE's and VQA-RAD's 3,937 such training questions none has a bare yes or no as its answer. Of
+ * Chinese ones some have: "图片中包含哪些疾病?", "没有"; they are never meant. */
+bool fab_asks_openly(const char *question);
+bool fab_bare_yes_no(const char *answer); /* English: yes, no, in any case, nothing else */
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "data/record.h"
 #include "text/utf8.h"
 
 enum {
@@ -143,8 +144,10 @@ static fab_tensor *prefill(fab_engine *e, const fab_look *look, const batch *b, 
 typedef struct {
     int32_t *ids; /* [max] */
     int n;
+    int32_t start; /* of its answer in the cache */
     double logp;
     bool done, complete;
+    bool openly; /* the question asks what, where or how */
 } reply;
 
 static double log_softmax_at(const float *z, int64_t V, int32_t at)
@@ -174,19 +177,62 @@ static void extend(reply *r, float *z, int64_t V, int64_t words, int max, const 
     r->done = r->n >= max;
 }
 
+/* The tokens that are a yes or a no by themselves. */
+typedef struct {
+    int32_t ids[8];
+    int n;
+} bare_words;
+
+static bool find_bare(fab_engine *e, bare_words *w, fab_err *err)
+{
+    static const char *const words[] = { "Yes", "yes", "No", "no", " Yes", " yes", " No", " no" };
+    *w = (bare_words){ 0 };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        int32_t id[8];
+        int64_t n = fab_bpe_encode_plain(e->file->bpe, words[i], strlen(words[i]), id, 8, err);
+        if (n < 0) return false;
+        if (n == 1) w->ids[w->n++] = id[0];
+    }
+    return true;
+}
+
+/* So far nothing but a yes or a no, where none is asked for. */
+static bool is_bare(const reply *r, const bare_words *w)
+{
+    bool bare = false;
+    for (int k = 0; r->openly && r->n == 1 && k < w->n; k++) bare = bare || r->ids[0] == w->ids[k];
+    return bare;
+}
+
+/* Another first word in the place of a bare yes or no, from the logits after the prompt. Its
+ * probability stays what it was among all words. */
+static void begin_again(reply *r, float *first, int64_t V, int64_t words, int max,
+                        const bare_words *w, const fab_ask_opts *o, fab_rng *rng)
+{
+    double left = 1;
+    for (int k = 0; k < w->n; k++) left -= exp(log_softmax_at(first, V, w->ids[k]));
+    for (int k = 0; k < w->n; k++) first[w->ids[k]] = -1e30f;
+    *r = (reply){ .ids = r->ids, .start = r->start, .logp = log(fmax(left, 1e-30)) };
+    extend(r, first, V, words, max, o, rng);
+}
+
 typedef struct {
     const fab_bpe *bpe;
     fab_bpe_stream held;
     char *text;
     const fab_ask_opts *o;
+    int told; /* tokens */
 } speaker;
 
-/* Tells the reader about the newest token; false: the reader has enough. */
-static bool speak(speaker *s, const reply *r, int before)
+/* Tells the reader about new tokens; false: the reader has enough. */
+static bool speak(speaker *s, const reply *r)
 {
-    if (!s->o->on_text || r->n == before) return true;
-    size_t n = fab_bpe_stream_push(s->bpe, &s->held, r->ids[r->n - 1], s->text);
-    return n == 0 || s->o->on_text(s->o->arg, s->text, n);
+    bool more = true;
+    for (; more && s->o->on_text && s->told < r->n; s->told++) {
+        size_t n = fab_bpe_stream_push(s->bpe, &s->held, r->ids[s->told], s->text);
+        more = n == 0 || s->o->on_text(s->o->arg, s->text, n);
+    }
+    return more;
 }
 
 static void hush(speaker *s)
@@ -201,7 +247,10 @@ static bool generate(fab_engine *e, fab_kv *kv, fab_tensor *logits, reply *r, in
 {
     fab_ctx *c = &e->ctx;
     const fab_mini *m = e->file->model;
-    int64_t V = m->cfg.text.vocab;
+    const int64_t V = m->cfg.text.vocab, words = fab_bpe_vocab_size(e->file->bpe);
+    const fab_tensor *first = logits; /* below the mark: stays */
+    bare_words bare;
+    if (!find_bare(e, &bare, &c->err)) return false;
     fab_rng rng;
     fab_rng_init(&rng, o->seed);
     int32_t *next = fab_arena_take(c->arena, (size_t)n * sizeof *next, &c->err);
@@ -213,10 +262,13 @@ static bool generate(fab_engine *e, fab_kv *kv, fab_tensor *logits, reply *r, in
         if (!logits) return false;
         open = false;
         for (int i = 0; i < n; i++) {
-            int before = r[i].n;
-            if (!r[i].done)
-                extend(&r[i], fab_f32(logits) + i * V, V, fab_bpe_vocab_size(s.bpe), max, o, &rng);
-            if (n == 1 && !speak(&s, r, before)) r->done = true;
+            if (!r[i].done) extend(&r[i], fab_f32(logits) + i * V, V, words, max, o, &rng);
+            const bool no_answer = is_bare(&r[i], &bare);
+            if (no_answer && r[i].done) {
+                begin_again(&r[i], fab_f32(first) + i * V, V, words, max, &bare, o, &rng);
+                kv->len[i] = r[i].start;
+            }
+            if (n == 1 && (!no_answer || r->done) && !speak(&s, r)) r->done = true;
             next[i] = r[i].done ? FAB_MINI_EOS : r[i].ids[r[i].n - 1];
             open = open || !r[i].done;
         }
@@ -259,6 +311,10 @@ static bool ask_batch(fab_engine *e, const fab_look *look, const char *const *qu
     if (!r) return false;
     fab_kv kv = { 0 };
     fab_tensor *logits = prefill(e, look, &b, max, &kv);
+    for (int i = 0; logits && i < n; i++) {
+        r[i].start = kv.len[i];
+        r[i].openly = o->kind == FAB_ASK && fab_asks_openly(questions[i]);
+    }
     if (logits && !fab_all_finite(logits))
         return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite",
                         e->path);

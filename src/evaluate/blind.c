@@ -5,7 +5,7 @@
  *
  * Features: English words and pairs of neighbouring words with a start mark; Chinese characters
  * and pairs. n_a: training questions with answer a; n_af: those with feature f; s = 0.05, K =
- * number of features known. Questions and answers carry a two-letter tag, language and source;
+ * number of features known; no bare yes or no for what asks openly (data/record.h). Questions and answers carry a two-letter tag, language and source;
  * answers with the same tag compete among themselves.
  */
 #include <math.h>
@@ -277,9 +277,11 @@ static const char *guess(const fab_blind *b, const char *question, fab_lang lang
     asker k = { .b = b };
     const char *best = "";
     double top = -INFINITY;
+    const bool openly = lang == FAB_EN && fab_asks_openly(question);
     each_feature(question, lang, ask_feature, &k);
     for (int32_t a = 0; a < b->answers.n; a++) {
         if (!of_tag(b->answers.paths[a], lang, source)) continue;
+        if (openly && fab_bare_yes_no(b->surface[a])) continue;
         double n = b->count[a], score = log(n + smooth), base = log(n + smooth * b->features.n);
         for (int i = 0; i < k.n; i++)
             score += log(pair_count(&b->by_feature, k.found[i], a) + smooth) - base;

@@ -1,8 +1,10 @@
 /* init: what a run's weights start from: a finished mini, published weights of the tower's trunks, or
- * both: then the published ones are for the still trunk alone, the finished model brings its own.
+ * both: then the published ones are for the still trunk alone, the finished model brings its own,
+ * unless that is left.
  *
  * Of a finished model every tensor is taken whose name and shape the recipe's model has; the others
- * keep their fresh values and are counted in the log, so a head may be added or a tower changed. Learnt
+ * keep their fresh values and are counted in the log, so a head may be added or a tower changed; so do
+ * those that the recipe leaves. Learnt
  * positions of another image size are resampled. Its tokenizer comes along, since the rows of the embedding are its tokens.
  */
 #include <math.h>
@@ -31,7 +33,7 @@ bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, 
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
                            fab_err *err)
 {
-    *out = (fab_init_files){ 0 };
+    *out = (fab_init_files){ .leave = s->recipe.init_leave };
     if (o->resume && fab_checkpoint_exists(s->recipe.out_dir)) return true;
     return fab_session_find(s, o, "tower", s->recipe.init_tower,
                             "; tools/get-weights efficientnet-lite0 fetches it", &out->tower,
@@ -123,16 +125,31 @@ static bool keep_cost(fab_session *s, const fab_weights *w, fab_err *err)
     return ok;
 }
 
-static bool start_model(fab_session *s, const char *path, fab_err *err)
+/* Whether the name begins with one of the prefixes, which stand between blanks. */
+static bool is_left(const char *prefixes, const char *name)
+{
+    for (const char *at = prefixes ? prefixes : ""; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+        if (n && !strncmp(at, name, n)) return true;
+        at += n;
+    }
+    return false;
+}
+
+static bool start_model(fab_session *s, const char *path, const char *leave, fab_err *err)
 {
     fab_weights *w = fab_weights_open(path, err);
     if (!w) return false;
     const fab_param_list *l = &s->model->list;
-    int64_t taken = 0;
+    int64_t taken = 0, left = 0;
     bool ok = true;
     for (int64_t i = 0; ok && i < l->n; i++) {
-        const fab_weight *from = fab_weights_find(w, l->items[i]->name, NULL);
         fab_tensor *t = l->items[i];
+        if (is_left(leave, t->name)) {
+            left++;
+            continue;
+        }
+        const fab_weight *from = fab_weights_find(w, t->name, NULL);
         bool same = from && same_shape(from, t);
         if (!from || (!same && t != s->model->pos)) continue;
         fab_arena_reset(s->step_arena);
@@ -140,6 +157,8 @@ static bool start_model(fab_session *s, const char *path, fab_err *err)
                   : fill_positions(s, w, from, err);
         taken++;
     }
+    if (ok && leave && !left)
+        ok = fab_fail(err, FAB_EUSAGE, "init: leave: no parameter begins with '%.60s'", leave);
     if (ok && !taken) ok = fab_fail(err, FAB_EUSAGE, "no tensor of it is in the recipe's model");
     ok = ok && keep_cost(s, w, err);
     if (!ok) fab_while(err, "%s", path);
@@ -162,7 +181,8 @@ static bool start_tower(fab_session *s, const char *path, fab_start which, fab_e
 
 bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err)
 {
-    const fab_start which = from->model ? FAB_START_STILL : FAB_START_TRUNKS;
-    return (!from->model || start_model(s, from->model, err)) &&
+    const bool brings = from->model && !is_left(from->leave, FAB_MINI_TRUNK);
+    const fab_start which = brings ? FAB_START_STILL : FAB_START_TRUNKS;
+    return (!from->model || start_model(s, from->model, from->leave, err)) &&
            (!from->tower || start_tower(s, from->tower, which, err));
 }

@@ -317,10 +317,14 @@ static void read_alignment(const json_t *o, fab_recipe *r, fab_err *err)
 
 static void read_init(const json_t *o, fab_recipe *r, fab_err *err)
 {
-    static const char *const keys[] = { "tower", "model", NULL };
+    static const char *const keys[] = { "tower", "model", "leave", NULL };
     section s = open_section(o, "init", keys, err);
     r->init_tower = words(&s, "tower", NULL);
     r->init_model = words(&s, "model", NULL);
+    r->init_leave = words(&s, "leave", NULL);
+    if (r->init_leave && !r->init_model)
+        fab_fail(err, FAB_EUSAGE,
+                 "recipe: init: leave says what of a model stays out, and there is no model");
     if (r->init_tower && r->model.tower != FAB_TOWER_LITE0)
         fab_fail(err, FAB_EUSAGE, "recipe: init: the %s tower starts from no file",
                  fab_tower_name(r->model.tower));

@@ -87,6 +87,7 @@ typedef struct {
     fab_mini_config model;  /* its vocabulary follows from the tokenizer */
     const char *init_tower; /* weights the tower's trunk starts from; NULL: none */
     const char *init_model; /* a finished mini that all starts from; NULL: none */
+    const char *init_leave; /* beginnings of names that start afresh, blanks between; NULL: none */
     fab_recipe_peft peft;
     fab_optim_opts optim;
     int64_t prototypes, prototypes_still; /* how many; steps of a stage in which they stay */

@@ -60,6 +60,7 @@ void fab_session_close(fab_session *s);
  * the recipe says or from its folder. */
 typedef struct {
     const char *tower, *model;
+    const char *leave; /* begins of names that stay fresh, blanks between; NULL: none */
 } fab_init_files;
 /* A file that the recipe names, as it stands or from the recipe's folder; name NULL: *path NULL. */
 bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, const char *name,
@@ -67,8 +68,8 @@ bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, 
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
                            fab_err *err);
 fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err); /* the model's */
-/* Into the visited parameters: the model's tensors of the same name and shape; the published trunk
- * into both trunks, or beside a model into the still one. */
+/* Into the visited parameters: the model's tensors of the same name and shape but those to leave; the
+ * published trunk into both trunks, or beside a model that brings its own into the still one. */
 bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err);
 
 /* prior.c: fills of_picture[].prior; only when a stage asks for it, or always. */
