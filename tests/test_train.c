@@ -104,6 +104,9 @@ static const struct {
       "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5, \"new\": \"7\"}], \"o\": "
       "{\"p\": {}}}",
       NULL },
+    { "stages.0.new=null",
+      "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5}], \"o\": {\"p\": {}}}",
+      NULL },
     { "stages=[1, a=b]", "{\"lr\": 0.0003, \"stages\": [1, \"a=b\"], \"o\": {\"p\": {}}}", NULL },
     { "stages.2=1", NULL, "\"2\" cannot be set there" },
     { "x.y=1", NULL, "there is no \"x\" to set a field of" },

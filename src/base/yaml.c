@@ -282,9 +282,13 @@ static json_t *step_into(json_t *at, const char *step)
                              : json_object_get(at, step);
 }
 
-/* Sets the last step of the path; takes v. */
+/* Sets the last step of the path, or takes the field away when v is null; takes v. */
 static bool set_last(json_t *at, const char *step, json_t *v)
 {
+    if (json_is_object(at) && json_is_null(v)) {
+        json_object_del(at, step);
+        return true;
+    }
     if (json_is_object(at) && *step) return json_object_set_new(at, step, v) == 0;
     int64_t i = json_is_array(at) ? array_index(at, step) : -1;
     if (i >= 0) return json_array_set_new(at, (size_t)i, v) == 0;

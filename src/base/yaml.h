@@ -22,7 +22,7 @@ json_t *fab_yaml_open(const char *path, fab_err *err);
 /* "train.lr=3e-4": sets a field of root in place; the value is read as YAML ("[1, 2]", "true",
  * "'007'"). A step of the path is a key of an object, an index of an array, or the "name" of an
  * object in an array (stages.vqa.steps=100). Steps before the last must exist; the last may be a
- * new key. The error names the step that does not fit. */
+ * new key; null takes it away. The error names the step that does not fit. */
 bool fab_json_set_path(json_t *root, const char *assignment, fab_err *err);
 
 #endif

@@ -97,7 +97,7 @@ const fab_verb fab_verb_train = {
     .name = "train", .summary = "train a model from a recipe, or go on with a run",
     .about = "The run's folder holds its checkpoints, metrics.jsonl, TensorBoard event files, curves.png and, at the end, "
              "the model and its card. An interrupt (Ctrl-C) stops after a checkpoint. A run that was stopped or killed goes on with --resume exactly where its last "
-             "checkpoint stood. --set changes one field of the recipe: stages.vqa.steps=100 finds the stage by its name.",
+             "checkpoint stood. --set changes one field of the recipe: stages.vqa.steps=100 finds the stage by its name; FIELD=null takes it away.",
     .example = "fabrica train recipes/mini.yaml --data ../shared/data/open --out runs/mini --stop-after 90min",
     .opts_size = sizeof(opts), .run = run, .stops_itself = true,
     .opts = (const fab_opt[]){
