@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "data/augment.h"
 #include "data/bundle.h"
-#include "data/dense.h"
+#include "data/cell_labels.h"
 #include "data/prompts.h"
 #include "data/protocol.h"
 #include "data/split.h"
@@ -727,13 +727,13 @@ TEST(generator_is_deterministic)
     fab_qa_set s[2];
     fab_case_list c[2];
     fab_path_list images[2];
-    fab_generate_opts o = FAB_GENERATE_DEFAULTS;
+    fab_make_opts o = FAB_MAKE_DEFAULTS;
     for (int i = 0; i < 2; i++)
         CHECK_MSG(fab_paths_init(&images[i], &err) && fab_cases_init(&c[i], &err) &&
                       fab_qa_init(&s[i], &images[i], &err) &&
                       fab_cases_bccd(&c[i], &images[i], root, &err) &&
-                      fab_generate_qa(&c[i], &o, &s[i], &err) &&
-                      fab_generate_captions(&c[i], &o, &s[i], &err),
+                      fab_make_qa(&c[i], &o, &s[i], &err) &&
+                      fab_make_captions(&c[i], &o, &s[i], &err),
                   "%s", err.text);
     CHECK(s[0].n == s[1].n && s[0].n > 2000);
     for (int64_t i = 0; i < s[0].n; i++) {

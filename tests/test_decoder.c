@@ -6,7 +6,7 @@
 #include "format/weights_write.h"
 #include "poke.h"
 #include "test.h"
-#include "zoo/convert.h"
+#include "zoo/convert_decoder.h"
 
 #define FOLDER "tests/golden/decoders/"
 

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "data/split.h"
 #include "evaluate/calibrate.h"
-#include "evaluate/classify.h"
+#include "evaluate/class_scores.h"
 #include "evaluate/risk.h"
 #include "evaluate/vqa.h"
 #include "evaluate/vqa_protocol.h"

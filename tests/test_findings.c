@@ -1,7 +1,7 @@
 /* The labeller: measured on hand-labelled sentences, spans, sections, bad input; reports compared by what they say. */
 #include "base/arena.h"
 #include "metrics/findings_check.h"
-#include "metrics/report.h"
+#include "metrics/report_findings.h"
 #include "test.h"
 
 static fab_labeller *labeller(void)

@@ -8,7 +8,7 @@
 #include "format/weights_write.h"
 #include "poke.h"
 #include "test.h"
-#include "zoo/convert.h"
+#include "zoo/convert_decoder.h"
 #include "zoo/llava.h"
 
 #define FOLDER "tests/golden/llava"

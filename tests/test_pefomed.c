@@ -8,7 +8,7 @@
 #include "test.h"
 #include "tiny.h"
 #include "train/train.h"
-#include "zoo/convert.h"
+#include "zoo/convert_decoder.h"
 #include "zoo/tokenizer_file.h"
 
 static char folder[] = "/tmp/fab-pefomed-XXXXXX", mini[64], decoder[64], recipe[64], out[64];

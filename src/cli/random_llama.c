@@ -4,7 +4,7 @@
 #include <string.h>
 #include "base/progress.h"
 #include "kernels/quantise.h"
-#include "zoo/convert.h"
+#include "zoo/convert_decoder.h"
 
 enum { PATTERN_ROWS = 32, CONTEXT = 2048 };
 

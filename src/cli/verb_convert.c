@@ -3,7 +3,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "cli/verb.h"
-#include "zoo/convert.h"
+#include "zoo/convert_decoder.h"
 
 typedef struct {
     const char *in, *out, *type;

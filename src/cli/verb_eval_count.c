@@ -1,6 +1,6 @@
 /* fabrica eval count: how near "how many cells are in this image" comes to the number labelled. */
 #include "cli/evaluating.h"
-#include "evaluate/count.h"
+#include "evaluate/count_errors.h"
 
 typedef struct {
     const char *data, *images, *model, *html;

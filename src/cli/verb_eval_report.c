@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "cli/evaluating.h"
-#include "metrics/report.h"
+#include "metrics/report_findings.h"
 #include "metrics/score.h"
 
 typedef struct {

@@ -47,7 +47,7 @@ typedef struct {
     }
 
 /* rgb: [in, in, 3] u8; out: [side, side, 3] f32 in -1..1. in and side at least 8. warp (may be
- * NULL) receives the geometry for dense.h. */
+ * NULL) receives the geometry for cell_labels.h. */
 void fab_augment(fab_rng *rng, const fab_augment_opts *o, const uint8_t *rgb, int in, int side,
                  float *out, fab_warp *warp);
 

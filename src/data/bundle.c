@@ -86,16 +86,15 @@ static bool read_cases(fab_bundle *b, const char *root, fab_err *err)
 
 static bool generate(fab_bundle *b, const char *root, fab_err *err)
 {
-    fab_generate_opts train = FAB_GENERATE_DEFAULTS, val = FAB_GENERATE_DEFAULTS,
-                      captions = FAB_GENERATE_DEFAULTS;
+    fab_make_opts train = FAB_MAKE_DEFAULTS, val = FAB_MAKE_DEFAULTS, captions = FAB_MAKE_DEFAULTS;
     val.train = false;
     val.val = true;
     captions.per_fact = 4;
     char *kg = fab_path_join(b->cases.arena, root, "slake/kg.jsonl", err);
-    return kg && fab_generate_qa(&b->cases, &train, &b->made, err) &&
-           fab_generate_exam(&b->cases, &val, &b->made_val, err) &&
-           fab_generate_captions(&b->cases, &captions, &b->captions, err) &&
-           fab_generate_kg(kg, 1, &b->facts, err);
+    return kg && fab_make_qa(&b->cases, &train, &b->made, err) &&
+           fab_make_exam(&b->cases, &val, &b->made_val, err) &&
+           fab_make_captions(&b->cases, &captions, &b->captions, err) &&
+           fab_make_kg(kg, 1, &b->facts, err);
 }
 
 bool fab_bundle_open(fab_bundle *b, const char *root, const fab_bundle_opts *opts, fab_err *err)

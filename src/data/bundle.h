@@ -4,7 +4,7 @@
 #define FAB_DATA_BUNDLE_H
 
 #include "data/corpus.h"
-#include "data/generate.h"
+#include "data/made_qa.h"
 
 typedef struct {
     fab_path_list images;

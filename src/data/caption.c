@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "data/generate.h"
+#include "data/made_qa.h"
 
 enum { MOST = 6 };
 

@@ -1,6 +1,6 @@
 /* case: everything that is known about one training picture, from whichever set it came.
  *
- * The generator turns cases into questions, answers and captions (generate.h); dense.h turns
+ * The generator turns cases into questions, answers and captions (made_qa.h); cell_labels.h turns
  * them into per-place targets. Nothing here is guessed: presence is 1 (seen, or a record says
  * so), 0 (a record says not, the set labels it completely, or the body region rules it out) or
  * -1 (unknown).

@@ -1,4 +1,4 @@
-/* classify_report: "eval classify": the figures of classify.h, with intervals, operating points,
+/* classify_report: "eval classify": the figures of class_scores.h, with intervals, operating points,
  * calibration and subgroups.
  *
  *   micro F1 = 2 tp / (2 tp + fp + fn) summed over classes: with one class a record, accuracy
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "evaluate/calibrate.h"
-#include "evaluate/classify.h"
+#include "evaluate/class_scores.h"
 #include "evaluate/numbers.h"
 #include "evaluate/predictions.h"
 #include "metrics/stats.h"

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "data/record.h"
-#include "evaluate/classify.h"
+#include "evaluate/class_scores.h"
 #include "evaluate/numbers.h"
 #include "evaluate/predictions.h"
 #include "metrics/stats.h"

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/bytes.h"
-#include "format/table.h"
+#include "format/weights_table.h"
 
 #define VERSION    6
 #define MIN_TENSOR (2 + 1 + 1 + 1 + 4)

@@ -13,7 +13,7 @@
 #include <string.h>
 #include "base/bytes.h"
 #include "format/gguf_types.h"
-#include "format/table.h"
+#include "format/weights_table.h"
 
 #define MAGIC      0x46554747u
 #define MIN_KV     (8 + 4 + 1)

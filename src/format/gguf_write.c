@@ -8,7 +8,7 @@
 #include <string.h>
 #include "base/bytes.h"
 #include "format/gguf_types.h"
-#include "format/table.h"
+#include "format/weights_table.h"
 #include "format/weights_write.h"
 
 typedef struct {

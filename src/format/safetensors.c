@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
-#include "format/table.h"
+#include "format/weights_table.h"
 #include "format/weights_write.h"
 
 #define MAX_HEADER (100u << 20)

@@ -7,7 +7,7 @@
  * must agree: a tensor that the map puts in a file is in it, and no file holds one that the map
  * does not know. */
 #include <string.h>
-#include "format/table.h"
+#include "format/weights_table.h"
 
 #define MAX_SHARDS 1024
 #define LOOK       65536 /* bytes in which the map must begin */

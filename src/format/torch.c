@@ -17,7 +17,7 @@
 #include <string.h>
 #include "base/bytes.h"
 #include "format/pickle.h"
-#include "format/table.h"
+#include "format/weights_table.h"
 #include "format/zip.h"
 
 #define MAX_DEPTH 24

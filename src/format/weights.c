@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
-#include "format/table.h"
+#include "format/weights_table.h"
 
 static const fab_format *const formats[] = { &fab_format_safetensors, &fab_format_gguf,
                                              &fab_format_index,       &fab_format_torch,

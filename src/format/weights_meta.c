@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
-#include "format/table.h"
+#include "format/weights_table.h"
 
 /* clang-format off */
 static const struct { const char *name; int size; } kv_types[FAB_KVS] = {

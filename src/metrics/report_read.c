@@ -1,7 +1,7 @@
-/* Files of reports and references. See report.h. */
+/* Files of reports and references. See report_findings.h. */
 #include <stdlib.h>
 #include <string.h>
-#include "metrics/report.h"
+#include "metrics/report_findings.h"
 
 enum { MOST_REFS = 64 };
 

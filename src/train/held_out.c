@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "engine/query.h"
 #include "evaluate/calibrate.h"
-#include "evaluate/classify.h"
+#include "evaluate/class_scores.h"
 #include "train/session.h"
 
 typedef struct {

@@ -4,7 +4,7 @@
 #define FAB_TRAIN_SESSION_H
 
 #include "data/bundle.h"
-#include "data/dense.h"
+#include "data/cell_labels.h"
 #include "data/store.h"
 #include "engine/engine.h"
 #include "text/lexicon.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "zoo/convert.h"
+#include "zoo/convert_decoder.h"
 #include "zoo/decoder_fields.h"
 
 static bool is_pattern(const fab_decoder_config *c) { return c->kind->gemma && c->window > 0; }

@@ -47,10 +47,10 @@ typedef struct {
     int width;                 /* lite0: D */
     int widths[3], depths[3];  /* residual: stages at S/4, S/8, S/16; D is the last width */
     int vit_layers, vit_heads; /* transformer blocks on the tower's cells */
-    int labels;                /* outputs of the dense head: data/dense.h's table; 0: no head */
-    int classes;               /* outputs of the image-level head, 0: none */
-    bool still_trunk;          /* lite0: that head reads a second, untrained trunk */
-    int embed;                 /* contrastive space */
+    int labels;       /* outputs of the dense head: data/cell_labels.h's table; 0: no head */
+    int classes;      /* outputs of the image-level head, 0: none */
+    bool still_trunk; /* lite0: that head reads a second, untrained trunk */
+    int embed;        /* contrastive space */
     fab_llama_config text;
 } fab_mini_config;
 extern const fab_mini_config fab_mini_default;

@@ -13,7 +13,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "zoo/convert.h"
+#include "zoo/convert_decoder.h"
 
 #define KEY(name) "tokenizer.ggml." name
 

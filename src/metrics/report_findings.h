@@ -1,4 +1,4 @@
-/* report: a report's findings against a reference's: what was found again, what was left out, what
+/* report_findings: a report's findings against a reference's: what was found again, what was left out, what
  * was made up, what was turned into its opposite.
  *
  * A text is first gathered: of each observation the strongest status (present, then uncertain,
@@ -16,8 +16,8 @@
  *                  or hit, but left here and right there
  *   strict         hit with the same status; placed: hit with the same side
  */
-#ifndef FAB_METRICS_REPORT_H
-#define FAB_METRICS_REPORT_H
+#ifndef FAB_METRICS_REPORT_FINDINGS_H
+#define FAB_METRICS_REPORT_FINDINGS_H
 
 #include "base/arena.h"
 #include "base/json.h"
@@ -97,7 +97,7 @@ typedef struct {
 bool fab_report_read(fab_report_set *s, const fab_labeller *l, const char *path, fab_err *err);
 void fab_report_clear(fab_report_set *s);
 
-/* ---- results (report_json.c) ------------------------------------------------------------------ */
+/* ---- results (report_findings_json.c) ------------------------------------------------------------------ */
 
 /* {n, findings: {precision, recall, f1, strict_f1, placed_f1, omission, hallucination, flips, ...,
  * macro_f1, chexpert14, per_observation}}, see docs/metrics.md; new reference, NULL with err set. */

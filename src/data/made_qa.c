@@ -1,5 +1,5 @@
-/* generate: facts -> worded questions. See generate.h. */
-#include "data/generate.h"
+/* made_qa: facts -> worded questions. See made_qa.h. */
+#include "data/made_qa.h"
 
 #include <string.h>
 
@@ -76,7 +76,7 @@ static bool too_many(const fab_case *x, const fab_fact *f)
 
 typedef struct {
     const fab_case *x;
-    const fab_generate_opts *o;
+    const fab_make_opts *o;
     fab_qa_set *out;
     fab_arena *scratch;
 } maker;
@@ -118,14 +118,11 @@ static bool emit_fact(maker *m, const fab_fact *f, fab_lang lang, fab_err *err)
     return true;
 }
 
-static bool chosen(const fab_case *x, const fab_generate_opts *o)
-{
-    return x->val ? o->val : o->train;
-}
+static bool chosen(const fab_case *x, const fab_make_opts *o) { return x->val ? o->val : o->train; }
 
 typedef bool (*fact_filter)(const fab_case *x, const fab_fact *f);
 
-static bool make(const fab_case_list *cases, const fab_generate_opts *o, fact_filter wanted,
+static bool make(const fab_case_list *cases, const fab_make_opts *o, fact_filter wanted,
                  fab_qa_set *out, fab_err *err)
 {
     maker m = { .o = o, .out = out, .scratch = fab_arena_new(0, err) };
@@ -152,22 +149,21 @@ static bool for_exam(const fab_case *x, const fab_fact *f)
            f->kind == FAB_FACT_COUNT;
 }
 
-bool fab_generate_qa(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out,
-                     fab_err *err)
+bool fab_make_qa(const fab_case_list *cases, const fab_make_opts *o, fab_qa_set *out, fab_err *err)
 {
     return make(cases, o, for_training, out, err);
 }
 
-bool fab_generate_exam(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out,
-                       fab_err *err)
+bool fab_make_exam(const fab_case_list *cases, const fab_make_opts *o, fab_qa_set *out,
+                   fab_err *err)
 {
-    fab_generate_opts one = *o;
+    fab_make_opts one = *o;
     one.per_fact = 1;
     return make(cases, &one, for_exam, out, err);
 }
 
-bool fab_generate_captions(const fab_case_list *cases, const fab_generate_opts *o, fab_qa_set *out,
-                           fab_err *err)
+bool fab_make_captions(const fab_case_list *cases, const fab_make_opts *o, fab_qa_set *out,
+                       fab_err *err)
 {
     fab_arena *scratch = fab_arena_new(0, err);
     bool ok = scratch != NULL;
@@ -257,7 +253,7 @@ static bool kg_record(const json_t *o, float weight, fab_qa_set *out, fab_arena 
     return q.question && fab_qa_add(out, &q, err);
 }
 
-bool fab_generate_kg(const char *kg_path, float weight, fab_qa_set *out, fab_err *err)
+bool fab_make_kg(const char *kg_path, float weight, fab_qa_set *out, fab_err *err)
 {
     fab_jsonl j;
     fab_err mine = FAB_ERR_INIT;

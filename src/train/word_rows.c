@@ -1,4 +1,4 @@
-/* rows: sequences of ids that one training step predicts: filled from words, then a loss. See
+/* word_rows: sequences of ids that one training step predicts: filled from words, then a loss. See
  * batch.h. */
 #include "train/batch.h"
 

@@ -1,7 +1,7 @@
-/* What reports and references have in common, as JSON. See report.h and docs/metrics.md. */
+/* What reports and references have in common, as JSON. See report_findings.h and docs/metrics.md. */
 #include <math.h>
 #include <string.h>
-#include "metrics/report.h"
+#include "metrics/report_findings.h"
 
 static double ratio(int64_t a, int64_t b) { return b ? (double)a / (double)b : NAN; }
 static double f1(int64_t hit, int64_t hyp, int64_t ref) { return ratio(2 * hit, hyp + ref); }

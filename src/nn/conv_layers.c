@@ -1,4 +1,4 @@
-/* conv: convolution layers and the ConvNeXt block on channels-last maps. */
+/* conv_layers: convolution layers and the ConvNeXt block on channels-last maps. */
 #include <math.h>
 #include "nn/layers.h"
 

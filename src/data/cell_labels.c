@@ -1,5 +1,5 @@
-/* dense: targets on a grid. See dense.h. */
-#include "data/dense.h"
+/* cell_labels: targets on a grid. See cell_labels.h. */
+#include "data/cell_labels.h"
 
 #include <string.h>
 

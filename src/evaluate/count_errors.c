@@ -1,5 +1,5 @@
-/* count: see count.h. */
-#include "evaluate/count.h"
+/* count_errors: see count_errors.h. */
+#include "evaluate/count_errors.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* dense: what is where, as training targets on a grid of G x G cells (G: the vision tower's).
+/* cell_labels: what is where, as training targets on a grid of G x G cells (G: the vision tower's).
  *
  *   target[(row * G + col) * FAB_LABELS_SPATIAL + label] = fraction of the cell covered, 0..1;
  *                                                          -1: unknown, ignore
@@ -7,8 +7,8 @@
  * the augmentation, so the target follows the picture; a mirroring warp exchanges left and right
  * labels.
  */
-#ifndef FAB_DATA_DENSE_H
-#define FAB_DATA_DENSE_H
+#ifndef FAB_DATA_CELL_LABELS_H
+#define FAB_DATA_CELL_LABELS_H
 
 #include "data/augment.h"
 #include "data/case.h"

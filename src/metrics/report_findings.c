@@ -1,5 +1,5 @@
-/* Reports compared by what they say. See report.h. */
-#include "metrics/report.h"
+/* Reports compared by what they say. See report_findings.h. */
+#include "metrics/report_findings.h"
 
 #include <string.h>
 

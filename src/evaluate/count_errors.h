@@ -1,9 +1,9 @@
-/* count: how near an answer to "how many" comes, of records {image, counts: {WBC: 1, RBC: 14, Platelets:
+/* count_errors: how near an answer to "how many" comes, of records {image, counts: {WBC: 1, RBC: 14, Platelets:
  * 2}} (BCCD's; a kind that is absent is 0). The question is asked in both languages, as a user
  * asks it; the number is read from the answer.
  */
-#ifndef FAB_EVALUATE_COUNT_H
-#define FAB_EVALUATE_COUNT_H
+#ifndef FAB_EVALUATE_COUNT_ERRORS_H
+#define FAB_EVALUATE_COUNT_ERRORS_H
 
 #include <jansson.h>
 #include "evaluate/run.h"

@@ -1,5 +1,5 @@
-/* classify: see classify.h for the formulas. */
-#include "evaluate/classify.h"
+/* class_scores: see class_scores.h for the formulas. */
+#include "evaluate/class_scores.h"
 #include "evaluate/numbers.h"
 
 #include <math.h>

@@ -1,12 +1,12 @@
-/* convert: a text decoder from a Hugging Face folder into a GGUF, and back.
+/* convert_decoder: a text decoder from a Hugging Face folder into a GGUF, and back.
  *
  *   DIR: config.json, model.safetensors, tokenizer.json  <-->  FILE.gguf
  *
  * What the way changes: names; in GGUF the rows of q and k of LLaMA and Mistral stand in pairs, and
  * Gemma's norms hold 1 + w; vectors are F32 there. What one side cannot say is refused.
  */
-#ifndef FAB_ZOO_CONVERT_H
-#define FAB_ZOO_CONVERT_H
+#ifndef FAB_ZOO_CONVERT_DECODER_H
+#define FAB_ZOO_CONVERT_DECODER_H
 
 #include "base/threads.h"
 #include "format/weights_write.h"

@@ -1,12 +1,12 @@
-/* classify: accuracy, macro F1, area under the ROC curve, confusion.
+/* class_scores: accuracy, macro F1, area under the ROC curve, confusion.
  *
  *   F1[c] = 2 tp / (2 tp + fp + fn), 0 when no example and no call
  *   macro F1 = mean over the classes with any example
  *   AUC[c] = (sum of the positives' ranks - P (P + 1) / 2) / (P N), one against the rest;
  *            ties share the mean rank (Mann-Whitney)
  */
-#ifndef FAB_EVALUATE_CLASSIFY_H
-#define FAB_EVALUATE_CLASSIFY_H
+#ifndef FAB_EVALUATE_CLASS_SCORES_H
+#define FAB_EVALUATE_CLASS_SCORES_H
 
 #include <jansson.h>
 #include "base/arena.h"

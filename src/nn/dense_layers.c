@@ -1,4 +1,4 @@
-/* dense: linear layers, norms, and the two kinds of feed-forward network. */
+/* dense_layers: linear layers, norms, and the two kinds of feed-forward network. */
 #include "nn/peft.h"
 
 void fab_dense_params(fab_params *p, fab_dense *l, const char *name, int64_t in, int64_t out,
