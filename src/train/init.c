@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "media/resize.h"
 #include "train/session.h"
+#include "zoo/source.h"
 #include "zoo/tokenizer_file.h"
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -59,16 +60,15 @@ static bool same_shape(const fab_weight *w, const fab_tensor *t)
     return same;
 }
 
-/* Widened into out [n]; files align nothing, so the bytes are copied first. */
-static bool widen(fab_arena *a, const fab_weight *w, float *out, int64_t n, fab_err *err)
+/* Its values as f32, all finite. */
+static const float *widen(fab_arena *a, const fab_weight *w, fab_err *err)
 {
-    void *copy = fab_arena_take(a, (size_t)w->bytes, err);
-    if (!copy) return false;
-    memcpy(copy, w->data, (size_t)w->bytes);
-    fab_kernels_best()->to_f32(NULL, w->dtype, copy, out, n);
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(out[i])) return fab_fail(err, FAB_EFORMAT, "%s: not finite", w->name);
-    return true;
+    const float *x = fab_source_f32(w, NULL, a, err);
+    int64_t n = 0;
+    fab_dtype_size(w->dtype, w->ndim, w->shape, &n, NULL);
+    for (int64_t i = 0; x && i < n; i++)
+        if (!isfinite(x[i])) return fab_fail(err, FAB_EFORMAT, "%s: not finite", w->name), NULL;
+    return x;
 }
 
 /* One grid of learnt positions, [from*from, D] to [to*to, D]: a grid of another image size. */
@@ -101,11 +101,17 @@ static bool fill_positions(fab_session *s, const fab_weights *file, const fab_we
     if (w->ndim != 2 || w->shape[1] != D || w->shape[0] != fine + coarse)
         return fab_fail(err, FAB_EFORMAT, "pos has %lld rows, %lld belong to an image size of %lld",
                         (long long)w->shape[0], (long long)(fine + coarse), (long long)side);
-    float *old = fab_arena_take(s->step_arena, (size_t)((fine + coarse) * D) * sizeof *old, err);
-    return old && widen(s->step_arena, w, old, (fine + coarse) * D, err) &&
-           resample(s->step_arena, old, from, fab_f32(t), to, D, err) &&
+    const float *old = widen(s->step_arena, w, err);
+    return old && resample(s->step_arena, old, from, fab_f32(t), to, D, err) &&
            (!coarse || resample(s->step_arena, old + fine * D, from / 2,
                                 fab_f32(t) + (int64_t)to * to * D, to / 2, D, err));
+}
+
+static bool take(fab_arena *a, const fab_weight *w, fab_tensor *t, fab_err *err)
+{
+    const float *x = widen(a, w, err);
+    if (x) memcpy(fab_f32(t), x, (size_t)fab_count(t) * sizeof *x);
+    return x != NULL;
 }
 
 /* What the model cost, from its card, into OUT/before.json: the next card adds it up. */
@@ -153,8 +159,7 @@ static bool start_model(fab_session *s, const char *path, const char *leave, fab
         bool same = from && same_shape(from, t);
         if (!from || (!same && t != s->model->pos)) continue;
         fab_arena_reset(s->step_arena);
-        ok = same ? widen(s->step_arena, from, fab_f32(t), fab_count(t), err)
-                  : fill_positions(s, w, from, err);
+        ok = same ? take(s->step_arena, from, t, err) : fill_positions(s, w, from, err);
         taken++;
     }
     if (ok && leave && !left)

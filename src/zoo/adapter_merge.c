@@ -5,6 +5,7 @@
 #include "zoo/adapter.h"
 #include "zoo/decoder.h"
 #include "zoo/mini.h"
+#include "zoo/source.h"
 
 typedef struct {
     fab_mini_file *mini; /* one of the two */
@@ -56,18 +57,6 @@ static fab_weight *made_of(const job *j, const char *name, fab_err *err)
     return NULL;
 }
 
-static float *widened(const job *j, const fab_weight *w, fab_err *err)
-{
-    int64_t n = 0;
-    fab_dtype_size(w->dtype, w->ndim, w->shape, &n, NULL);
-    void *copy = fab_arena_take(j->arena, (size_t)w->bytes, err); /* files align nothing */
-    float *x = copy ? fab_arena_take(j->arena, (size_t)n * sizeof *x, err) : NULL;
-    if (!x) return NULL;
-    memcpy(copy, w->data, (size_t)w->bytes);
-    j->k->to_f32(j->pool, w->dtype, copy, x, n);
-    return x;
-}
-
 static bool narrow(const job *j, fab_weight *w, const float *x, fab_err *err)
 {
     int64_t n = 0;
@@ -90,7 +79,8 @@ static bool work_in(job *j, int64_t i, fab_err *err)
     if (!s->w) return fab_peft_merge(t, i, NULL, NULL, err); /* says why not */
     fab_weight *w = made_of(j, s->w->name, err), *b = NULL;
     if (!w || (s->b && t->parts[i].bias && !(b = made_of(j, s->b->name, err)))) return false;
-    float *x = widened(j, w, err), *bias = b ? widened(j, b, err) : NULL;
+    float *x = fab_source_f32(w, j->pool, j->arena, err),
+          *bias = b ? fab_source_f32(b, j->pool, j->arena, err) : NULL;
     return x && (bias || !b) && fab_peft_merge(t, i, x, bias, err) && narrow(j, w, x, err) &&
            (!b || narrow(j, b, bias, err));
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "zoo/source.h"
 
 #define KEY(name) "fabrica.counter." name
 
@@ -19,23 +20,6 @@ void fab_counter_apply(const fab_counter *c, const float *x, float counts[FAB_CO
 }
 
 /* need finite numbers; NULL with err set. */
-static const float *read_numbers(const fab_weights *w, const char *key, int64_t need, fab_arena *a,
-                                 fab_err *err)
-{
-    int64_t n = 0;
-    const float *v = fab_weights_f32s(w, key, a, &n, err);
-    if (!v) return NULL;
-    if (n != need)
-        return fab_fail(err, FAB_EFORMAT, "%s: %lld numbers, %lld are needed", key, (long long)n,
-                        (long long)need),
-               NULL;
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(v[i]))
-            return fab_fail(err, FAB_EFORMAT, "%s: number %lld is not finite", key, (long long)i),
-                   NULL;
-    return v;
-}
-
 static bool check_codes(const fab_weights *w, fab_err *err)
 {
     int64_t n = 0;
@@ -61,9 +45,9 @@ bool fab_counter_read(const fab_weights *w, int dim, fab_arena *a, fab_counter *
     if (dim < 1)
         return fab_fail(err, FAB_EFORMAT,
                         KEY("weight") ": the model's tower has no maps to count on");
-    out->weight = read_numbers(w, KEY("weight"), (int64_t)FAB_COUNTER_KINDS * dim, a, err);
+    out->weight = fab_source_numbers(w, KEY("weight"), (int64_t)FAB_COUNTER_KINDS * dim, a, err);
     for (int i = 0; out->weight && i < 3; i++) {
-        const float *v = read_numbers(w, keys[i], FAB_COUNTER_KINDS, a, err);
+        const float *v = fab_source_numbers(w, keys[i], FAB_COUNTER_KINDS, a, err);
         if (!v) return false;
         memcpy(to[i], v, FAB_COUNTER_KINDS * sizeof *v);
     }

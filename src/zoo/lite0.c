@@ -31,6 +31,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "zoo/source.h"
 
 #define BN_EPS 1e-3f
 
@@ -151,11 +152,7 @@ static const float *values(reader *r, const char *name, const fab_tensor *like, 
     if (w->dtype != FAB_F32 && w->dtype != FAB_F16 && w->dtype != FAB_BF16)
         return fab_fail(err, FAB_EUNSUPPORTED, "%s: weights of %s", full, fab_dtype_name(w->dtype)),
                NULL;
-    void *copy = fab_arena_take(r->arena, (size_t)w->bytes, err); /* files align nothing */
-    float *wide = fab_arena_take(r->arena, (size_t)n * sizeof *wide, err);
-    if (!copy || !wide) return NULL;
-    fab_kernels_best()->to_f32(NULL, w->dtype, memcpy(copy, w->data, (size_t)w->bytes), wide, n);
-    return wide;
+    return fab_source_f32(w, NULL, r->arena, err);
 }
 
 /* A convolution and the batch norm behind it. */

@@ -120,23 +120,6 @@ static bool read_temperature(const fab_weights *w, fab_mini_file *f, fab_err *er
            fab_fail(err, FAB_EFORMAT, KEY_TEMPERATURE ": %g is not in (0,1000)", t);
 }
 
-/* rows x dim finite numbers. */
-static const float *read_rows(const fab_weights *w, const char *key, fab_mini_file *f, fab_err *err)
-{
-    int64_t n = 0, need = (int64_t)f->gate_n * f->gate_dim;
-    const float *v = fab_weights_f32s(w, key, f->arena, &n, err);
-    if (!v) return NULL;
-    if (n != need)
-        return fab_fail(err, FAB_EFORMAT, "%s: %lld numbers, %d rows of %d are needed", key,
-                        (long long)n, f->gate_n, f->gate_dim),
-               NULL;
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(v[i]))
-            return fab_fail(err, FAB_EFORMAT, "%s: number %lld is not finite", key, (long long)i),
-                   NULL;
-    return v;
-}
-
 static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
     double limit = 0, clip = 0;
@@ -157,8 +140,9 @@ static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
     if (!(clip >= 0 && isfinite(clip)))
         return fab_fail(err, FAB_EFORMAT, KEY_GATE("clip") ": %g is not 0 or more", clip);
     f->gate_clip = (float)clip;
-    return (f->gate_mean = read_rows(w, KEY_GATE("mean"), f, err)) &&
-           (f->gate_ivar = read_rows(w, KEY_GATE("ivar"), f, err));
+    const int64_t need = (int64_t)f->gate_n * f->gate_dim;
+    return (f->gate_mean = fab_source_numbers(w, KEY_GATE("mean"), need, f->arena, err)) &&
+           (f->gate_ivar = fab_source_numbers(w, KEY_GATE("ivar"), need, f->arena, err));
 }
 
 static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
