@@ -177,7 +177,7 @@ static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_err *
         "cost", json_deep_copy(summary), "validation", "model", fab_exam_json(&seen), "blank_image",
         fab_exam_json(&blank));
     if (card && s->recipe.init_tower)
-        json_object_set_new(card, "started_from", json_string(s->recipe.init_tower));
+        json_object_set_new(card, "started_from", json_string(fab_path_base(s->recipe.init_tower)));
     if (!card) fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
     else if (!tell_before(s, card, err)) json_decref(card), card = NULL;
     return card;
