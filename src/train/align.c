@@ -139,13 +139,10 @@ static fab_tensor *prototypes(fab_session *s, fab_ctx *c)
 
 bool fab_align_open(fab_session *s, fab_err *err)
 {
-    bool wanted = false;
-    for (int i = 0; i < s->recipe.n_stages; i++) wanted |= s->recipe.stages[i].loss.prototype > 0;
     s->learnt = s->model->list;
-    if (!wanted) return true;
     fab_params p = fab_params_init(s->arena, &s->learnt, s->recipe.seed + 2);
     p.train = true;
-    fab_param(&p, &s->prototypes, "align.prototypes",
+    fab_param(&p, &s->prototypes, FAB_ALIGN "prototypes",
               FAB_SHAPE(s->recipe.prototypes, s->recipe.model.embed), FAB_INIT_NORMAL(1));
     return fab_params_end(&p, err);
 }

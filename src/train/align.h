@@ -48,7 +48,9 @@ bool fab_sinkhorn(fab_ctx *c, const float *scores, int64_t n, int64_t K, float *
  * in place. */
 bool fab_importance(fab_ctx *c, float *x, int64_t n);
 
-/* Gives the session its prototypes when a stage asks for them, and the list of all that learns. */
+#define FAB_ALIGN "align." /* what the losses learn beside the model begins so */
+/* Gives the session its prototypes and the list of all that learns. They are there also when no stage
+ * asks for them: a checkpoint then fits when the loss is added between two sittings. */
 bool fab_align_open(fab_session *s, fab_err *err);
 
 #endif

@@ -30,7 +30,7 @@ typedef struct {
     fab_store *store;
     fab_bpe *bpe;
     fab_mini *model;
-    fab_tensor *prototypes;        /* align.h, [K,E]; NULL: no stage wants them */
+    fab_tensor *prototypes;        /* align.h, [K,E] */
     fab_param_list learnt;         /* all that may learn: the model's, and the prototypes */
     struct fab_adapting *adapting; /* adapt.h; NULL: the model itself learns */
     struct {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "train/adapt.h"
+#include "train/align.h"
 #include "train/live.h"
 #include "train/plot.h"
 #include "train/rehearse.h"
@@ -233,7 +234,7 @@ static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
     return ok;
 }
 
-/* What may learn in the stage: all but the still trunk, or what `only` names. */
+/* What may learn in the stage: all but the still trunk, or what `only` names; prototypes where they are asked for. */
 static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
 {
     const fab_param_list *l = &s->learnt;
@@ -248,6 +249,7 @@ static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
         at += n + (at[n] == ' ');
     }
     fab_params_freeze(l, FAB_MINI_STILL, true);
+    if (!(g->loss.prototype > 0)) fab_params_freeze(l, FAB_ALIGN, true);
     return true;
 }
 
