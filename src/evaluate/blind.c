@@ -5,8 +5,9 @@
  *
  * Features: English words and pairs of neighbouring words with a start mark; Chinese characters
  * and pairs. n_a: training questions with answer a; n_af: those with feature f; s = 0.05, K =
- * number of features known; no bare yes or no for what asks openly (data/record.h). Questions and answers carry a two-letter tag, language and source;
- * answers with the same tag compete among themselves.
+ * number of features known. No bare yes or no is taken for what asks openly (data/record.h).
+ * Questions and answers carry a two-letter tag, language and source; answers with the same tag
+ * compete among themselves.
  */
 #include <math.h>
 #include <stdio.h>
