@@ -285,6 +285,8 @@ TEST(lexicon_in_the_program)
         { "急性阑尾炎", "acute appendicitis" },
         { "磨玻璃影", "ground-glass opacities" },
         { "未见", "no evidence of" },
+        { "肝炎", "hepatitis" },
+        { "脑膜炎", "meningitis" },
     };
     fab_lexicon *l = fab_lexicon_open(NULL, &none);
 
@@ -297,6 +299,8 @@ TEST(lexicon_in_the_program)
     }
     int left = fab_lexicon_lookup(l, "左侧", 6), right = fab_lexicon_lookup(l, "右侧", 6);
     CHECK(left >= 0 && right >= 0 && left != right);
+    /* one stem by Porter, two concepts */
+    CHECK(fab_lexicon_lookup(l, "hepatic", 7) != fab_lexicon_lookup(l, "hepatitis", 9));
     fab_lexicon_free(l);
 }
 

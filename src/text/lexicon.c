@@ -77,9 +77,12 @@ static uint32_t fold(uint32_t c)
     return k == FAB_CHAR_LETTER || k == FAB_CHAR_DIGIT ? (uint32_t)utf8proc_tolower((int32_t)c) : 0;
 }
 
+/* An inflammation is no inflection: Porter makes "hepatitis" and "hepatic" one stem. */
+static bool is_itis(const atom *a) { return a->n > 4 && !memcmp(a->word + a->n - 4, "itis", 4); }
+
 static void stem_atom(atom *a)
 {
-    bool letters = a->n > 3;
+    bool letters = a->n > 3 && !is_itis(a);
 
     for (size_t i = 0; i < a->n && letters; i++) letters = a->word[i] >= 'a' && a->word[i] <= 'z';
     if (letters) a->n = fab_porter(a->word, a->n, FAB_STEM_PORTER);

@@ -25,7 +25,8 @@ def rows(path):
 
 def en_key(s):
     words = [w for w in re.split(r"[ '-]+", s.lower()) if w]
-    return ' '.join(STEM.stem(w) if len(w) > 3 and re.fullmatch('[a-z]+', w) else w for w in words)
+    plain = lambda w: len(w) > 3 and re.fullmatch('[a-z]+', w) and not w.endswith('itis')  # as src/text/lexicon.c
+    return ' '.join(STEM.stem(w) if plain(w) else w for w in words)
 
 
 def zh_key(s):
