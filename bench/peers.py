@@ -7,7 +7,8 @@
                                tokens one by one                                  llama.cpp (pip install llama-cpp-python)
     vit_b16_224 vit_l14_336    CLIP's picture towers, one picture, from pixels to features, one set of random weights
                                for all peers        ONNX Runtime in f32 and dynamic int8 (pip install onnxruntime onnx),
-                                                    PyTorch in f32 and bf16 (pip install torch; it writes the ONNX too)
+                                                    PyTorch in f32 and bf16 (pip install torch; it writes the ONNX too);
+                               our weights bf16, and q8_0 beside int8
 
 Words choose rows, --peers WORD,... those peers whose names contain one. Each round is a process of its own in which every
 program warms up and is timed once, fabrica first in one round and last in the next; --under CMD runs it under that command
@@ -159,7 +160,9 @@ def twice(f):
 
 
 def vit_fabrica(row):
-    return {"encode": run_fabrica("--only", row, "--quick", "--json")["encode"][row]["rate"]}
+    """Of bf16 weights, and of q8_0, which stand beside a peer's int8."""
+    got = run_fabrica("--only", row, "--quick", "--json")["encode"]
+    return {"encode": got[row]["rate"], "encode q8_0": got[row + "_q8_0"]["rate"]}
 
 
 def onnx(kind):
@@ -241,13 +244,15 @@ def measure_row(row):
 
 
 def lines_of(row, rounds):
-    for what in rounds[0]["fabrica"]:
-        ours = statistics.median(r["fabrica"][what] for r in rounds)
+    for key in rounds[0]["fabrica"]:
+        ours, what = statistics.median(r["fabrica"][key] for r in rounds), key.split()[0]
         for peer in [name for name in rounds[0] if name != "fabrica"]:
+            if row in VITS and ("q8_0" in key) != ("int8" in peer):
+                continue
             theirs = statistics.median(r[peer][what] for r in rounds)
-            yield {"what": what, "row": row, "unit": "images/s" if row in VITS else "tokens/s", "fabrica": ours, "peer": peer,
+            yield {"what": key, "row": row, "unit": "images/s" if row in VITS else "tokens/s", "fabrica": ours, "peer": peer,
                    "rate": theirs, "ratio": ours / theirs, "wanted": WANTED.get((what, peer)),
-                   "samples": [[r["fabrica"][what], r[peer][what]] for r in rounds]}
+                   "samples": [[r["fabrica"][key], r[peer][what]] for r in rounds]}
 
 
 def cpu():
@@ -280,7 +285,7 @@ if args.json:
     sys.exit()
 print(f"{doc['cpu']}; {args.threads} threads; medians of {args.rounds} rounds in turns; "
       + ", ".join(f"{k} {v}" for k, v in doc["versions"].items()))
-print(f"{'':22} {'fabrica':>9}  {'peer':18} {'rate':>9}           {'ratio':>6}  wanted")
+print(f"{'':23} {'fabrica':>9}  {'peer':18} {'rate':>9}           {'ratio':>6}  wanted")
 for t in table:
-    print(f"{t['what'] + ' ' + t['row']:22} {t['fabrica']:9.2f}  {t['peer']:18} {t['rate']:9.2f} {t['unit']:9} {t['ratio']:6.2f}  "
+    print(f"{t['what'] + ' ' + t['row']:23} {t['fabrica']:9.2f}  {t['peer']:18} {t['rate']:9.2f} {t['unit']:9} {t['ratio']:6.2f}  "
           f"{t['wanted'] or ''}")

@@ -3,7 +3,8 @@
  *   prefill   T = 577 tokens through a LLaMA in one pass, weights bf16, q8_0, q4_0          tokens/s, of the products' rate
  *   generate  one token after another, weights q8_0, q4_0, q4_K                            tokens/s, of the read bandwidth
  *   batch     the same of 8 sequences together; "times": of one alone in the same rounds   tokens/s, of the read bandwidth
- *   encode    one picture through CLIP's ViT-B/16-224 and ViT-L/14-336, pixels to features pictures/s, of the bf16 rate
+ *   encode    one picture through CLIP's ViT-B/16-224 and ViT-L/14-336, pixels to features pictures/s, of the products' rate;
+ *             weights bf16, and q8_0 with the cosine of the features to those of the same weights and products in f32
  *
  * Weights are random, drawn in memory, every tensor its own. Rounds are interleaved: each measures the machine's limits on
  * all threads (products from registers, reads in four streams), then the model once; the fraction is median over median.
@@ -18,9 +19,9 @@
 #include <strings.h>
 #include "base/progress.h"
 #include "cli/bench_file.h"
+#include "cli/bench_tower.h"
 #include "cli/random_llama.h"
 #include "kernels/bench.h"
-#include "zoo/clip.h"
 
 typedef struct {
     const char *shape, *only, *model, *write, *type;
@@ -265,76 +266,28 @@ static bool batch(bench *b, const char *name, fab_dtype type, fab_err *err)
 
 /* ---- pictures -------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    const char *name;
-    int64_t width, ffn;
-    int layers, heads, size, patch;
-    double flops;
-} vit;
-
-static const vit vits[] = {
-    { "vit_b16_224", 768, 3072, 12, 12, 224, 16, 35.1e9 },
-    { "vit_l14_336", 1024, 4096, 24, 16, 336, 14, 382e9 },
-};
-
-/* Packed as a file's weights are when they are read for inference. */
-static void pack_all(bench *b, fab_param_list *list, fab_arena *a, fab_err *err)
+static bool encode(bench *b, const fab_bench_vit *v, fab_err *err)
 {
-    for (int64_t i = 0; i < list->n && !err->code; i++) {
-        fab_tensor *t = list->items[i];
-        if (t->ndim != 2 || strstr(t->name, "embed")) continue;
-        t->packed = fab_arena_zero(a, sizeof *t->packed, err);
-        if (t->packed &&
-            !b->k->pack(t->packed, a, t->data, t->dtype, t->shape[0], t->shape[1], true, err))
-            t->packed = NULL;
-    }
-}
-
-static bool encode(bench *b, const vit *v, fab_err *err)
-{
-    fab_clip_config cfg = { .vision = { v->width, v->ffn, v->layers, v->heads },
-                            .text = { 64, 64, 1, 1 },
-                            .image_size = v->size,
-                            .patch = v->patch,
-                            .context = 8,
-                            .vocab = 64,
-                            .embed = 512,
-                            .eos = -1,
-                            .gelu = FAB_GELU_QUICK,
-                            .eps = 1e-5f };
     double rate[MOST_ROUNDS], peak_rate[MOST_ROUNDS];
-    fab_arena *home = fab_arena_new(0, err), *work = fab_arena_new((size_t)16 << 20, err);
-    fab_param_list list = { 0 };
-    fab_clip m;
-    bool ok = home && work;
+    bool quantised = fab_dtype_is_quantised(v->type);
+    fab_bench_tower *t = fab_bench_tower_open(v, b->k, b->r->pool, err);
+    bool ok = t != NULL;
 
-    if (ok) {
-        fab_params p = fab_params_init(home, &list, 1);
-        fab_clip_params(&p, &m, &cfg);
-        ok = fab_params_end(&p, err);
-        if (ok) pack_all(b, &list, home, err);
-        ok = ok && !err->code;
-    }
-    for (int i = -1; ok && i < b->rounds; i++) {
-        fab_ctx c;
-        double peak_now = limit(b, PEAK_BF16);
-        fab_ctx_init(&c, work, b->r->pool);
-        c.bf16 = true;
-        double start = fab_bench_wall();
-        fab_tensor *x = fab_tensor_zeros(&c, FAB_SHAPE(1, v->size, v->size, 3));
-        x = fab_clip_image(&c, &m, x);
-        double s = fab_bench_wall() - start;
-        ok = x || fab_fail(err, c.err.code, "%s", c.err.text);
+    for (int i = -1; ok && i < b->rounds; i++) { /* one pass to warm up */
+        double peak_now = quantised ? quantised_limit(b) : limit(b, PEAK_BF16),
+               s = fab_bench_tower_pass(t, err);
+        ok = s > 0;
         if (i >= 0) rate[i] = 1 / s, peak_rate[i] = peak_now;
-        fab_arena_reset(work);
     }
     if (ok) {
         double mid = median(rate, b->rounds),
                fraction = mid * v->flops / median(peak_rate, b->rounds);
-        ok = record(b, "encode", v->name, "images/s", mid, fraction, err);
+        json_t *rows = json_object_get(b->doc, "encode");
+        ok = record(b, "encode", v->name, "images/s", mid, fraction, err) &&
+             (!quantised || !json_object_set_new(json_object_get(rows, v->name), "cosine",
+                                                 json_real(fab_bench_tower_cosine(t))));
     }
-    fab_arena_free(work);
-    fab_arena_free(home);
+    fab_bench_tower_close(t);
     step(b, v->name);
     return ok;
 }
@@ -347,18 +300,20 @@ static void print_table(const bench *b)
     json_t *rows, *row;
 
     json_object_foreach(json_object_get(b->doc, "peak"), name, row)
-        fprintf(b->r->out, "%-10s %-12s %10.1f\n", "peak", name, json_number_value(row));
+        fprintf(b->r->out, "%-10s %-16s %10.1f\n", "peak", name, json_number_value(row));
     json_object_foreach(b->doc, group, rows)
     {
         if (!json_is_object(rows) || !strcmp(group, "peak")) continue;
         json_object_foreach(rows, name, row)
         {
-            const json_t *times = json_object_get(row, "times");
-            fprintf(b->r->out, "%-10s %-12s %10.2f %-9s %5.1f %%", group, name,
+            const json_t *times = json_object_get(row, "times"),
+                         *cosine = json_object_get(row, "cosine");
+            fprintf(b->r->out, "%-10s %-16s %10.2f %-9s %5.1f %%", group, name,
                     json_number_value(json_object_get(row, "rate")),
                     json_string_value(json_object_get(row, "unit")),
                     100 * json_number_value(json_object_get(row, "fraction")));
             if (times) fprintf(b->r->out, ", %.1f times one", json_number_value(times));
+            if (cosine) fprintf(b->r->out, ", cosine to f32 %.5f", json_number_value(cosine));
             fputc('\n', b->r->out);
         }
     }
@@ -382,13 +337,14 @@ static const struct {
     const char *group, *name;
     measure_fn of_llama;
     fab_dtype type;
-    const vit *picture; /* in of_llama's place */
+    const fab_bench_vit *picture; /* in of_llama's place */
 } rows[] = {
-    { "prefill", "bf16", prefill, FAB_BF16 },   { "prefill", "q8_0", prefill, FAB_Q8_0 },
-    { "prefill", "q4_0", prefill, FAB_Q4_0 },   { "generate", "q8_0", generate, FAB_Q8_0 },
-    { "generate", "q4_0", generate, FAB_Q4_0 }, { "generate", "q4_K", generate, FAB_Q4_K },
-    { "batch", "q8_0", batch, FAB_Q8_0 },       { "encode", .picture = vits },
-    { "encode", .picture = vits + 1 },
+    { "prefill", "bf16", prefill, FAB_BF16 },    { "prefill", "q8_0", prefill, FAB_Q8_0 },
+    { "prefill", "q4_0", prefill, FAB_Q4_0 },    { "generate", "q8_0", generate, FAB_Q8_0 },
+    { "generate", "q4_0", generate, FAB_Q4_0 },  { "generate", "q4_K", generate, FAB_Q4_K },
+    { "batch", "q8_0", batch, FAB_Q8_0 },        { "encode", .picture = fab_bench_vits },
+    { "encode", .picture = fab_bench_vits + 1 }, { "encode", .picture = fab_bench_vits + 2 },
+    { "encode", .picture = fab_bench_vits + 3 },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -396,7 +352,8 @@ static bool measure(bench *b, const char *only, fab_err *err)
 {
     for (int i = 0; i < ROWS; i++) {
         const char *name = rows[i].picture ? rows[i].picture->name : "";
-        if (strcmp(only, "all") && strcmp(only, rows[i].group) && strcmp(only, name)) continue;
+        if (strcmp(only, "all") && strcmp(only, rows[i].group) && strncmp(only, name, strlen(only)))
+            continue; /* a tower in all its types */
         if (rows[i].picture ? !encode(b, rows[i].picture, err)
                             : !rows[i].of_llama(b, rows[i].name, rows[i].type, err))
             return false;

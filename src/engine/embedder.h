@@ -17,7 +17,7 @@ typedef struct fab_embedder fab_embedder;
 
 typedef struct {
     fab_pool *pool; /* borrowed; NULL is fine */
-    bool exact;     /* products in f32; else in 16 bits where the machine is faster so */
+    bool exact;     /* products in f32; else in 16 or 8 bits where the machine is faster so */
     int pool_by;    /* 0: what the folder says; else 1 + a fab_bert_pool */
 } fab_embedder_opts;
 

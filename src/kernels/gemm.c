@@ -2,18 +2,17 @@
  *
  * Packed weight, for this file's instruction set: panels of NR columns, those beyond N zero; f32 as [K][NR], bf16 as panel.h.
  * Up to FEW rows the product is bound by reading the weight: it goes over the panels (or the rows) of B once, with
- * independent partial sums over k. Quantised weights go to dot.c (few rows) and int8.c or int16.c (more, where
- * rounding is allowed). Otherwise B is widened to f32 as core.c packs it.
+ * independent partial sums over k. Quantised weights go to dot.c (few rows) and int8.c (more, where rounding is
+ * allowed). Otherwise B is widened to f32 as core.c packs it.
  */
 #include "kernels/convert.h"
 #include "kernels/core.h"
 #include "kernels/dot.h"
-#include "kernels/int16.h"
 #include "kernels/int8.h"
 #include "kernels/panel.h"
 #include "kernels/table.h"
 
-enum { FEW = 4, TASK_WEIGHTS = 1 << 17, DOT_FAST = 2 };
+enum { FEW = 4, TASK_WEIGHTS = 1 << 17 };
 
 typedef struct {
     strided s; /* first: core's own packing of A reads it */
@@ -288,6 +287,9 @@ static void gemm_core(core *c, source *s, const fab_gemm *g)
     else if (g->b_dtype != FAB_F32) c->pack_b = g->b_row == 1 ? b_from_rows : b_from_any;
 }
 
+/* Rows up to which dot.c is as fast as int8.c, which opens 4 to 6 bits before it multiplies. */
+INLINE int64_t dot_fast(fab_dtype type) { return FAB_VL == 8 && type != FAB_Q8_0 ? 4 : 2; }
+
 bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
 {
     core c;
@@ -296,11 +298,9 @@ bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
     if (!check(g, err)) return false;
     if (!g->packed && g->a_col == 1 && g->m > 0 && g->k > 0 && fab_dtype_is_quantised(g->b_dtype)) {
         bool int8 = g->bf16 && FAB_NAME(fab_int8_takes)(g->b_dtype);
-        if (FAB_BASE(fab_dot_takes)(g->b_dtype, g->m) && (g->m <= DOT_FAST || !int8))
+        if (FAB_BASE(fab_dot_takes)(g->b_dtype, g->m) && (g->m <= dot_fast(g->b_dtype) || !int8))
             return FAB_BASE(fab_dot_gemm)(p, g, err);
         if (int8) return FAB_NAME(fab_int8_gemm)(p, g, err);
-        if (g->bf16 && FAB_BASE(fab_int16_takes)(g->b_dtype))
-            return FAB_BASE(fab_int16_gemm)(p, g, err);
     }
     if (g->m > 0 && g->m <= FEW && g->k > 0 && g->a_col == 1) {
         fab_gemm copy = *g;

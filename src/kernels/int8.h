@@ -1,4 +1,4 @@
-/* int8: products with quantised weights in whole numbers, where the processor has VNNI. Private to kernels/. */
+/* int8: products with quantised weights in whole numbers: AVX-512 VNNI, AVX2. Private to kernels/. */
 #ifndef FAB_KERNELS_INT8_H
 #define FAB_KERNELS_INT8_H
 
@@ -6,7 +6,7 @@
 
 /* Whether this file's instruction set has it, and for this type of weights. */
 bool FAB_NAME(fab_int8_takes)(fab_dtype type);
-/* g->b holds a type that it takes, a_col is 1. A is rounded to int8 under one scale per 32 values. */
+/* g->b holds a type that it takes, a_col is 1. A is rounded to int8 under one scale per 32 values; int8_avx2.h says how far. */
 bool FAB_NAME(fab_int8_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err);
 
 #endif

@@ -31,7 +31,8 @@ typedef struct {
 /* C[M,N] = A[M,K] B[K,N] (+ C if add) (+ bias[N]).  A(i,k) = a[i*a_row + k*a_col], B(k,j) = b[k*b_row + j*b_col]:
  * transposes are strides. Either b or packed (then b is ignored). b_dtype f32, bf16, f16 or a quantised type (then b_row = 1
  * and b_col = K: a weight [N,K] in blocks along K). bf16: operands may be rounded to
- * bf16 or (avx512fp16) to scaled f16; sums are f32, on avx512fp16 of f16 sums of 64 products. */
+ * bf16 or (avx512fp16) to scaled f16, and A to int8 under a scale per 32 values where B is quantised; sums are f32, on
+ * avx512fp16 of f16 sums of 64 products. */
 typedef struct {
     int64_t m, n, k;
     const float *a;

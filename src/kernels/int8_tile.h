@@ -1,0 +1,45 @@
+/* int8_tile: what int8.c and its two tiles, int8_vnni.h and int8_avx2.h, have in common. A tile gives
+ *
+ *   RM, CN      rows and columns of C that its products keep in registers; ABREAST of the columns are opened side by side
+ *   KQ, ROWS, WIDE   how much of K a panel of W takes, rows of A that stay in L2, most columns of a task
+ *   kinds       a row per type of weights
+ *   round_row   one row of A to int8
+ *   micros_of   the products with 1 to RM rows of A of a kind
+ *   add_row     sums of a row to C
+ */
+#ifndef FAB_KERNELS_INT8_TILE_H
+#define FAB_KERNELS_INT8_TILE_H
+
+#include "base/bytes.h"
+#include "kernels/isa.h"
+
+enum { DA, C0DA, SUM, START, META }; /* meta of A: [K/sub][META][RM]; see put_meta */
+#define C0      12582912.0f
+#define C0_BITS 0x4b400000
+
+typedef struct {
+    fab_dtype type;
+    int sub, offset; /* values under one d; what is added to q */
+    bool mins;
+    /* ABREAST rows, k0..k0+kc; w, d, m at the first of their columns of CN */
+    void (*open)(const uint8_t *const *row, int64_t k0, int kc, uint8_t *w, float *d, float *m);
+    int run; /* groups of four whose products int8_avx2.h adds in 16 bits */
+} kind;
+
+typedef void micro_fn(int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
+                      const float *m, float *sum);
+
+/* The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and the last 16; more: what is to be
+ * added to the sum of products beside -offset (sum a). */
+INLINE void put_meta(const kind *t, float *meta, int rm, int i, float d, const int32_t *sums,
+                     int32_t more)
+{
+    bool whole = t->sub == 32;
+    for (int s = 0; s < (whole ? 1 : 2); s++, meta += META * rm) {
+        int32_t sum = whole ? sums[0] + sums[1] : sums[s];
+        meta[DA * rm + i] = d, meta[C0DA * rm + i] = C0 * d, meta[SUM * rm + i] = d * (float)sum;
+        meta[START * rm + i] = fab_bits_f32((uint32_t)(C0_BITS - t->offset * sum + more));
+    }
+}
+
+#endif
