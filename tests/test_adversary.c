@@ -112,7 +112,7 @@ TEST(only_a_share_of_the_pictures_moves)
     int64_t n = fab_count(b.pixels) / B;
     float *was = fab_arena_take(b.c.arena, (size_t)(B * n) * sizeof *was, &b.c.err);
     CHECK(was);
-    int moved = 0, whole = 0;
+    int moved = 0, whole = 0, tried = 0, rose = 0;
     for (int round = 0; round < 10; round++) {
         memcpy(was, fab_f32(b.pixels), (size_t)(B * n) * sizeof *was);
         float before = loss_of(&b, b.pixels, NULL);
@@ -130,8 +130,10 @@ TEST(only_a_share_of_the_pictures_moves)
         }
         whole += now == B;
         moved += now;
-        if (round) CHECK(now ? loss_of(&b, b.pixels, NULL) > before : true);
+        bool up = loss_of(&b, b.pixels, NULL) > before;
+        if (round && now) tried++, rose += up; /* a step is no more than first order */
     }
+    CHECK_MSG(tried > 4 && rose >= tried - 1, "the loss rose in %d of %d", rose, tried);
     CHECK_MSG(moved > 5 && moved < 25 && whole < 10, "%d of 30 moved", moved);
     model_is_untouched(&b);
     bench_close(&b);
