@@ -1,6 +1,11 @@
 /* generating: see generating.h. */
 #include "cli/generating.h"
 
+bool fab_sampling_exact(const fab_sampling *s, const fab_decoder *d)
+{
+    return s->exact || (!s->fast && fab_decoder_values(d) < 500000000);
+}
+
 static bool speak(void *arg, int which, const char *text, size_t n)
 {
     const fab_run *r = arg;

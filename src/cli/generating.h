@@ -10,8 +10,12 @@ typedef struct {
     int64_t max_tokens, top_k, seed;
     double temperature, top_p, min_p, repeat_penalty;
     fab_list stop;
-    bool exact;
+    bool exact, fast;
 } fab_sampling;
+
+/* Whether this model's products stay exact: as --exact and --fast say, else when it has fewer than 500
+ * million parameters. Small models are quick enough, and rounding changes their words sooner. */
+bool fab_sampling_exact(const fab_sampling *s, const fab_decoder *d);
 
 /* The options of generation; text is printed to r->out as it comes unless r->json, and an interrupt
  * ends the answer. */
@@ -29,7 +33,8 @@ void fab_generated_json(json_t *o, const fab_generated *g);
     { "repeat-penalty", FAB_FLOAT, offsetof(type, s.repeat_penalty), "1", "above 1: tokens that were there are less likely", .min = 0.1, .max = 10 }, \
     { "seed", FAB_INT, offsetof(type, s.seed), "1", "of the random numbers above temperature 0", .min = 0, .max = 1e15 }, \
     { "stop", FAB_LIST, offsetof(type, s.stop), NULL, "a text that ends the answer; may be given again" }, \
-    { "exact", FAB_FLAG, offsetof(type, s.exact), NULL, "products in f32, as the reference in f32" }
+    { "exact", FAB_FLAG, offsetof(type, s.exact), NULL, "the reference's text: products in f32; so by default below 500 million parameters" }, \
+    { "fast", FAB_FLAG, offsetof(type, s.fast), NULL, "products in 16 or 8 bits where the machine is faster so; so by default from there on" }
 /* clang-format on */
 
 #endif

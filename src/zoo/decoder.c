@@ -190,6 +190,13 @@ fab_decoder *fab_decoder_open(const char *path, const fab_decoder_opts *o, fab_e
     return NULL;
 }
 
+int64_t fab_decoder_values(const fab_decoder *d)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->params.n; i++) n += fab_count(d->params.items[i]);
+    return n;
+}
+
 void fab_decoder_close(fab_decoder *d)
 {
     if (!d) return;

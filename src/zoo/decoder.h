@@ -73,6 +73,8 @@ typedef struct {
 fab_decoder *fab_decoder_open(const char *path, const fab_decoder_opts *o, fab_err *err);
 void fab_decoder_close(fab_decoder *d); /* NULL is fine */
 
+int64_t fab_decoder_values(const fab_decoder *d); /* parameters, counted one by one */
+
 /* One more token that ends an answer; ids outside the vocabulary and repeated ones are dropped. */
 void fab_decoder_end(fab_decoder *d, int64_t id);
 

@@ -7,3 +7,4 @@ tiny=$SRC/tests/golden/decoders/qwen3
 "$FABRICA" generate --model tiny.gguf --prompt hello 2>&1; echo $?
 "$FABRICA" generate --model "$SRC/tests/golden/formats" --prompt hello >/dev/null 2>&1; echo $?
 "$FABRICA" chat --model tiny.gguf </dev/null 2>&1; echo $?
+"$FABRICA" generate --model tiny.gguf --prompt hello --exact --fast 2>&1; echo $?
