@@ -4,6 +4,8 @@
  * "fabrica eval vqa" does: question for question the same answers. Questions of one picture share
  * one look at it.
  */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/file.h"
 #include "evaluate/vqa.h"
@@ -71,7 +73,7 @@ static double share(const bool *right, const fab_qa *const *q, int64_t n, const 
         all++;
         hit += right[i];
     }
-    return all ? (double)hit / (double)all : 0;
+    return all ? (double)hit / (double)all : NAN;
 }
 
 static void tell(fab_exam *e, const bool *right, const fab_qa *const *q, const bool *unseen,
@@ -89,7 +91,75 @@ static void tell(fab_exam *e, const bool *right, const fab_qa *const *q, const b
         .made = share(right, q, n, NULL, -1, -1, NULL),
         .n = n,
     };
-    e->all = (e->slake_en + e->slake_zh + e->rad + e->made) / 4;
+    const double sets[] = { e->slake_en, e->slake_zh, e->rad, e->made };
+    int asked = 0;
+    for (int i = 0; i < 4; i++)
+        if (!isnan(sets[i])) e->all += sets[i], asked++;
+    e->all /= asked ? asked : 1;
+}
+
+int fab_exam_parts(const fab_exam *e, fab_scalar *out)
+{
+    const fab_scalar all[FAB_EXAM_PARTS] = {
+        { "val/all", e->all },           { "val/slake_en", e->slake_en },
+        { "val/slake_zh", e->slake_zh }, { "val/slake_unseen", e->slake_unseen },
+        { "val/vqa_rad", e->rad },       { "val/made", e->made },
+    };
+    int n = 0;
+    for (int i = 0; i < FAB_EXAM_PARTS; i++)
+        if (!isnan(all[i].value)) out[n++] = all[i];
+    return n;
+}
+
+void fab_exam_line(const fab_exam *e, char line[FAB_EXAM_LINE])
+{
+    const struct {
+        const char *name;
+        double all, open, closed;
+    } parts[] = {
+        { "all", e->all, NAN, NAN },
+        { "slake en", e->slake_en, e->slake_en_open, e->slake_en_closed },
+        { "zh", e->slake_zh, NAN, NAN },
+        { "unseen", e->slake_unseen, NAN, NAN },
+        { "rad", e->rad, e->rad_open, e->rad_closed },
+        { "made", e->made, NAN, NAN },
+    };
+    int n = 0;
+    line[0] = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (isnan(parts[i].all)) continue;
+        n += snprintf(line + n, (size_t)(FAB_EXAM_LINE - n), "%s%s %.3f", n ? "  " : "",
+                      parts[i].name, parts[i].all);
+        if (!isnan(parts[i].open) && !isnan(parts[i].closed))
+            n += snprintf(line + n, (size_t)(FAB_EXAM_LINE - n), " (open %.3f closed %.3f)",
+                          parts[i].open, parts[i].closed);
+    }
+}
+
+/* {overall, open, closed} of what was asked, under key; nothing of a set that was not. */
+static bool put(json_t *o, const char *key, double overall, double open, double closed)
+{
+    if (isnan(overall)) return true;
+    json_t *set = json_pack("{s:f}", "overall", overall);
+    bool ok = set != NULL;
+    if (ok && !isnan(open)) ok = !json_object_set_new(set, "open", json_real(open));
+    if (ok && !isnan(closed)) ok = !json_object_set_new(set, "closed", json_real(closed));
+    return !json_object_set_new(o, key, set) && ok;
+}
+
+json_t *fab_exam_json(const fab_exam *e)
+{
+    json_t *o = json_pack("{s:I}", "n", (json_int_t)e->n);
+    bool ok = o && put(o, "slake_en", e->slake_en, e->slake_en_open, e->slake_en_closed) &&
+              put(o, "slake_zh", e->slake_zh, NAN, NAN);
+    if (ok && !isnan(e->slake_unseen))
+        ok = !json_object_set_new(o, "slake_unseen_pictures", json_real(e->slake_unseen));
+    ok = ok && put(o, "vqa_rad", e->rad, e->rad_open, e->rad_closed);
+    if (ok && !isnan(e->made))
+        ok = !json_object_set_new(o, "classification_exam", json_real(e->made));
+    if (ok) return o;
+    json_decref(o);
+    return NULL;
 }
 
 /* For a decoder that learnt SLAKE's English alone: those questions, of every k-th picture, so that

@@ -128,15 +128,6 @@ static bool fit_gate(fab_session *s, fab_engine *e, fab_gate *g, double *refused
 
 /* ---- card ------------------------------------------------------------------------------------ */
 
-json_t *fab_exam_json(const fab_exam *e)
-{
-    return json_pack("{s:I, s:{s:f, s:f, s:f}, s:{s:f}, s:f, s:{s:f, s:f, s:f}, s:f}", "n",
-                     (json_int_t)e->n, "slake_en", "overall", e->slake_en, "open", e->slake_en_open,
-                     "closed", e->slake_en_closed, "slake_zh", "overall", e->slake_zh,
-                     "slake_unseen_pictures", e->slake_unseen, "vqa_rad", "overall", e->rad, "open",
-                     e->rad_open, "closed", e->rad_closed, "classification_exam", e->made);
-}
-
 static fab_blind *train_blind(const fab_session *s, fab_err *err)
 {
     int64_t n = s->bundle.slake.n + s->bundle.rad.n;

@@ -97,7 +97,7 @@ fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double w
 enum { FAB_EXAM_MADE = 400 }; /* the limit of validations and of the card */
 /* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how
  * many of the generated questions to take (0: all); those that people wrote are all asked. all:
- * mean of slake_en, slake_zh, rad and made. */
+ * mean of slake_en, slake_zh, rad and made. What was not asked is NAN, and left out of the mean. */
 typedef struct {
     double slake_en, slake_en_open, slake_en_closed, slake_zh, slake_unseen, rad, rad_open,
         rad_closed, made, all;
@@ -110,6 +110,10 @@ bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, 
 bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t sample,
                            int64_t *asked, int64_t *of, fab_err *err);
 json_t *fab_exam_json(const fab_exam *e); /* NULL: no memory */
+enum { FAB_EXAM_PARTS = 6, FAB_EXAM_LINE = 200 };
+/* What was asked, as "val/all", "val/slake_en", ..: how many of out [FAB_EXAM_PARTS]. */
+int fab_exam_parts(const fab_exam *e, fab_scalar *out);
+void fab_exam_line(const fab_exam *e, char line[FAB_EXAM_LINE]); /* the same for people */
 /* The weights of the moment as the file at path (o NULL: plain), opened. NULL with err set. */
 fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_save_opts *o,
                                fab_err *err);

@@ -85,15 +85,13 @@ static bool validate(run_state *r, fab_err *err)
     fab_session *s = &r->s;
     double t = fab_now();
     if (!examine(r, &e, err)) return false;
-    const fab_scalar m[] = { { "val/all", e.all },           { "val/slake_en", e.slake_en },
-                             { "val/slake_zh", e.slake_zh }, { "val/slake_unseen", e.slake_unseen },
-                             { "val/vqa_rad", e.rad },       { "val/made", e.made } };
-    fab_log(FAB_LOG_INFO,
-            "val %lld: all %.3f  slake en %.3f (open %.3f closed %.3f) zh %.3f unseen %.3f  rad "
-            "%.3f (%.3f %.3f)  made %.3f  (%.0f s)",
-            (long long)r->at[AT_TOTAL], e.all, e.slake_en, e.slake_en_open, e.slake_en_closed,
-            e.slake_zh, e.slake_unseen, e.rad, e.rad_open, e.rad_closed, e.made, fab_now() - t);
-    if (!fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, 6, err)) return false;
+    fab_scalar m[FAB_EXAM_PARTS];
+    char line[FAB_EXAM_LINE];
+    fab_exam_line(&e, line);
+    fab_log(FAB_LOG_INFO, "val %lld: %s  (%.0f s)", (long long)r->at[AT_TOTAL], line,
+            fab_now() - t);
+    if (!fab_events_write(r->events, (int64_t)r->at[AT_TOTAL], m, fab_exam_parts(&e, m), err))
+        return false;
     uint64_t score = (uint64_t)(e.all * 1e6) + 1;
     r->at[AT_BAD]++;
     if (score > r->at[AT_BEST]) {
@@ -334,11 +332,14 @@ static bool end_trial(run_state *r, json_t *summary, fab_err *err)
     fab_exam e;
     if (!r->o->examine) return true;
     if (!examine(r, &e, err)) return false;
-    return tell(summary, "val",
-                json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "all", e.all, "slake_en", e.slake_en,
-                          "slake_zh", e.slake_zh, "slake_unseen", e.slake_unseen, "vqa_rad", e.rad,
-                          "made", e.made),
-                err);
+    fab_scalar m[FAB_EXAM_PARTS];
+    json_t *val = json_object();
+    int n = fab_exam_parts(&e, m), put = 0;
+    for (int i = 0; val && i < n; i++)
+        put += !json_object_set_new(val, m[i].tag + strlen("val/"), json_real(m[i].value));
+    if (val && put == n) return tell(summary, "val", val, err);
+    json_decref(val);
+    return fab_fail(err, FAB_ENOMEM, "no memory for a trial's scores");
 }
 
 static bool go(run_state *r, json_t *summary, fab_err *err)
