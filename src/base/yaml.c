@@ -282,10 +282,10 @@ static json_t *step_into(json_t *at, const char *step)
                              : json_object_get(at, step);
 }
 
-/* Sets the last step of the path, or takes the field away when v is null; takes v. */
+/* Sets the last step of the path; takes v. NULL takes the field away, if there is one. */
 static bool set_last(json_t *at, const char *step, json_t *v)
 {
-    if (json_is_object(at) && json_is_null(v)) {
+    if (json_is_object(at) && !v) {
         json_object_del(at, step);
         return true;
     }
@@ -320,7 +320,12 @@ bool fab_json_set_path(json_t *root, const char *assignment, fab_err *err)
     if (!path) return false;
     path[sign - assignment] = 0;
     json_t *v = fab_yaml_parse(sign + 1, strlen(sign + 1), err);
-    bool ok = v && set_path(root, path, v, err);
+    bool ok = v != NULL;
+    if (json_is_null(v) && sign[1]) { /* the word null, not nothing */
+        json_decref(v);
+        v = NULL;
+    }
+    ok = ok && set_path(root, path, v, err);
     fab_free(path);
     return ok || fab_while(err, "%s", assignment);
 }
