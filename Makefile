@@ -25,6 +25,7 @@ asan: ## the same tests under AddressSanitizer and UBSan, in build-asan
 	    meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Db_ndebug=false >/dev/null
 	@ninja -C build-asan -j $(JOBS)
 	@ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    LSAN_OPTIONS=suppressions=$(CURDIR)/tools/leaks.txt:print_suppressions=0 \
 	    tools/run-tests build-asan $(WORDS)
 
 bench: ## the machine's peaks, and each kernel as a fraction of them

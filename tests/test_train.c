@@ -18,10 +18,6 @@
 #include "train/optim.h"
 #include "train/plot.h"
 
-/* fontconfig keeps its tables until the process ends. */
-__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libfontconfig"; }
-
 /* ---- recipes ---- */
 
 static const struct {
