@@ -54,6 +54,28 @@ TEST(what_a_mixture_is_known_to_hold)
     for (int i = 0; i < 8; i++) CHECK_MSG(here[i] == want[i], "label %d: %g", i, (double)here[i]);
 }
 
+TEST(a_mirror_exchanges_the_sides)
+{
+    static const char *const rows[][4] = {
+        { "What is the rightmost organ in this image?", "Left Lung, Lower Right",
+          "What is the leftmost organ in this image?", "Right Lung, Lower Left" },
+        { "Is the copyright bright? A cleft, LEFT-sided.", "",
+          "Is the copyright bright? A cleft, RIGHT-sided.", "" },
+        { "图中左肺显示什么颜色?", "左右对称,右侧", "图中右肺显示什么颜色?", "左右对称,左侧" },
+        { "left left left", "right", "right right right", "left" },
+    };
+    fab_err err = FAB_ERR_INIT;
+    fab_arena *a = fab_arena_new(0, &err);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fab_qa q = { .question = rows[i][0], .answer = rows[i][1] };
+        CHECK(fab_mirror_words(&q, a, &err));
+        CHECK_STR(q.question, rows[i][2]);
+        CHECK_STR(q.answer, rows[i][3]);
+        CHECK(fab_mirror_words(&q, a, &err) && !strcmp(q.question, rows[i][0]));
+    }
+    fab_arena_free(a);
+}
+
 TEST(templates_keep_the_fact)
 {
     fab_err err = FAB_ERR_INIT;

@@ -374,8 +374,8 @@ TEST(view_follows_its_warp)
                            .scale_max = 0.9f,
                            .aspect = 0.2f,
                            .rotate_deg = 20,
-                           .flip = true,
-                           .flip_vertical = true,
+                           .flip = 0.5f,
+                           .flip_vertical = 0.5f,
                            .quarter_turns = true };
     fab_rng_init(&r, 9);
     int mirrored = 0;

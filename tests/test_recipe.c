@@ -197,6 +197,8 @@ TEST(bad_recipes)
         { "stages.two.losses={token_region: -1}", "losses of stage two: token_region is -1" },
         { "stages.two.losses={prototype: x}", "losses of stage two: prototype is no number" },
         { "stages.two.paraphrase={slake: 2}", "paraphrase of stage two: slake is 2, 0 to 1" },
+        { "stages.two.mirror={isic: 0.5}",
+          "mirror of stage two: isic is 0.5, but its pictures are turned and mirrored anyway" },
         { "stages.two.mix=-0.1", "stage two: mix is -0.1, 0 to 1 is wanted" },
         { "stages.two.mix=0.2", "mix is 0.2, but losses has neither dense nor presence" },
         { "stages.two={name: two, steps: 1, losses: {dense: 1}, mix: 0.2, teacher: {models: [a]}}",

@@ -21,8 +21,7 @@ static void draw_geometry(fab_rng *r, const fab_augment_opts *o, fab_warp *w)
     float angle = spread(r, o->rotate_deg) * 0.01745329252f;
     float free = fabsf(1 - scale) / 2;
     float tx = spread(r, free) + spread(r, o->shift), ty = spread(r, free) + spread(r, o->shift);
-    bool flip = fab_rng_uniform(r) < 0.5f && o->flip,
-         flop = fab_rng_uniform(r) < 0.5f && o->flip_vertical;
+    bool flip = fab_rng_uniform(r) < o->flip, flop = fab_rng_uniform(r) < o->flip_vertical;
     uint32_t turns = fab_rng_below(r, 4);
 
     float c = cosf(angle), s = sinf(angle), sx = scale * stretch, sy = scale / stretch;

@@ -25,7 +25,7 @@ typedef struct {
     float aspect;               /* log-uniform stretch up to this factor; 0 none */
     float rotate_deg;           /* uniform in +-; 0 none */
     float shift; /* uniform in +-, fraction of the side, besides what the crop leaves free */
-    bool flip, flip_vertical;   /* each with probability 1/2 */
+    float flip, flip_vertical;  /* probabilities */
     bool quarter_turns;         /* skin and blood have no up */
     float brightness, contrast; /* +- in [0,1] units; factor in 1 +- */
     float saturation;           /* factor in 1 +-; grey pictures are unchanged by it */

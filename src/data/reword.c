@@ -1,6 +1,7 @@
 /* reword: see reword.h. */
 #include "data/reword.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -116,4 +117,48 @@ bool fab_reword(fab_qa *q, const fab_lexicon *lexicon, fab_rng *rng, fab_arena *
 {
     return other_template(q, rng, a, err) &&
            (!lexicon || fab_rng_below(rng, 2) || other_term(q, lexicon, rng, a, err));
+}
+
+/* ---- sides ----------------------------------------------------------------------------------- */
+
+/* The other side of the one that the word at s begins with, and its size; NULL: none. */
+static const char *other_side(const char *s, const char *text, size_t *size)
+{
+    static const char *const both[] = { "左右", "右左" }, *const sides[][2] = {
+        { "left", "right" }, { "Left", "Right" }, { "LEFT", "RIGHT" }, { "左", "右" }
+    };
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++)
+        if (!strncmp(s, both[i], *size = strlen(both[i]))) return both[i];
+    if (s > text && isalpha((unsigned char)s[-1])) return NULL;
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+        for (int k = 0; k < 2; k++)
+            if (!strncmp(s, sides[i][k], *size = strlen(sides[i][k]))) return sides[i][!k];
+    return NULL;
+}
+
+static const char *mirrored(const char *text, fab_arena *a, fab_err *err)
+{
+    size_t n = strlen(text), size;
+    char *out = fab_arena_take(a, n + n / 4 + 1, err), *at = out; /* "left" grows by one in four */
+    for (const char *s = text; out && *s;) {
+        const char *other = other_side(s, text, &size);
+        if (!other) {
+            *at++ = *s++;
+            continue;
+        }
+        strcpy(at, other);
+        at += strlen(other);
+        s += size;
+    }
+    if (out) *at = 0;
+    return out;
+}
+
+bool fab_mirror_words(fab_qa *q, fab_arena *a, fab_err *err)
+{
+    const char *question = mirrored(q->question, a, err), *answer = mirrored(q->answer, a, err);
+    if (!question || !answer) return false;
+    q->question = question;
+    q->answer = answer;
+    return true;
 }

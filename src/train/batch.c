@@ -67,12 +67,14 @@ int32_t fab_draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
     return s->set_pictures[last][fab_rng_below(&s->rng, (uint32_t)s->n_set[last])];
 }
 
-/* One picture augmented, or as a grey one. Skin and blood have no up, and no side is asked of them. */
+/* One picture augmented. Skin and blood have no up, and no side is asked of them. */
 static void show(const fab_session *s, const fab_drawn *d, fab_rng *rng, int side, float *out,
                  fab_warp *warp)
 {
     fab_augment_opts o = s->recipe.augment;
-    o.flip = o.flip_vertical = o.quarter_turns = d->set == FAB_SET_ISIC || d->set == FAB_SET_BCCD;
+    o.quarter_turns = d->set == FAB_SET_ISIC || d->set == FAB_SET_BCCD;
+    o.flip_vertical = o.quarter_turns ? 0.5f : 0;
+    o.flip = o.quarter_turns ? 0.5f : d->mirror;
     fab_augment(rng, &o, fab_store_get(s->store, d->image), fab_store_side(s->store), side, out,
                 warp);
 }
@@ -119,6 +121,7 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, f
     for (int i = 0; x && i < g->batch; i++) {
         d[i].mix = (fab_mix){ 0 };
         d[i].image = fab_draw_picture(s, g, &d[i].set);
+        d[i].mirror = (float)g->mirror[d[i].set];
         d[i].rng = s->rng;
         int32_t k = s->bundle.case_of[d[i].image];
         d[i].of = k >= 0 ? &s->bundle.cases.items[k] : NULL;
@@ -218,6 +221,7 @@ static void add_question(fab_session *s, fab_ctx *c, const fab_stage *g, const f
     q.answer = draw_answer(s, g->prior[set], of, record);
     if (g->paraphrase[set] > 0 && (double)fab_rng_uniform(&s->rng) < g->paraphrase[set])
         fab_reword(&q, s->lexicon, &s->rng, c->arena, &c->err);
+    if (d[i].warp.mirrored && !d[i].blank) fab_mirror_words(&q, c->arena, &c->err);
     if (c->err.code) return;
     fab_rows_add(r, c, s->bpe, q.question, q.answer, q.lang, i, QA_LEN);
     if (g->word_drop[set] > 0 && r->n > n) drop_words(r, &s->rng, g->word_drop[set]);

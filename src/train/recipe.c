@@ -176,6 +176,14 @@ static void read_sets(const section *s, fab_stage *g)
     read_per_set(json_object_get(s->o, "word_drop"), g, "word_drop", 0, 0.9, g->word_drop, s->err);
     read_per_set(json_object_get(s->o, "prior"), g, "prior", 0, 1, g->prior, s->err);
     read_per_set(json_object_get(s->o, "paraphrase"), g, "paraphrase", 0, 1, g->paraphrase, s->err);
+    read_per_set(json_object_get(s->o, "mirror"), g, "mirror", 0, 1, g->mirror, s->err);
+    static const fab_set turned[] = { FAB_SET_ISIC, FAB_SET_BCCD };
+    for (int i = 0; i < 2; i++)
+        if (g->mirror[turned[i]] > 0)
+            fab_fail(s->err, FAB_EUSAGE,
+                     "recipe: mirror of stage %.40s: %s is %g, but its pictures are turned and "
+                     "mirrored anyway",
+                     g->name, i ? "bccd" : "isic", g->mirror[turned[i]]);
     if (g->pictures && !(sum > 0))
         fab_fail(s->err, FAB_EUSAGE,
                  "recipe: sets of stage %.40s: all are 0, there is no picture to draw", g->name);
@@ -252,7 +260,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
         "real_share",  "smoothing", "losses", "sets",       "blank",      "word_drop",
         "drop",        "lr",        "floor",  "warmup",     "schedule",   "validate_every",
         "patience",    "prior",     "only",   "curriculum", "paraphrase", "mix",
-        "adversarial", "teacher",   NULL
+        "adversarial", "teacher",   "mirror", NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");
