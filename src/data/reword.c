@@ -146,8 +146,9 @@ static const char *mirrored(const char *text, fab_arena *a, fab_err *err)
             *at++ = *s++;
             continue;
         }
-        strcpy(at, other);
-        at += strlen(other);
+        size_t grown = strlen(other);
+        memcpy(at, other, grown);
+        at += grown;
         s += size;
     }
     if (out) *at = 0;
