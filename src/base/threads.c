@@ -2,8 +2,9 @@
  *
  * A job is three fields (fn, arg, n) and two counters: `left`, tasks nobody has claimed, and `open`, tasks not finished.
  * Claiming is one compare-and-swap that lowers `left`; only who has claimed a task reads the fields, and the job cannot
- * end before that task does, so a worker that wakes up late can do no harm. Workers and the caller spin for about 20 us
- * before they sleep: the gap between two loops of a forward pass is shorter than that, a condition variable is not.
+ * end before that task does, so a worker that wakes up late can do no harm. Workers and the caller spin for about 50 us
+ * before they sleep: the gap between two loops of a forward pass is shorter than that, a condition variable is not (with
+ * 10 us a token of a 1.1b decoder takes 3 % longer, of a 135m one 6 %).
  */
 #include "base/threads.h"
 
@@ -12,7 +13,7 @@
 #include <unistd.h>
 #include "base/arena.h"
 
-enum { SPINS = 400, MAX_THREADS = 256 };
+enum { SPINS = 2000, MAX_THREADS = 256 };
 
 typedef struct {
     fab_pool *pool;
