@@ -538,11 +538,13 @@ static void count_task(void *arg, int task, int worker)
     j->part[task] = s;
 }
 
-static double run_job(fab_pool *p, int n)
+typedef void run_fn(fab_pool *p, int n, fab_task_fn fn, void *arg);
+
+static double run_job(run_fn *run, fab_pool *p, int n)
 {
     static job j;
     j = (job){ .pool = p };
-    fab_pool_run(p, n, count_task, &j);
+    run(p, n, count_task, &j);
     double sum = 0;
     for (int i = 0; i < n; i++) sum += j.part[i];
     for (int i = 0; i < 1000; i++)
@@ -553,15 +555,19 @@ static double run_job(fab_pool *p, int n)
 
 TEST(pool_runs_each_task_once_and_sums_alike)
 {
-    double alone = run_job(NULL, 1000);
+    double alone = run_job(fab_pool_run, NULL, 1000);
     static const int threads[] = { 1, 2, 3, 8, 0 };
     for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
         fab_err err = FAB_ERR_INIT;
         fab_pool *p = fab_pool_new(threads[t], &err);
         CHECK_MSG(p != NULL, "%s", err.text);
         for (int round = 0; round < 300; round++)
-            for (int n = 0; n <= 7; n++) run_job(p, n);
-        CHECK(run_job(p, 1000) == alone);
+            for (int n = 0; n <= 7; n++) {
+                run_job(fab_pool_run, p, n);
+                run_job(fab_pool_run_near, p, n);
+            }
+        CHECK(run_job(fab_pool_run, p, 1000) == alone);
+        CHECK(run_job(fab_pool_run_near, p, 1000) == alone);
         fab_pool_free(p);
     }
     CHECK(fab_pool_threads(NULL) == 1);
@@ -591,7 +597,8 @@ TEST(pool_inside_a_task_runs_inline)
     static job j;
     j = (job){ .pool = fab_pool_new(4, NULL) };
     fab_pool_run(j.pool, 100, outer_task, &j);
-    for (int i = 0; i < 100; i++) CHECK(j.runs[i] == 1);
+    fab_pool_run_near(j.pool, 100, outer_task, &j);
+    for (int i = 0; i < 100; i++) CHECK(j.runs[i] == 2);
     CHECK(!j.bad);
     fab_pool_free(j.pool);
 }

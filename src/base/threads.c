@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <unistd.h>
 #include "base/arena.h"
 
@@ -185,4 +186,38 @@ void fab_pool_run(fab_pool *p, int n, fab_task_fn fn, void *arg)
     run_tasks(p, 0);
     wait_for_finish(p);
     pthread_mutex_unlock(&p->caller);
+}
+
+typedef struct {
+    fab_task_fn fn;
+    void *arg;
+    int n, shares;
+    atomic_int next[MAX_THREADS]; /* of each share */
+} near_job;
+
+/* The own share, then the others': half of what is left at a time, so that claims are few and the last ones short. */
+static void take_share(void *arg, int own, int worker)
+{
+    near_job *j = arg;
+    for (int k = 0; k < j->shares; k++) {
+        int w = (own + k) % j->shares, end = (int)((int64_t)j->n * (w + 1) / j->shares);
+        int from = atomic_load(&j->next[w]);
+        while (from < end) {
+            int to = from + (end - from + 1) / 2;
+            if (!atomic_compare_exchange_weak(&j->next[w], &from, to)) continue;
+            for (; from < to; from++) j->fn(j->arg, from, worker);
+            from = atomic_load(&j->next[w]);
+        }
+    }
+}
+
+void fab_pool_run_near(fab_pool *p, int n, fab_task_fn fn, void *arg)
+{
+    near_job j = { .fn = fn, .arg = arg, .n = n, .shares = fab_pool_threads(p) };
+    if (j.shares == 1 || n <= 1 || inside == p) {
+        fab_pool_run(p, n, fn, arg);
+        return;
+    }
+    for (int w = 0; w < j.shares; w++) atomic_init(&j.next[w], (int)((int64_t)n * w / j.shares));
+    fab_pool_run(p, j.shares, take_share, &j);
 }

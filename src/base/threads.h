@@ -19,4 +19,8 @@ int fab_pool_threads(const fab_pool *p); /* NULL: 1 */
 /* Runs tasks 0..n-1 and returns when all are done. A NULL pool, n <= 1 and a call from inside a task run inline. */
 void fab_pool_run(fab_pool *p, int n, fab_task_fn fn, void *arg);
 
+/* The same for tasks whose neighbours read neighbouring memory: each worker goes through a share of its own in order, and
+ * helps the others when it is done. */
+void fab_pool_run_near(fab_pool *p, int n, fab_task_fn fn, void *arg);
+
 #endif

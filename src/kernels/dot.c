@@ -11,16 +11,17 @@
  * so that three steps of blends and additions bring the four registers q[u] . a[u] of a row to one of 8 sums, those of the
  * 8 blocks in order, which meet their 8 scales: no scale is broadcast.
  *
- * A task walks four stretches of W at once, a row of each in turn, and asks for the next row of the same stretch: one
- * stretch alone is read 1.4 times slower than memory can give. As much of K as keeps A in L1 goes along a row at a time.
- * Rows that do not fill 256 values end in a copy padded by zero blocks.
+ * W is four stretches, read side by side, a row of each in turn, the next row of the same stretch being asked for: one
+ * stretch alone is read 1.4 times slower than memory can give. A worker's next task begins where its last one ended. As
+ * much of K as keeps A in L1 goes along a row at a time. Rows that do not fill 256 values end in a copy padded by zero
+ * blocks.
  */
 #include "kernels/dot.h"
 
 #if defined(__AVX2__)
 #include "kernels/open_avx2.h"
 
-enum { GROUP = 256, TASK_VALUES = 1 << 17, MOST_TASKS = 32, STREAMS = 4, L1_BYTES = 20480 };
+enum { GROUP = 256, TASK_VALUES = 1 << 17, STREAMS = 4, L1_BYTES = 20480 };
 
 INLINE bool small(fab_dtype t) { return t == FAB_Q8_0 || t == FAB_Q4_0 || t == FAB_Q4_1; }
 INLINE int small_bytes(fab_dtype t) { return t == FAB_Q8_0 ? 34 : t == FAB_Q4_0 ? 18 : 20; }
@@ -101,7 +102,7 @@ INLINE const char *a_of(const char *piece) { return piece + sizeof(head); }
 
 typedef struct {
     const fab_gemm *g;
-    int64_t groups, row_bytes, rows; /* rows of W in a task */
+    int64_t groups, row_bytes, stretch, rows; /* rows of a stretch, and those in a task */
     bool words;
     char *a; /* pieces [m/r][groups][r] for r = 8, then 4, 2 or 1 for the rest of m */
 } job;
@@ -359,36 +360,33 @@ static int kind_of(fab_dtype type)
     return i;
 }
 
-/* Rows i.. (mr of them) of A times all rows of W of a task, which are four stretches of `each` */
-static void stretches(const job *j, range rows, range t, int64_t i, int mr)
+/* Rows i.. (mr of them) of A times rows `some` of each of W's four stretches */
+static void stretches(const job *j, range some, range t, int64_t i, int mr)
 {
     const fab_gemm *g = j->g;
     int kind = kind_of(g->b_dtype), nth = mr == 8 ? 3 : mr / 2, wr = abreast(mr);
     row_fn *fn = j->words ? kinds[kind].word[nth] : kinds[kind].byte[nth];
     const char *a = j->a + i * j->groups * piece_bytes(j->words);
-    int64_t each = ceil_div(rows.to - rows.from, STREAMS), bytes = group_bytes(g->b_dtype);
+    int64_t bytes = group_bytes(g->b_dtype);
 
-    for (int64_t n = 0; n < each; n++)
+    for (int64_t n = some.from; n < some.to; n++)
         for (int s = 0; s < STREAMS; s += wr) {
             const uint8_t *at[STREAMS], *ahead[STREAMS], *b = g->b;
+            bool again = n + 1 == some.to && t.to < j->groups; /* further along K */
             float y[DOT_MOST];
-            for (int w = 0; w < wr;
-                 w++) { /* rows that a stretch lacks are done twice, and left out */
-                int64_t first = rows.from + (s + w) * each, row = min64(first + n, rows.to - 1),
-                        next = row + 1, further = 0;
-                if (n + 1 == each && t.to < j->groups) /* the stretch again, further along K */
-                    next = min64(first, rows.to - 1), further = (t.to - t.from) * bytes;
-                else if (n + 1 == each) next = rows.to + (s + w) * each; /* the next task's */
-                next = min64(next, g->n - 1);
-                at[w] = b + row * j->row_bytes;
-                ahead[w] = b + next * j->row_bytes + further;
+            for (int w = 0; w < wr; w++) { /* rows that W lacks: its last, left out */
+                int64_t row = (s + w) * j->stretch + n,
+                        next = again ? row - n + some.from : row + 1;
+                at[w] = b + min64(row, g->n - 1) * j->row_bytes;
+                ahead[w] = b + min64(next, g->n - 1) * j->row_bytes +
+                           (again ? (t.to - t.from) * bytes : 0);
             }
             fn(j, t, a, at, ahead, y);
             for (int w = 0; w < wr; w++)
                 for (int r = 0; r < mr; r++) {
-                    int64_t row = rows.from + (s + w) * each + n;
+                    int64_t row = (s + w) * j->stretch + n;
                     float *c = g->c + (i + r) * g->c_row + row;
-                    if (row >= rows.to) continue;
+                    if (row >= g->n) continue;
                     if (t.from > 0) *c += y[w * mr + r];
                     else
                         *c = y[w * mr + r] + (g->add ? *c : 0.0f) + (g->bias ? g->bias[row] : 0.0f);
@@ -399,7 +397,7 @@ static void stretches(const job *j, range rows, range t, int64_t i, int mr)
 static void one_task(void *arg, int task, int worker)
 {
     const job *j = arg;
-    range rows = { task * j->rows, min64((task + 1) * j->rows, j->g->n) };
+    range some = { task * j->rows, min64((task + 1) * j->rows, j->stretch) };
 
     (void)worker;
     for (int64_t i = 0, n = DOT_MOST; n > 0; n /= 2)
@@ -407,7 +405,7 @@ static void one_task(void *arg, int task, int worker)
             int64_t most = L1_BYTES / (n * piece_bytes(j->words)),
                     parts = ceil_div(j->groups, most);
             for (int64_t t = 0; t < parts; t++)
-                stretches(j, rows, part(j->groups, parts, t), i, (int)n);
+                stretches(j, some, part(j->groups, parts, t), i, (int)n);
         }
 }
 
@@ -424,11 +422,12 @@ bool FAB_NAME(fab_dot_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
     int64_t size = fab_dtype_block(g->b_dtype), bytes = fab_dtype_bytes(g->b_dtype);
 
     j.row_bytes = g->b_col / size * bytes;
-    j.rows = max64(max64(STREAMS, TASK_VALUES / (j.groups * GROUP)), ceil_div(g->n, MOST_TASKS));
+    j.stretch = ceil_div(g->n, STREAMS);
+    j.rows = max64(1, TASK_VALUES / (j.groups * GROUP * STREAMS));
     j.a = fab_aligned_new((size_t)(g->m * j.groups * piece_bytes(j.words)), err);
     if (!j.a) return false;
     fab_pool_run(p, (int)g->m, round_task, &j);
-    fab_pool_run(p, (int)ceil_div(g->n, j.rows), one_task, &j);
+    fab_pool_run_near(p, (int)ceil_div(j.stretch, j.rows), one_task, &j);
     fab_aligned_free(j.a);
     return true;
 }
