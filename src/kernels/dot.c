@@ -19,75 +19,9 @@
 #include "kernels/dot.h"
 
 #if defined(__AVX2__)
-#include "kernels/open_avx2.h"
+#include "kernels/dot_open.h"
 
-enum { GROUP = 256, TASK_VALUES = 1 << 17, STREAMS = 4, L1_BYTES = 20480 };
-
-INLINE bool small(fab_dtype t) { return t == FAB_Q8_0 || t == FAB_Q4_0 || t == FAB_Q4_1; }
-INLINE int small_bytes(fab_dtype t) { return t == FAB_Q8_0 ? 34 : t == FAB_Q4_0 ? 18 : 20; }
-INLINE bool sixteens(fab_dtype t) { return t == FAB_Q6_K; }
-INLINE float offset_of(fab_dtype t) { return t == FAB_Q4_0 ? -8 : t == FAB_Q6_K ? -32 : 1; }
-
-INLINE int group_bytes(fab_dtype t)
-{
-    return small(t) ? 8 * small_bytes(t) : t == FAB_Q4_K ? 144 : t == FAB_Q5_K ? 176 : 210;
-}
-
-/* ---- opening 256 values --------------------------------------------------------------------------------------- */
-
-INLINE __m256i two_lanes(const uint8_t *low,
-                         const uint8_t *high) /* a blend costs less than an insertion */
-{
-    return _mm256_blend_epi32(_mm256_castsi128_si256(load16(low)),
-                              _mm256_broadcastsi128_si256(load16(high)), 0xf0);
-}
-
-/* the f16 that 8 blocks begin with: word b of the 16 bytes that lie 2 b before block b */
-INLINE __m256 eight_halves(const uint8_t *p, int step)
-{
-    step -= 2;
-    __m128i x = _mm_blend_epi16(load16(p), load16(p + step), 2),
-            y = _mm_blend_epi16(load16(p + 4 * step), load16(p + 5 * step), 32);
-    x = _mm_blend_epi16(x, load16(p + 2 * step), 4);
-    y = _mm_blend_epi16(y, load16(p + 6 * step), 64);
-    x = _mm_blend_epi16(x, load16(p + 3 * step), 8);
-    y = _mm_blend_epi16(y, load16(p + 7 * step), 128);
-    return _mm256_cvtph_ps(_mm_blend_epi16(x, y, 0xf0));
-}
-
-/* The scales d of the 8 blocks, and what the sums of A are multiplied by; of q6_K those of the first, of the last 16s. */
-INLINE void open_scales(fab_dtype type, const uint8_t *p, __m256 d[2], __m256 m[2])
-{
-    if (small(type)) {
-        d[0] = eight_halves(p, small_bytes(type));
-        m[0] = type == FAB_Q4_1 ? eight_halves(p + 2, small_bytes(type)) : d[0];
-        return;
-    }
-    super_scales(type, p, d, m);
-    if (type == FAB_Q6_K) m[0] = d[0], m[1] = d[1];
-}
-
-/* q[u][h] */
-INLINE __m256i open_unit(fab_dtype type, const uint8_t *p, int u, int h)
-{
-    if (small(type)) { /* a block's first 16 in the low nibbles */
-        const int bytes = small_bytes(type), skip = type == FAB_Q4_1 ? 4 : 2;
-        const uint8_t *b = p + u * bytes + skip + (type == FAB_Q8_0 ? 16 * h : 0);
-        __m256i x = two_lanes(b, b + 4 * bytes);
-        return type == FAB_Q8_0 ? x : nibbles(x, h);
-    }
-    if (type == FAB_Q6_K) { /* u + 2 in the high nibbles of u's 32 bytes */
-        const uint8_t *b = p + u % 2 * 32 + 16 * h, *top = p + 128 + 16 * h;
-        return _mm256_or_si256(nibbles(two_lanes(b, b + 64), u / 2),
-                               bits_up(two_lanes(top, top + 32), 4 - 2 * u, 0x30));
-    }
-    const uint8_t *b = p + (type == FAB_Q5_K ? 48 : 16) + u / 2 * 32 + 16 * h;
-    __m256i x = nibbles(two_lanes(b, b + 64), u % 2); /* u + 1 in the high nibbles */
-    if (type == FAB_Q4_K) return x;
-    __m256i bit = _mm256_broadcastsi128_si256(load16(p + 16 + 16 * h)); /* bit u or u + 4 */
-    bit = _mm256_blend_epi32(bit, _mm256_srli_epi16(bit, 4), 0xf0);
-    return _mm256_or_si256(x, bits_up(bit, 4 - u, 16));
-}
+enum { TASK_VALUES = 1 << 17, STREAMS = 4, L1_BYTES = 20480 };
 
 /* ---- rounding A ------------------------------------------------------------------------------------------------ */
 
@@ -232,13 +166,13 @@ INLINE __m256i add_halves(bool words, __m256i x, __m256i y)
                _mm256_castpd_si256(_mm256_shuffle_pd(a, b, 5)));
 }
 
-/* The sums of the 8 blocks, in order, of x[u]; words of bytes' products reach 2^15 - 1 after one step of q5_K and q6_K. */
-INLINE __m256 block_sums(fab_dtype type, const bool words, __m256i x0, __m256i x1, __m256i x2,
-                         __m256i x3)
+/* The sums of the 8 blocks, in order; x: of units 0 and 2 by add_halves, y: of 1 and 3. Words of bytes' products reach
+ * 2^15 - 1 after that one step of q5_K and q6_K. */
+INLINE __m256 block_sums(fab_dtype type, const bool words, __m256i x, __m256i y)
 {
     const bool large = type == FAB_Q5_K || type == FAB_Q6_K;
     const __m256i one = _mm256_set1_epi16(1);
-    __m256i x = add_halves(words, x0, x2), y = add_halves(words, x1, x3), s;
+    __m256i s;
 
     if (!words && large) x = _mm256_madd_epi16(x, one), y = _mm256_madd_epi16(y, one);
     s = add(words || large, _mm256_blend_epi32(x, y, 0xaa),
@@ -268,10 +202,53 @@ INLINE void one_group(fab_dtype type, const bool words, const int mr, const char
         const head *of = (const void *)(a + r * piece_bytes(words));
         __m256 by = _mm256_load_ps(of->scale);
         for (int h = 0; h < (sixteens(type) ? 2 : 1); h++) {
-            __m256 s = block_sums(type, words, x[0][r][h], x[1][r][h], x[2][r][h], x[3][r][h]);
+            __m256 s = block_sums(type, words, add_halves(words, x[0][r][h], x[2][r][h]),
+                                  add_halves(words, x[1][r][h], x[3][r][h]));
             acc[r] = _mm256_fmadd_ps(_mm256_mul_ps(d[h], by), s, acc[r]);
             if (type != FAB_Q8_0)
                 acc[r] = _mm256_fmadd_ps(m[h], _mm256_load_ps(of->sum + 8 * h), acc[r]);
+        }
+    }
+}
+
+#define KEEP(x) __asm__ volatile("" : "+x"(x)) /* in a register, now */
+
+/* acc[2] += a group of two rows of 4-bit W times a row of A in bytes, loaded once for both. Two loads a cycle are as much a
+ * bound here as four operations; left to itself gcc loads A again and puts all sums off to the end. */
+INLINE void two_rows(fab_dtype type, const char *a, const uint8_t *const *p, __m256 *acc)
+{
+    const head *of = (const void *)a;
+    __m256i x[4][2], from[2];
+    __m256 by = _mm256_load_ps(of->scale), sum = _mm256_load_ps(of->sum);
+
+#pragma GCC unroll 4
+    for (int n = 0; n < 4; n++) {
+        /* of q4_K u and u + 1 share bytes; else u and u + 2 soonest give one sum */
+        const int u = type == FAB_Q4_K ? n : n / 2 + n % 2 * 2;
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+            from[h] = ((const __m256i *)(const void *)(a_of(a) + 64 * u))[h];
+            KEEP(from[h]);
+        }
+#pragma GCC unroll 2
+        for (int w = 0; w < 2; w++) {
+            __m256i y = _mm256_maddubs_epi16(open_unit(type, p[w], u, 0), from[0]),
+                    z = _mm256_maddubs_epi16(open_unit(type, p[w], u, 1), from[1]);
+            x[u][w] = _mm256_add_epi16(y, z);
+            KEEP(x[u][w]);
+            if (u > 1) x[u - 2][w] = add_halves(false, x[u - 2][w], x[u][w]);
+        }
+    }
+    KEEP(by);
+    KEEP(sum);
+#pragma GCC unroll 2
+    for (int w = 0; w < 2; w++) {
+        __m256 d[2], m[2], s = block_sums(type, false, x[0][w], x[1][w]);
+        open_scales(type, p[w], d, m);
+        if (type == FAB_Q4_0) acc[w] = _mm256_fmadd_ps(d[0], _mm256_fmadd_ps(by, s, sum), acc[w]);
+        else {
+            acc[w] = _mm256_fmadd_ps(_mm256_mul_ps(d[0], by), s, acc[w]);
+            acc[w] = _mm256_fmadd_ps(m[0], sum, acc[w]);
         }
     }
 }
@@ -292,7 +269,8 @@ INLINE void some_rows(fab_dtype type, const bool words, const int mr, const job 
                       const char *a, const uint8_t *const *row, const uint8_t *const *ahead,
                       float *y)
 {
-    const int bytes = group_bytes(type), wr = abreast(mr);
+    const int bytes = group_bytes(type), wr = abreast(mr),
+              pair = mr == 1 && !words && four_bits(type) ? 2 : 1;
     int64_t rest = j->row_bytes - j->g->k / GROUP * bytes;
     uint8_t tail[STREAMS][GROUP / 32 * 34];
     __m256 acc[DOT_MOST];
@@ -307,12 +285,18 @@ INLINE void some_rows(fab_dtype type, const bool words, const int mr, const job 
     a += t.from * mr * piece_bytes(words);
     for (int64_t i = t.from; i < t.to; i++, a += mr * piece_bytes(words))
 #pragma GCC unroll 4
-        for (int w = 0; w < wr; w++) {
-            const uint8_t *p = i == t.to - 1 && rest ? tail[w] : row[w] + i * bytes;
+        for (int w = 0; w < wr; w += pair) {
+            const uint8_t *p[2];
+#pragma GCC unroll 2
+            for (int b = 0; b < pair; b++) {
+                p[b] = i == t.to - 1 && rest ? tail[w + b] : row[w + b] + i * bytes;
 #pragma GCC unroll 5
-            for (int c = 0; c < bytes; c += 64) __builtin_prefetch(ahead[w] + i * bytes + c);
-            one_group(type, words, mr, a, p, acc + w * mr);
-            __asm__ volatile("" ::: "memory"); /* a row at a time: gcc has no registers for two */
+                for (int c = 0; c < bytes; c += 64)
+                    __builtin_prefetch(ahead[w + b] + i * bytes + c);
+            }
+            if (pair == 2) two_rows(type, a, p, acc + w);
+            else one_group(type, words, mr, a, p[0], acc + w * mr);
+            __asm__ volatile("" ::: "memory"); /* gcc has no registers for more */
         }
     totals(acc, y);
     if (wr * mr == 8) totals(acc + 4, y + 4);
