@@ -13,7 +13,7 @@
 #include "kernels/table.h"
 #include "kernels/vmath.h"
 
-enum { BQ = 112, BK = 256, FEW = 2 };
+enum { BQ = 112, BK = 256, FEW = 2, AHEAD = 8 };
 
 typedef struct {
     fab_attn s; /* rows and batches filled in */
@@ -60,6 +60,59 @@ static void product(int64_t m, int64_t n, int64_t k, const strided *s, float *c,
     FAB_NAME(fab_core_serial)(&g);
 }
 
+INLINE float lanes(vf x) /* their sum */
+{
+    float y[FAB_VL];
+
+    vstore(y, x);
+    for (int n = FAB_VL / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++) y[i] += y[i + n];
+    return y[0];
+}
+
+/* s[n] = a . b[n], rows of b `row` apart; asks for the rows that come next */
+INLINE void some_dots(const int n, const float *a, const float *b, int64_t row, int64_t w, float *s)
+{
+    vf sum[4];
+    int64_t x = 0;
+
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++) sum[i] = (vf){ 0 };
+    for (; x + FAB_VL <= w; x += FAB_VL) {
+        vf ax = vload(a + x);
+#pragma GCC unroll 4
+        for (int i = 0; i < n; i++) {
+            __builtin_prefetch(b + (i + AHEAD) * row + x);
+            sum[i] += ax * vload(b + i * row + x);
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++) {
+        s[i] = lanes(sum[i]);
+        for (int64_t t = x; t < w; t++) s[i] += a[t] * b[i * row + t];
+    }
+}
+
+/* y[n registers] (+)= sum_t p[t] v[t], rows of v `row` apart */
+INLINE void some_columns(const int n, const float *p, int64_t bk, const float *v, int64_t row,
+                         float *y, bool add)
+{
+    vf sum[8];
+
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++) sum[i] = add ? vload(y + i * FAB_VL) : (vf){ 0 };
+    for (int64_t t = 0; t < bk; t++, v += row) {
+        vf s = vset(p[t]);
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++) {
+            __builtin_prefetch(v + AHEAD * row + i * FAB_VL);
+            sum[i] += s * vload(v + i * FAB_VL);
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++) vstore(y + i * FAB_VL, sum[i]);
+}
+
 /* s[bq][BK] = q k' for bk keys */
 static void scores(const job *j, const float *q, int64_t bq, const float *k, int64_t bk, float *s)
 {
@@ -69,13 +122,12 @@ static void scores(const job *j, const float *q, int64_t bq, const float *k, int
         product(bq, bk, w, &(strided){ q, k, j->s.q_row, 1, 1, j->s.kv_row }, s, BK, false);
         return;
     }
-    for (int64_t i = 0; i < bq; i++)
-        for (int64_t t = 0; t < bk; t++) {
-            const float *a = q + i * j->s.q_row, *b = k + t * j->s.kv_row;
-            float d = 0;
-            SIMD_SUM(d) for (int64_t x = 0; x < w; x++) d += a[x] * b[x];
-            s[i * BK + t] = d;
-        }
+    for (int64_t i = 0; i < bq; i++) {
+        const float *a = q + i * j->s.q_row;
+        int64_t t = 0, row = j->s.kv_row;
+        for (; t + 4 <= bk; t += 4) some_dots(4, a, k + t * row, row, w, s + i * BK + t);
+        for (; t < bk; t++) some_dots(1, a, k + t * row, row, w, s + i * BK + t);
+    }
 }
 
 /* o[bq] (+)= p v */
@@ -89,12 +141,16 @@ static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_
         return;
     }
     for (int64_t i = 0; i < bq; i++) {
-        float *restrict y = o + i * row;
-        if (!add) memset(y, 0, (size_t)w * sizeof *y);
-        for (int64_t t = 0; t < bk; t++) {
-            const float *x = v + t * j->s.kv_row;
-            const float s = p[i * BK + t];
-            SIMD for (int64_t c = 0; c < w; c++) y[c] += s * x[c];
+        const float *of = p + i * BK;
+        float *y = o + i * row;
+        int64_t c = 0, v_row = j->s.kv_row;
+        for (; c + 8 * FAB_VL <= w; c += 8 * FAB_VL)
+            some_columns(8, of, bk, v + c, v_row, y + c, add);
+        for (; c + FAB_VL <= w; c += FAB_VL) some_columns(1, of, bk, v + c, v_row, y + c, add);
+        for (; c < w; c++) {
+            float sum = add ? y[c] : 0;
+            for (int64_t t = 0; t < bk; t++) sum += of[t] * v[t * v_row + c];
+            y[c] = sum;
         }
     }
 }
@@ -168,7 +224,9 @@ void FAB_NAME(fab_attn_forward)(fab_pool *p, const fab_attn *s, const float *q, 
     job j = job_of(s);
 
     j.q = q, j.k = k, j.v = v, j.o = out, j.lse_out = lse;
-    fab_pool_run(p, (int)(s->batch * s->heads * j.q_blocks), forward_block, &j);
+    /* heads side by side share their keys */
+    (s->tq <= FEW ? fab_pool_run_near : fab_pool_run)(p, (int)(s->batch * s->heads * j.q_blocks),
+                                                      forward_block, &j);
 }
 
 /* ---- backward ------------------------------------------------------------------------------------------------ */
