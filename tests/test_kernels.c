@@ -153,13 +153,11 @@ static void check_bytes(const gemm_case *c, const char *isa, const float *a, con
     }
 }
 
-static void check_gemm(const gemm_case *c)
+/* b: the values of `weight`. */
+static void check_product(const gemm_case *c, const float *a, const void *weight, const float *b)
 {
     int64_t mn = (int64_t)c->m * c->n;
-    float *a = noise((int64_t)c->m * c->k), *b0 = noise((int64_t)c->n * c->k),
-          *b = copy(b0, (int64_t)c->n * c->k);
     float *start = noise(mn), *bias = noise(c->n);
-    void *weight = as_type(c->type, b0, b, (int64_t)c->n * c->k);
     double *ref = take(mn * 8);
     const fab_kernels *list[8];
 
@@ -211,6 +209,15 @@ static void check_gemm(const gemm_case *c)
     fab_arena_reset(arena);
 }
 
+static void check_gemm(const gemm_case *c)
+{
+    int64_t n = (int64_t)c->n * c->k;
+    float *a = noise((int64_t)c->m * c->k), *b = noise(n);
+    void *weight = as_type(c->type, b, b, n);
+
+    check_product(c, a, weight, b);
+}
+
 TEST(gemm_shapes)
 {
     static const int sizes[][3] = { { 1, 1, 1 },     { 1, 33, 64 },   { 7, 32, 32 },
@@ -257,6 +264,47 @@ TEST(gemm_quantised_awkward_shapes)
                                      unit * (unit > 32 ? 1 + many / 9 : many), false, true, i & 1,
                                      i & 2, i % 5 < 3, false, types[t] });
         }
+}
+
+/* [n,k] of the largest and the smallest q, most of a row alike; of q8_0 also -128, which from_f32 never writes. */
+static void *extremes(fab_dtype type, float *b, int n, int k)
+{
+    for (int i = 0; i < n * k; i++)
+        b[i] = (i % 32 == i / k % 32) == (i / k % 2) ? 1 / 256.0f : -1 / 256.0f;
+    uint8_t *w = as_type(type, b, b, (int64_t)n * k);
+    for (int i = 0; type == FAB_Q8_0 && i < n * k; i++)
+        if (w[i / 32 * 34 + 2 + i % 32] == 0x81) w[i / 32 * 34 + 2 + i % 32] = 0x80;
+    fab_kernels_named("c")->to_f32(NULL, type, w, b, (int64_t)n * k);
+    return w;
+}
+
+/* Rows of A that fill sums of 16 bits with one sign, and values whose step is large. */
+TEST(gemm_quantised_at_its_limits)
+{
+    static const fab_dtype types[] = { FAB_Q8_0, FAB_Q4_0, FAB_Q4_1, FAB_Q4_K,
+                                       FAB_Q5_K, FAB_Q6_K, FAB_Q5_0, FAB_Q5_1 };
+    static const struct {
+        float scale;
+        int from, rows, types;
+    } cases[] = { { 1, 0, 6, 8 }, { 1e32f, 0, 6, 8 }, { 2e36f, 5, 1, 6 /* dot.c has these */ } };
+    enum { N = 40, K = 512 };
+    begin();
+    for (int i = 0; i < 8 * 3 * 2; i++) {
+        int which = i / 2 % 3, m = cases[which].rows;
+        if (i / 6 >= cases[which].types) continue;
+        float *a = take((int64_t)m * K * 4), *b = take((int64_t)N * K * 4);
+        void *weight = extremes(types[i / 6], b, N, K);
+        for (int e = 0; e < m * K; e++) {
+            int k = e % K;
+            const int row[] = {
+                1, -1, k / 4 % 2 ? -1 : 1, k / 4 % 2 ? 1 : -1, k % 2 ? 1 : -1, k % 32 == 9
+            };
+            a[e] = cases[which].scale * (float)row[cases[which].from + e / K];
+        }
+        check_product(&(gemm_case){ m, N, K, false, true, false, false, i & 1, false,
+                                    types[i / 6] },
+                      a, weight, b);
+    }
 }
 
 static void check_not_finite(fab_dtype type, int m, bool bf16, float value)

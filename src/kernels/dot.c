@@ -53,7 +53,7 @@ INLINE float round_block(const float *x, float top, __m256i q[4], int32_t sums[2
         most = _mm256_max_ps(most, _mm256_and_ps(v[i], no_sign));
         *bad = _mm256_fmadd_ps(v[i], _mm256_setzero_ps(), *bad);
     }
-    float d = largest(most) / top, inv = d > 1e-32f && d < 1e34f ? 1.0f / d : 0.0f;
+    float d = largest(most) / top, inv = d > 1e-32f && d <= FLT_MAX ? 1.0f / d : 0.0f;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], _mm256_set1_ps(inv)));
     __m256i s = _mm256_hadd_epi32(_mm256_add_epi32(q[0], q[1]), _mm256_add_epi32(q[2], q[3]));

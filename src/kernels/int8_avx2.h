@@ -211,7 +211,8 @@ static void round_row(const kind *t, const float *x, int64_t n, int8_t *a, float
         /* each of four rounds up by a half at most */
         float d = turned ? word_sum(v) / (WORD_SUM - 2) : largest(most) / 127;
         d = fab_bits_f32(fab_f32_bits(d) & ~3u);
-        __m256 by = _mm256_set1_ps(d > 1e-30f && d < 1e30f ? 1 / d : 0);
+        /* d infinite: C is NaN whatever q is; from 2.7e31 on C0 d is infinite, and C */
+        __m256 by = _mm256_set1_ps(d > 1e-30f && d <= FLT_MAX ? 1 / d : 0);
 #pragma GCC unroll 4
         for (int g = 0; g < 4; g++) q[g] = _mm256_cvtps_epi32(_mm256_mul_ps(v[g], by));
         __m256i y =

@@ -7,6 +7,7 @@
 #ifndef FAB_KERNELS_ISA_H
 #define FAB_KERNELS_ISA_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
