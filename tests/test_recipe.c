@@ -79,6 +79,7 @@ TEST(an_adapters_recipe)
         { "peft.final_rank=7", "recipe: peft: final_rank is 7, 0.1 to 6 is wanted" },
         { "peft.settle=120", "recipe: peft: settle is 120, 0 to 108 is wanted" },
         { "init.model=null", "recipe: peft: init.model names no model to adapt" },
+        { "init.leave=tower.", "recipe: peft: init.leave would change the model" },
         { "model={\"dim\": 64}",
           "recipe: model: an adapter takes the model of init.model as it is" },
         { "stages.two.losses.prototype=1", "recipe: stage two: prototypes are no part" },

@@ -142,19 +142,32 @@ static bool is_left(const char *prefixes, const char *name)
     return false;
 }
 
+/* Each of the prefixes must be one: a name that is spelt wrong would leave nothing, unseen. */
+static bool check_leave(const fab_param_list *l, const char *prefixes, fab_err *err)
+{
+    for (const char *at = prefixes ? prefixes : ""; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+        bool found = !n;
+        for (int64_t i = 0; !found && i < l->n; i++) found = !strncmp(l->items[i]->name, at, n);
+        if (!found)
+            return fab_fail(err, FAB_EUSAGE, "init: leave: no parameter begins with '%.*s'",
+                            (int)(n < 60 ? n : 60), at);
+        at += n;
+    }
+    return true;
+}
+
 static bool start_model(fab_session *s, const char *path, const char *leave, fab_err *err)
 {
+    if (!check_leave(&s->model->list, leave, err)) return false;
     fab_weights *w = fab_weights_open(path, err);
     if (!w) return false;
     const fab_param_list *l = &s->model->list;
-    int64_t taken = 0, left = 0;
+    int64_t taken = 0;
     bool ok = true;
     for (int64_t i = 0; ok && i < l->n; i++) {
         fab_tensor *t = l->items[i];
-        if (is_left(leave, t->name)) {
-            left++;
-            continue;
-        }
+        if (is_left(leave, t->name)) continue;
         const fab_weight *from = fab_weights_find(w, t->name, NULL);
         bool same = from && same_shape(from, t);
         if (!from || (!same && t != s->model->pos)) continue;
@@ -162,8 +175,6 @@ static bool start_model(fab_session *s, const char *path, const char *leave, fab
         ok = same ? take(s->step_arena, from, t, err) : fill_positions(s, w, from, err);
         taken++;
     }
-    if (ok && leave && !left)
-        ok = fab_fail(err, FAB_EUSAGE, "init: leave: no parameter begins with '%.60s'", leave);
     if (ok && !taken) ok = fab_fail(err, FAB_EUSAGE, "no tensor of it is in the recipe's model");
     ok = ok && keep_cost(s, w, err);
     if (!ok) fab_while(err, "%s", path);

@@ -66,7 +66,9 @@ void fab_recipe_read_peft(fab_recipe *r, const json_t *o, fab_err *err)
         fab_fail(err, FAB_EUSAGE, "recipe: peft: adalora without targets");
     if (!r->init_model)
         fab_fail(err, FAB_EUSAGE, "recipe: peft: init.model names no model to adapt");
-    if (r->init_tower) fab_fail(err, FAB_EUSAGE, "recipe: peft: init.tower would change the model");
+    if (r->init_tower || r->init_leave)
+        fab_fail(err, FAB_EUSAGE, "recipe: peft: init.%s would change the model",
+                 r->init_tower ? "tower" : "leave");
     for (int i = 0; i < r->n_stages; i++) {
         const fab_stage *g = &r->stages[i];
         if (g->loss.prototype > 0)
