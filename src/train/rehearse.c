@@ -55,19 +55,22 @@ static json_int_t size_of(const fab_session *s, const char *name)
 }
 
 /* A checkpoint holds a parameter, its two moments and its average, in f32; the newest, the one before
- * and the best of a stage are kept. */
+ * and the best of a stage are kept. An adapter is a file of f32. */
 json_t *fab_rehearse_files(const fab_session *s, fab_err *err)
 {
-    int64_t values = 0, matrices = 0;
+    const fab_param_list *made = s->adapting ? &s->learnt : &s->model->list;
+    int64_t values = 0, matrices = 0, rest = 0;
     for (int64_t i = 0; i < s->learnt.n; i++) values += fab_count(s->learnt.items[i]);
-    for (int64_t i = 0; i < s->model->list.n; i++)
-        if (s->model->list.items[i]->ndim > 1) matrices += fab_count(s->model->list.items[i]);
+    for (int64_t i = 0; i < made->n; i++) {
+        const fab_tensor *t = made->items[i];
+        *(t->ndim > 1 && !s->adapting ? &matrices : &rest) += fab_count(t);
+    }
     int64_t one = values * 4 * (s->recipe.optim.ema_decay > 0 ? 4 : 3), best = 0;
     for (int i = 0; i < s->recipe.n_stages; i++)
         if (s->recipe.stages[i].validate_every) best = one;
     uint64_t model = 0;
     fab_dtype_row_bytes(s->recipe.dtype, (matrices + 255) / 256 * 256, &model);
-    model += (uint64_t)(values - matrices) * 4;
+    model += (uint64_t)rest * 4;
     json_t *v = json_pack("{s:I, s:I, s:I, s:I}", "store", size_of(s, "store.bin"), "tokenizer",
                           size_of(s, "tokenizer.json"), "checkpoints",
                           (json_int_t)(2 * one + 2 * best), "model", (json_int_t)model);

@@ -42,6 +42,7 @@ train more.yaml || exit 1
 grep -o 'adapter: .*' err
 [ "$before" = "$(sha256sum <a/tiny.gguf)" ] && echo "the model is as it was"
 "$FABRICA" adapter info b/more.safetensors | grep -E '"(peft_type|r|parameters|lora_alpha|trainable_share)"'
+train more.yaml --dry-run --json && grep '"model"' out # 4 bytes a parameter
 
 # Stopped in the middle and gone on with, by steps that a whole run has too.
 mkdir c && cp b/store.bin b/tokenizer.json c/
