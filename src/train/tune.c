@@ -176,8 +176,13 @@ static bool train_to(search *t, int64_t i, int rung, double *score, double *seco
     if (!o.set || !fab_train_run(&o, &told, err)) return false;
     t->stopped = json_integer_value(json_object_get(told, "steps")) < t->rungs[rung];
     *seconds = json_number_value(json_object_get(told, "seconds"));
-    *score = json_number_value(json_object_get(json_object_get(told, "val"), t->o->metric));
+    const json_t *val = json_object_get(json_object_get(told, "val"), t->o->metric);
+    bool asked = val || t->stopped || !o.examine;
+    *score = json_number_value(val);
     json_decref(told);
+    if (!asked)
+        return fab_fail(err, FAB_EUSAGE, "the exam asks nothing of %s: name another --metric",
+                        t->o->metric);
     return t->stopped || o.examine || late_loss(t, dir, t->rungs[rung], score, err);
 }
 

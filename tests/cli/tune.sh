@@ -43,6 +43,7 @@ grep -c failed table
 tune --out t
 tune --out t --resume --trials 5
 "$FABRICA" train tiny.yaml --set 'tune={model.dim: [3, 5]}' --dry-run --data data >out 2>err && echo "trains"
+"$FABRICA" tune tiny.yaml --data data --trials 2 --min 20 --max 20 --metric slake_zh --out x 2>&1 | tail -n 1 # all are English
 sed -i "s/model.dim: .*/model.dim: [4, 64]/" tiny.yaml && tune --out v
 sed -i 's/model.dim: .*/seed: [4, 64]/' tiny.yaml && tune --out v
 true
