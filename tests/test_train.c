@@ -103,6 +103,7 @@ static const struct {
     { "stages.0.new=null",
       "{\"lr\": 0.0003, \"stages\": [{\"name\": \"vqa\", \"steps\": 5}], \"o\": {\"p\": {}}}",
       NULL },
+    { "o.=null", NULL, "\"\" cannot be set there" },
     { "stages=[1, a=b]", "{\"lr\": 0.0003, \"stages\": [1, \"a=b\"], \"o\": {\"p\": {}}}", NULL },
     { "stages.2=1", NULL, "\"2\" cannot be set there" },
     { "x.y=1", NULL, "there is no \"x\" to set a field of" },

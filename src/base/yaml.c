@@ -285,11 +285,8 @@ static json_t *step_into(json_t *at, const char *step)
 /* Sets the last step of the path; takes v. NULL takes the field away, if there is one. */
 static bool set_last(json_t *at, const char *step, json_t *v)
 {
-    if (json_is_object(at) && !v) {
-        json_object_del(at, step);
-        return true;
-    }
-    if (json_is_object(at) && *step) return json_object_set_new(at, step, v) == 0;
+    if (json_is_object(at) && *step)
+        return v ? json_object_set_new(at, step, v) == 0 : (json_object_del(at, step), true);
     int64_t i = json_is_array(at) ? array_index(at, step) : -1;
     if (i >= 0) return json_array_set_new(at, (size_t)i, v) == 0;
     json_decref(v);
