@@ -76,7 +76,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 /* clang-format off */
 const fab_verb fab_verb_ask = {
     .name = "ask", .summary = "answer a question about an image, in English or Chinese",
-    .about = "The answer is printed as it is generated; the number of white cells, red cells or platelets of a blood smear is counted. An image unlike those the model knows is refused (exit code 5). "
+    .about = "The answer is printed as it is generated; the number of white cells, red cells or platelets of a blood smear is counted; the model's answer to an English what, which, where, who, when, why or how is no bare yes or no. An image unlike those the model knows is refused (exit code 5). "
              "Not for diagnostic use.",
     .example = "fabrica ask chest.png \"Is the lung healthy?\"", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){

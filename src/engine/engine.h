@@ -103,8 +103,9 @@ typedef struct {
     double sureness; /* exp(logp / tokens): geometric mean probability of a token */
 } fab_answer;
 
-/* One question about a look (NULL: about nothing, words alone). Errors: empty, not UTF-8, too long.
- * opts may be NULL. */
+/* One question about a look (NULL: about nothing, words alone). A bare yes or no is no answer to one
+ * that asks openly (data/record.h): the next best stands there. opts may be NULL. Errors: empty, not
+ * UTF-8, too long. */
 bool fab_engine_ask(fab_engine *e, const fab_look *look, const char *question,
                     const fab_ask_opts *opts, fab_arena *a, fab_answer *out, fab_err *err);
 /* n questions about one look, decoded together; on_text is not called. Any n: cut into batches
