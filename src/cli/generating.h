@@ -33,8 +33,8 @@ void fab_generated_json(json_t *o, const fab_generated *g);
     { "repeat-penalty", FAB_FLOAT, offsetof(type, s.repeat_penalty), "1", "above 1: tokens that were there are less likely", .min = 0.1, .max = 10 }, \
     { "seed", FAB_INT, offsetof(type, s.seed), "1", "of the random numbers above temperature 0", .min = 0, .max = 1e15 }, \
     { "stop", FAB_LIST, offsetof(type, s.stop), NULL, "a text that ends the answer; may be given again" }, \
-    { "exact", FAB_FLAG, offsetof(type, s.exact), NULL, "the reference's text: products in f32; so by default below 500 million parameters" }, \
-    { "fast", FAB_FLAG, offsetof(type, s.fast), NULL, "products in 16 or 8 bits where the machine is faster so; so by default from there on" }
+    { "exact", FAB_FLAG, offsetof(type, s.exact), NULL, "the reference's text: products in f32; the default below 500 million parameters" }, \
+    { "fast", FAB_FLAG, offsetof(type, s.fast), NULL, "products in 16 or 8 bits where the machine is faster so; the default of larger models" }
 /* clang-format on */
 
 #endif

@@ -19,7 +19,6 @@ void fab_counter_apply(const fab_counter *c, const float *x, float counts[FAB_CO
     }
 }
 
-/* need finite numbers; NULL with err set. */
 static bool check_codes(const fab_weights *w, fab_err *err)
 {
     int64_t n = 0;
