@@ -122,6 +122,23 @@ static bool looks_matter(fab_session *s, fab_engine *e)
     return differ;
 }
 
+/* Of an exam of SLAKE alone nothing is said of the other sets, and the mean is of its two languages. */
+static void others_are_not_asked(const fab_exam *e)
+{
+    fab_scalar parts[FAB_EXAM_PARTS];
+    char line[FAB_EXAM_LINE];
+    json_t *o = fab_exam_json(e);
+    CHECK_NEAR(e->all, (e->slake_en + e->slake_zh) / 2, 1e-12);
+    for (int i = fab_exam_parts(e, parts) - 1; i >= 0; i--)
+        CHECK(isfinite(parts[i].value) && !strstr(parts[i].tag, "rad") &&
+              !strstr(parts[i].tag, "made"));
+    fab_exam_line(e, line);
+    CHECK(strstr(line, "slake en ") && !strstr(line, "rad") && !strstr(line, "nan"));
+    CHECK(json_object_get(o, "slake_zh") && !json_object_get(o, "vqa_rad") &&
+          !json_object_get(o, "classification_exam"));
+    json_decref(o);
+}
+
 /* "eval vqa" answers first; its answers become the references, but for every fifth, which becomes
  * a wrong one. */
 TEST(the_exam_is_eval_vqa_question_for_question)
@@ -148,6 +165,7 @@ TEST(the_exam_is_eval_vqa_question_for_question)
     CHECK(exam.n == set.n);
     CHECK_NEAR(exam.slake_en, 1 - (double)wrong[FAB_EN] / each, 1e-12);
     CHECK_NEAR(exam.slake_zh, 1 - (double)wrong[FAB_ZH] / each, 1e-12);
+    others_are_not_asked(&exam);
     fab_engine_close(e);
     fab_bpe_free(s.bpe);
     fab_qa_clear(&set);
