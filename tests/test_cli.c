@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <stddef.h>
+#include "cli/generating.h"
 #include "cli/help.h"
 #include "cli/parse.h"
 
@@ -185,6 +186,16 @@ static void check_width(char *page, const char *name)
         CHECK_MSG(example || fab_text_columns(line, n) <= 80, "%s: %.*s", name, (int)n, line);
         line += n + (line[n] == '\n');
     }
+}
+
+TEST(small_models_stay_exact)
+{
+    const fab_sampling neither = { 0 }, exact = { .exact = true }, fast = { .fast = true };
+    fab_tensor w = { .ndim = 2, .shape = { 499999, 1000 } }, *items[] = { &w };
+    const fab_decoder d = { .params = { .items = items, .n = 1 } };
+    CHECK(fab_sampling_exact(&neither, &d) && !fab_sampling_exact(&fast, &d));
+    w.shape[0]++;
+    CHECK(!fab_sampling_exact(&neither, &d) && fab_sampling_exact(&exact, &d));
 }
 
 TEST(help_fits_80_columns)
