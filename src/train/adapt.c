@@ -71,7 +71,24 @@ static bool add_learnt(fab_session *s, const fab_param_list *more, fab_err *err)
     return true;
 }
 
-static bool make_adapter(fab_session *s, fab_adapting *a, fab_err *err)
+/* The parts of an adapter of another run, perhaps on another model: same kind, rank and layers. */
+static bool start_parts(fab_session *s, const fab_train_opts *o, fab_adapting *a, fab_err *err)
+{
+    const char *path;
+    if (!s->recipe.peft.start || (o->resume && fab_checkpoint_exists(s->recipe.out_dir)))
+        return true;
+    if (!fab_session_find(s, o, "peft.start", s->recipe.peft.start, "", &path, err)) return false;
+    fab_adapter *from = fab_adapter_open(path, err);
+    if (!from) return false;
+    bool ok = fab_session_take_all(s, from->weights, &a->peft.list, err) &&
+              fab_session_keep_cost(s, from->card, err);
+    if (!ok) fab_while(err, "%s", path);
+    else fab_log(FAB_LOG_INFO, "adapter: starts from %s", path);
+    fab_adapter_close(from);
+    return ok;
+}
+
+static bool make_adapter(fab_session *s, const fab_train_opts *o, fab_adapting *a, fab_err *err)
 {
     const fab_recipe_peft *r = &s->recipe.peft;
     const fab_sites *sites = a->pefomed ? &a->pefomed->sites : &fab_engine_model(a->base)->sites;
@@ -80,6 +97,7 @@ static bool make_adapter(fab_session *s, fab_adapting *a, fab_err *err)
     fab_peft_params(&p, &a->peft, sites, &r->opts);
     if (!fab_params_end(&p, err)) return fab_while(err, "recipe: peft");
     fab_peft_attach(&a->peft);
+    if (!start_parts(s, o, a, err)) return false;
     if (!add_learnt(s, &a->peft.list, err)) return false;
     if (r->opts.kind == FAB_PEFT_ADALORA &&
         (!fab_adalora_init(&a->rank, s->arena, &a->peft, &r->budget, err) ||
@@ -103,7 +121,7 @@ bool fab_adapt_open(fab_session *s, const fab_train_opts *o, fab_err *err)
         return fab_fail(err, FAB_EUSAGE, "recipe: store_side %d is below the model's image_size %d",
                         s->recipe.store_side, s->model->cfg.image_size);
     hash_run(s, a);
-    return make_adapter(s, a, err) &&
+    return make_adapter(s, o, a, err) &&
            fab_optim_init(&s->optim, s->arena, &s->learnt, &s->recipe.optim, err);
 }
 
@@ -190,6 +208,7 @@ static json_t *card_of(fab_session *s, const json_t *summary, fab_err *err)
         json_object_set_new(card, "decoder", json_string(s->recipe.peft.decoder));
     if (card && ranks(s)) json_object_set_new(card, "directions_kept", kept_json(s));
     if (!card) fab_fail(err, FAB_ENOMEM, "no memory for the adapter's card");
+    else if (!fab_session_tell_cost(s, card, err)) json_decref(card), card = NULL;
     return card;
 }
 

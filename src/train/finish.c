@@ -140,16 +140,6 @@ static fab_blind *train_blind(const fab_session *s, fab_err *err)
     return b;
 }
 
-/* What the model that the run started from had cost: init.c left it. */
-static bool tell_before(fab_session *s, json_t *card, fab_err *err)
-{
-    char *path = fab_path_join(s->arena, s->recipe.out_dir, "before.json", err);
-    if (!path || !fab_exists(path)) return path != NULL;
-    json_t *before = fab_json_open(path, err);
-    return before && (json_object_set_new(card, "before", before) == 0 ||
-                      fab_fail(err, FAB_ENOMEM, "no memory for the model's card"));
-}
-
 /* What the file says of itself, from the validation records with their pictures and without. */
 static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_err *err)
 {
@@ -170,7 +160,7 @@ static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_err *
     if (card && s->recipe.init_tower)
         json_object_set_new(card, "started_from", json_string(fab_path_base(s->recipe.init_tower)));
     if (!card) fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
-    else if (!tell_before(s, card, err)) json_decref(card), card = NULL;
+    else if (!fab_session_tell_cost(s, card, err)) json_decref(card), card = NULL;
     return card;
 }
 

@@ -114,10 +114,25 @@ static bool take(fab_arena *a, const fab_weight *w, fab_tensor *t, fab_err *err)
     return x != NULL;
 }
 
-/* What the model cost, from its card, into OUT/before.json: the next card adds it up. */
-static bool keep_cost(fab_session *s, const fab_weights *w, fab_err *err)
+bool fab_session_take_all(fab_session *s, const fab_weights *w, const fab_param_list *l,
+                          fab_err *err)
 {
-    const char *text = fab_weights_str(w, "fabrica.card", NULL);
+    for (int64_t i = 0; i < l->n; i++) {
+        const fab_weight *from = fab_weights_find(w, l->items[i]->name, err);
+        if (!from) return false;
+        int64_t n = 0;
+        fab_dtype_size(from->dtype, from->ndim, from->shape, &n, NULL);
+        if (!same_shape(from, l->items[i]))
+            return fab_fail(err, FAB_EFORMAT, "%s has another shape: %lld numbers, %lld are wanted",
+                            from->name, (long long)n, (long long)fab_count(l->items[i]));
+        fab_arena_reset(s->step_arena);
+        if (!take(s->step_arena, from, l->items[i], err)) return false;
+    }
+    return true;
+}
+
+bool fab_session_keep_cost(fab_session *s, const char *text, fab_err *err)
+{
     json_t *card = text ? fab_json_parse(text, strlen(text), NULL) : NULL,
            *kept = json_pack("{s:O*, s:O*}", "cost", json_object_get(card, "cost"), "before",
                              json_object_get(card, "before"));
@@ -129,6 +144,15 @@ static bool keep_cost(fab_session *s, const fab_weights *w, fab_err *err)
     json_decref(kept);
     json_decref(card);
     return ok;
+}
+
+bool fab_session_tell_cost(fab_session *s, json_t *card, fab_err *err)
+{
+    char *path = fab_path_join(s->arena, s->recipe.out_dir, "before.json", err);
+    if (!path || !fab_exists(path)) return path != NULL;
+    json_t *before = fab_json_open(path, err);
+    return before && (json_object_set_new(card, "before", before) == 0 ||
+                      fab_fail(err, FAB_ENOMEM, "no memory for the card"));
 }
 
 /* Whether the name begins with one of the prefixes, which stand between blanks. */
@@ -176,7 +200,7 @@ static bool start_model(fab_session *s, const char *path, const char *leave, fab
         taken++;
     }
     if (ok && !taken) ok = fab_fail(err, FAB_EUSAGE, "no tensor of it is in the recipe's model");
-    ok = ok && keep_cost(s, w, err);
+    ok = ok && fab_session_keep_cost(s, fab_weights_str(w, "fabrica.card", NULL), err);
     if (!ok) fab_while(err, "%s", path);
     else
         fab_log(FAB_LOG_INFO, "model: %lld of %lld tensors start from %s", (long long)taken,

@@ -76,6 +76,7 @@ typedef struct {
     fab_adalora_opts budget; /* of kind adalora */
     int64_t exam;            /* with a decoder: about how many questions; 0: all */
     const char *decoder;     /* before which the model's tower stands; NULL: the model itself */
+    const char *start;       /* an adapter of this shape, of any model, to go on from; NULL: none */
     const char *targets[FAB_PEFT_PATTERNS], *full[FAB_PEFT_PATTERNS];
 } fab_recipe_peft;
 

@@ -43,7 +43,7 @@ void fab_recipe_read_peft(fab_recipe *r, const json_t *o, fab_err *err)
 {
     static const char *const keys[] = { "kind",  "rank",    "alpha",      "dropout", "targets",
                                         "full",  "decoder", "final_rank", "still",   "settle",
-                                        "every", "orth",    "exam",       NULL };
+                                        "every", "orth",    "exam",       "start",   NULL };
     section s = open_section(o, "peft", keys, err);
     fab_recipe_peft *p = &r->peft;
     fab_err mine = FAB_ERR_INIT;
@@ -58,6 +58,7 @@ void fab_recipe_read_peft(fab_recipe *r, const json_t *o, fab_err *err)
     p->opts.targets = p->targets;
     p->opts.full = p->full;
     p->decoder = words(&s, "decoder", NULL);
+    p->start = words(&s, "start", NULL);
     p->exam = whole(&s, "exam", 0, 0, 1000000);
     read_budget(&s, r);
     if (!p->opts.n_targets && !p->opts.n_full)

@@ -67,6 +67,13 @@ bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, 
                       const char *hint, const char **path, fab_err *err);
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
                            fab_err *err);
+/* All of the list from the file's tensors of the same names and shapes. */
+bool fab_session_take_all(fab_session *s, const fab_weights *w, const fab_param_list *l,
+                          fab_err *err);
+/* What a start cost, from its card (NULL: none), into OUT/before.json, and from there into the card of
+ * what comes of it. */
+bool fab_session_keep_cost(fab_session *s, const char *card, fab_err *err);
+bool fab_session_tell_cost(fab_session *s, json_t *card, fab_err *err);
 fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err); /* the model's */
 /* Into the visited parameters: the model's tensors of the same name and shape but those to leave; the
  * published trunk into both trunks, or beside a model that brings its own into the still one. */

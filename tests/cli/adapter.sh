@@ -61,6 +61,14 @@ picture=$(find -L d/slake/images -name "*.jpg" | sort | head -n 1)
 say() { "$FABRICA" ask "$picture" "Is the lung healthy?" --force "$@"; }
 [ "$(say --model merged.gguf)" = "$(say --model a/tiny.gguf --adapter b/more.safetensors)" ] && echo "merged, the same"
 
+# On from its parts, on another model; a rate of 0 leaves them.
+mkdir e && cp b/store.bin b/tokenizer.json e/
+train more.yaml --out e --set init.model=merged.gguf --set peft.start=b/more.safetensors \
+    --set 'stages=[{"name": "still", "task": "pictures", "steps": 1, "lr": 0, "losses": {"qa": 1}}]' || exit 1
+grep -o 'adapter: starts.*' err
+[ "$(strip b/more.safetensors)" = "$(strip e/more.safetensors)" ] && echo "started, the same"
+tr -d ' \n' <e/more.card.json | grep -o '"before":{"cost":{"finished":true,"steps":20,'
+
 # The other kinds.
 for kind in adalora bottleneck prefix; do
     mkdir $kind && cp b/store.bin b/tokenizer.json $kind/
@@ -82,5 +90,7 @@ wrong adapter info cut.safetensors
 wrong train more.yaml --data d --out c --resume --set peft.rank=5 --quiet
 wrong train more.yaml --data d --out z --set 'peft.targets=["q_pro"]' --quiet
 wrong train more.yaml --data d --out z --set peft.kind=ia3 --quiet
+wrong train more.yaml --data d --out z --set peft.rank=5 --set peft.start=b/more.safetensors --quiet
+wrong train more.yaml --data d --out z --set peft.start=a/tiny.gguf --quiet
 wrong train more.yaml --data d --out z --set 'model={"dim": 64}' --quiet
 wrong train tiny.yaml --data d --out z --set 'peft={"targets": ["q_proj"]}' --quiet
