@@ -74,16 +74,24 @@ static void open_panel(const job *j, int64_t col, int64_t k0, int kc, buffers *s
     }
 }
 
-/* Asks for lines that will be needed: what a panel of W is opened from, the t-th of n parts of its rows. */
-static void prefetch_panel(const job *j, int64_t col, int64_t k0, int kc, int64_t t, int64_t n)
+typedef struct {
+    int64_t col, k0;
+    int kc;
+} place;
+
+/* What a panel of W is opened from, the t-th of n parts of its rows, to be asked for while kc of another are multiplied. */
+static ahead part_ahead(const job *j, place at, int64_t t, int64_t n, int kc)
 {
     int64_t size = fab_dtype_block(j->kind->type), bytes = fab_dtype_bytes(j->kind->type);
-    range r = part(CN, n, t);
+    range r = part(min64(CN, j->g->n - at.col), n, t);
+    int rows = (int)(r.to - r.from);
 
-    for (int64_t i = col + r.from; i < min64(col + r.to, j->g->n); i++) {
-        const char *at = (const char *)j->g->b + i * j->row_bytes + k0 / size * bytes;
-        for (int64_t b = 0; b < kc / size * bytes; b += 64) __builtin_prefetch(at + b);
-    }
+    return (ahead){ .at = (const uint8_t *)j->g->b + (at.col + r.from) * j->row_bytes +
+                          at.k0 / size * bytes,
+                    .step = j->row_bytes,
+                    .bytes = at.kc / size * bytes,
+                    .rows = rows,
+                    .each = (int)ceil_div((int64_t)rows * j->kind->sub, kc) };
 }
 
 static void prefetch_c(const fab_gemm *g, range r, int64_t col)
@@ -92,26 +100,23 @@ static void prefetch_c(const fab_gemm *g, range r, int64_t col)
         for (int c = 0; c < CN; c += 16) __builtin_prefetch(g->c + i * g->c_row + col + c, 1);
 }
 
-typedef struct {
-    int64_t col, k0;
-    int kc;
-} place;
-
 /* The panel at `at`, opened in s, with all its rows of A; meanwhile asks for the panel at `next`. */
 static void multiply(const job *j, range panels, place at, place next, buffers *s)
 {
     const fab_gemm *g = j->g;
     const kind *t = j->kind;
-    micro_fn *const *fn = micros_of(t);
+    bool spread = g->m <= SPREAD;
+    micro_fn *const *fn = micros_of(t, spread);
     int n = (int)min64(CN, g->n - at.col);
 
     for (int64_t p = panels.from; p < panels.to; p++) {
         range r = part(g->m, j->panels, p);
         prefetch_c(g, r, at.col);
-        prefetch_panel(j, next.col, next.k0, next.kc, p - panels.from, panels.to - panels.from);
+        ahead more = part_ahead(j, next, p - panels.from, panels.to - panels.from, at.kc);
+        if (!spread) ask(&more, more.rows);
         fn[r.to - r.from](at.kc, j->a + p * a_panel(j) + at.k0 * RM,
                           j->meta + p * meta_panel(j) + at.k0 / t->sub * META * RM, s->w, s->d,
-                          s->m, s->sum);
+                          s->m, s->sum, &more);
         for (int64_t i = r.from; i < r.to; i++)
             add_row(g->c + i * g->c_row + at.col, s->sum + (i - r.from) * CN, 1.0f, n,
                     g->add || at.k0 > 0, g->bias && !at.k0 ? g->bias + at.col : NULL);

@@ -28,7 +28,8 @@ enum {
     KQ_FEW = 256,
     ROWS = 300,
     WIDE = 128,
-    WORD_SUM = 128
+    WORD_SUM = 128,
+    SPREAD = 2 * RM
 };
 
 /* ---- opening weights ------------------------------------------------------------------------------------------- */
@@ -282,16 +283,19 @@ INLINE void by_eights(const int mr, const int8_t *a, const uint8_t *w, __m256i x
     }
 }
 
-/* sum[mr][CN] over kc; the first four are constants */
-INLINE void micro(const int mr, const int sub, const int run, const bool mins, int kc,
-                  const int8_t *a, const float *meta, const uint8_t *w, const float *d,
-                  const float *m, float *sum)
+/* sum[mr][CN] over kc; the first five are constants */
+INLINE void micro(const int mr, const int sub, const int run, const bool mins, const bool spread,
+                  int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
+                  const float *m, float *sum, const ahead *next)
 {
+    ahead more = *next;
+
 #pragma GCC unroll 8
     for (int i = 0; i < mr * 2; i++) _mm256_store_ps(sum + i * 8, _mm256_setzero_ps());
     for (int k = 0; k < kc;
          k += sub, a += sub * RM, w += sub * CN, d += CN, m += CN, meta += META * RM) {
         __m256i x[RM][2];
+        if (spread) ask(&more, more.each);
 #pragma GCC unroll 4
         for (int i = 0; i < mr && run == 2; i++)
             x[i][0] = x[i][1] = _mm256_castps_si256(_mm256_set1_ps(meta[START * RM + i]));
@@ -321,30 +325,36 @@ INLINE void micro(const int mr, const int sub, const int run, const bool mins, i
     }
 }
 
-#define MICRO(n, sub, run, mins, suffix)                                                           \
+#define MICRO(n, sub, run, mins, spread, suffix)                                                   \
     static void by##n##suffix(int kc, const int8_t *a, const float *meta, const uint8_t *w,        \
-                              const float *d, const float *m, float *sum)                          \
+                              const float *d, const float *m, float *sum, const ahead *next)       \
     {                                                                                              \
-        micro(n, sub, run, mins, kc, a, meta, w, d, m, sum);                                       \
+        micro(n, sub, run, mins, spread, kc, a, meta, w, d, m, sum, next);                         \
     }
+#define BY_ROWS(sub, run, mins, spread, suffix)                                                    \
+    MICRO(1, sub, run, mins, spread, suffix)                                                       \
+    MICRO(2, sub, run, mins, spread, suffix)                                                       \
+    MICRO(3, sub, run, mins, spread, suffix)                                                       \
+    MICRO(4, sub, run, mins, spread, suffix)
 #define MICROS(sub, run, mins, suffix)                                                             \
-    MICRO(1, sub, run, mins, suffix)                                                               \
-    MICRO(2, sub, run, mins, suffix)                                                               \
-    MICRO(3, sub, run, mins, suffix)                                                               \
-    MICRO(4, sub, run, mins, suffix)                                                               \
-    static micro_fn *const micros##suffix[] = { NULL, by1##suffix, by2##suffix, by3##suffix,       \
-                                                by4##suffix };
+    BY_ROWS(sub, run, mins, false, suffix)                                                         \
+    BY_ROWS(sub, run, mins, true, suffix##_spread)                                                 \
+    static micro_fn *const micros##suffix[2][RM + 1] = {                                           \
+        { NULL, by1##suffix, by2##suffix, by3##suffix, by4##suffix },                              \
+        { NULL, by1##suffix##_spread, by2##suffix##_spread, by3##suffix##_spread,                  \
+          by4##suffix##_spread }                                                                   \
+    };
 MICROS(32, 2, false, _twos)
 MICROS(32, 2, true, _twos_mins)
 MICROS(16, 2, false, _sixteen)
 MICROS(32, 8, false, _eights)
 MICROS(32, 8, true, _eights_mins)
 
-INLINE micro_fn *const *micros_of(const kind *t)
+INLINE micro_fn *const *micros_of(const kind *t, bool spread)
 {
-    if (t->sub == 16) return micros_sixteen;
-    if (t->run == 8) return t->mins ? micros_eights_mins : micros_eights;
-    return t->mins ? micros_twos_mins : micros_twos;
+    if (t->sub == 16) return micros_sixteen[spread];
+    if (t->run == 8) return t->mins ? micros_eights_mins[spread] : micros_eights[spread];
+    return t->mins ? micros_twos_mins[spread] : micros_twos[spread];
 }
 
 /* c[j] = (load ? c[j] : 0) + sum[j] scale + bias[j], n columns of a row; bias may be NULL */

@@ -5,7 +5,8 @@
  *               task
  *   kinds       a row per type of weights
  *   round_row   one row of A to int8
- *   micros_of   the products with 1 to RM rows of A of a kind
+ *   micros_of   the products with 1 to RM rows of A of a kind; up to SPREAD rows in all these ask for W's next lines block by
+ *               block: at once they fill the line buffers, and everything waits; with more rows that would cost 2 %
  *   add_row     sums of a row to C
  */
 #ifndef FAB_KERNELS_INT8_TILE_H
@@ -27,8 +28,22 @@ typedef struct {
     int run; /* groups of four whose products int8_avx2.h adds in 16 bits */
 } kind;
 
+/* Pieces of rows of W that will be needed: `rows` of them, `bytes` long, `step` apart; `each` of them a block of k. */
+typedef struct {
+    const uint8_t *at;
+    int64_t step, bytes;
+    int rows, each;
+} ahead;
+
+INLINE void ask(ahead *n, int rows)
+{
+    for (; rows > 0 && n->rows > 0; rows--, n->rows--, n->at += n->step)
+        for (int64_t b = 0; b < n->bytes; b += 64) __builtin_prefetch(n->at + b);
+}
+
+/* sum = rows of A times an opened panel of W over kc; if they are spread, asks for what is next meanwhile */
 typedef void micro_fn(int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
-                      const float *m, float *sum);
+                      const float *m, float *sum, const ahead *next);
 
 /* The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and the last 16; more: what is to be
  * added to the sum of products beside -offset (sum a). */

@@ -9,7 +9,7 @@
 #include "kernels/rounded.h"
 #include "kernels/transpose.h"
 
-enum { RM = 7, CN = 32, ABREAST = 16, KQ = 512, KQ_FEW = 512, ROWS = 1024, WIDE = 256 };
+enum { RM = 7, CN = 32, ABREAST = 16, KQ = 512, KQ_FEW = 512, ROWS = 1024, WIDE = 256, SPREAD = 0 };
 
 /* ---- opening weights ------------------------------------------------------------------------------------------- */
 
@@ -298,8 +298,9 @@ INLINE void micro(const int mr, const int sub, const bool mins, int kc, const in
 
 #define MICRO(n, sub, mins, suffix)                                                                \
     static void by##n##suffix(int kc, const int8_t *a, const float *meta, const uint8_t *w,        \
-                              const float *d, const float *m, float *sum)                          \
+                              const float *d, const float *m, float *sum, const ahead *next)       \
     {                                                                                              \
+        (void)next;                                                                                \
         micro(n, sub, mins, kc, a, meta, w, d, m, sum);                                            \
     }
 #define MICROS(sub, mins, suffix)                                                                  \
@@ -318,8 +319,9 @@ MICROS(32, false, _plain)
 MICROS(32, true, _mins)
 MICROS(16, false, _sixteen)
 
-INLINE micro_fn *const *micros_of(const kind *t)
+INLINE micro_fn *const *micros_of(const kind *t, bool spread)
 {
+    (void)spread;
     return t->sub == 16 ? micros_sixteen : t->mins ? micros_mins : micros_plain;
 }
 
