@@ -23,10 +23,12 @@ static char *in_folder(const char *name)
     return fab_path_join(arena, folder, name, &err);
 }
 
+static const char card[] = "{\"name\":\"t\",\"gate\":{},\"cost\":{\"steps\":10,\"seconds\":2.5}}";
+
 static char *tiny(const char *name, uint64_t seed)
 {
     char *path = in_folder(name);
-    const fab_mini_save_opts o = { .temperature = 3, .card = "{}", .question_only = "" };
+    const fab_mini_save_opts o = { .temperature = 3, .card = card, .question_only = "" };
     CHECK_MSG(fab_exists(path) || tiny_save(path, seed, &o, &err), "%s", err.text);
     return path;
 }
@@ -54,7 +56,8 @@ TEST(the_mean_of_three)
         }
     }
     CHECK(apart > 1);
-    CHECK(fab_weights_has(w[0], "fabrica.card") && !fab_weights_has(w[3], "fabrica.card"));
+    CHECK_STR(fab_weights_str(w[3], "fabrica.card", &err),
+              "{\"name\":\"t\",\"averaged\":3,\"cost\":{\"steps\":30,\"seconds\":7.5}}");
     for (int i = 0; i < 4; i++) fab_weights_close(w[i]);
     fab_mini_file *f = fab_mini_open(out, NULL, &err);
     CHECK_MSG(f && f->temperature == 1, "%s", err.text); /* it runs, and is not calibrated */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/arena.h"
+#include "base/json.h"
 #include "format/weights_write.h"
 #include "kernels/kernels.h"
 
@@ -104,10 +105,41 @@ static bool copy_keys(soup *s, fab_gguf *g, fab_err *err)
     return true;
 }
 
+/* The first file's card without what was measured of it, with what all of them cost; NULL with err. */
+static char *card_of(soup *s, fab_err *err)
+{
+    static const char *const kept[] = { "schema",        "name",         "intended_use",
+                                        "training_data", "started_from", "before" };
+    json_t *card = json_object();
+    int64_t steps = 0;
+    double seconds = 0;
+    for (int i = 0; i < s->n; i++) {
+        const char *text = fab_weights_str(s->file[i], "fabrica.card", NULL);
+        json_t *one = text ? fab_json_parse(text, strlen(text), NULL) : NULL,
+               *cost = json_object_get(one, "cost");
+        for (size_t k = 0; i == 0 && k < sizeof kept / sizeof *kept; k++)
+            json_object_set(card, kept[k], json_object_get(one, kept[k]));
+        steps += json_integer_value(json_object_get(cost, "steps"));
+        seconds += json_number_value(json_object_get(cost, "seconds"));
+        json_decref(one);
+    }
+    json_object_set_new(card, "averaged", json_integer(s->n));
+    json_object_set_new(card, "cost",
+                        json_pack("{s:I, s:f}", "steps", (json_int_t)steps, "seconds", seconds));
+    char *text = json_dumps(card, JSON_COMPACT | JSON_REAL_PRECISION(9)),
+         *out = text ? fab_arena_strdup(s->arena, text, err) : NULL;
+    if (!text) fab_fail(err, FAB_ENOMEM, "no memory for the card");
+    fab_free(text);
+    json_decref(card);
+    return out;
+}
+
 static bool write_mean(soup *s, const char *out, fab_err *err)
 {
     fab_gguf *g = fab_gguf_new(err);
-    bool ok = g && copy_keys(s, g, err);
+    const char *card = g ? card_of(s, err) : NULL;
+    bool ok = card && copy_keys(s, g, err);
+    if (ok) fab_gguf_str(g, "fabrica.card", card);
     for (int64_t i = 0; ok && i < fab_weights_count(s->file[0]); i++) {
         fab_weight w = *fab_weights_at(s->file[0], i);
         ok = average(s, &w, err);

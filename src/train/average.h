@@ -10,8 +10,8 @@ enum { FAB_AVERAGE_MOST = 64 };
 
 /* n GGUF files with the same tensors, shapes and tokenizer, else an error that names both files and what
  * differs. The mean is taken in f32 and written in the first file's types, with its metadata but for
- * "fabrica.*": calibration, gate and skills were fitted to one model, and the card is about it; `fabrica
- * refit` fits them anew. Quantised files are refused: their steps would be averaged away. */
+ * "fabrica.*": calibration, gate and skills were fitted to one model; `fabrica refit` fits them anew. The
+ * card keeps what the models are and what all of them cost. Quantised files are refused: their steps would be averaged away. */
 bool fab_average(const char *const *paths, int n, const char *out, fab_pool *pool, fab_err *err);
 
 #endif
