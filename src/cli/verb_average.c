@@ -18,7 +18,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 const fab_verb fab_verb_average = {
     .name = "average", .summary = "average the weights of models that started from the same ones",
     .about = "The models are GGUF files, not quantised, with the same tensors, shapes and tokenizer. Types and metadata are the "
-             "first one's; calibration, input gate, skills and card are left out: fabrica refit fits them to the new file.",
+             "first one's; calibration, input gate and skills are left out: fabrica refit fits them to the new file. The card adds up "
+             "what the models cost.",
     .example = "fabrica average runs/a/mini.gguf runs/b/mini.gguf -o soup.gguf", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
         { "MODEL", FAB_LIST, offsetof(opts, models), NULL, "the model files, two or more" },
