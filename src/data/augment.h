@@ -26,7 +26,7 @@ typedef struct {
     float rotate_deg;           /* uniform in +-; 0 none */
     float shift; /* uniform in +-, fraction of the side, besides what the crop leaves free */
     float flip, flip_vertical;  /* probabilities */
-    bool quarter_turns;         /* skin and blood have no up */
+    bool quarter_turns;         /* of what has no up */
     float brightness, contrast; /* +- in [0,1] units; factor in 1 +- */
     float saturation;           /* factor in 1 +-; grey pictures are unchanged by it */
     float gamma;                /* exponent in 1/(1+g) .. 1+g */

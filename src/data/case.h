@@ -22,6 +22,9 @@ typedef enum {
     FAB_SETS
 } fab_set;
 
+/* Skin and blood have no up, and no side is asked of them: their pictures are turned and mirrored. */
+static inline bool fab_set_turns(fab_set s) { return s == FAB_SET_ISIC || s == FAB_SET_BCCD; }
+
 typedef struct {
     int label;        /* spatial label */
     float x, y, w, h; /* fractions of the picture */

@@ -67,12 +67,12 @@ int32_t fab_draw_picture(fab_session *s, const fab_stage *g, fab_set *set)
     return s->set_pictures[last][fab_rng_below(&s->rng, (uint32_t)s->n_set[last])];
 }
 
-/* One picture augmented. Skin and blood have no up, and no side is asked of them. */
+/* One picture augmented. */
 static void show(const fab_session *s, const fab_drawn *d, fab_rng *rng, int side, float *out,
                  fab_warp *warp)
 {
     fab_augment_opts o = s->recipe.augment;
-    o.quarter_turns = d->set == FAB_SET_ISIC || d->set == FAB_SET_BCCD;
+    o.quarter_turns = fab_set_turns(d->set);
     o.flip_vertical = o.quarter_turns ? 0.5f : 0;
     o.flip = o.quarter_turns ? 0.5f : d->mirror;
     fab_augment(rng, &o, fab_store_get(s->store, d->image), fab_store_side(s->store), side, out,

@@ -152,19 +152,20 @@ static void read_losses(const json_t *o, fab_stage *g, fab_err *err)
                  where, g->batch);
 }
 
+static const char *const set_names[FAB_SETS + 1] = { "slake",   "vqa_rad", "isic",
+                                                     "kermany", "bccd",    NULL };
+
 /* A mapping of set names to numbers in 0..most; a set that is left out has 0, all have `fallback`
  * without a mapping. The sum. */
 static double read_per_set(const json_t *o, const fab_stage *g, const char *what, double fallback,
                            double most, double out[FAB_SETS], fab_err *err)
 {
-    static const char *const names[FAB_SETS + 1] = { "slake",   "vqa_rad", "isic",
-                                                     "kermany", "bccd",    NULL };
     char where[64];
     snprintf(where, sizeof where, "%s of stage %.40s", what, g->name);
-    section s = open_section(o, where, names, err);
+    section s = open_section(o, where, set_names, err);
     double sum = 0;
     for (int k = 0; k < FAB_SETS; k++)
-        sum += out[k] = real(&s, names[k], o ? 0 : fallback, 0, most);
+        sum += out[k] = real(&s, set_names[k], o ? 0 : fallback, 0, most);
     return sum;
 }
 
@@ -177,13 +178,12 @@ static void read_sets(const section *s, fab_stage *g)
     read_per_set(json_object_get(s->o, "prior"), g, "prior", 0, 1, g->prior, s->err);
     read_per_set(json_object_get(s->o, "paraphrase"), g, "paraphrase", 0, 1, g->paraphrase, s->err);
     read_per_set(json_object_get(s->o, "mirror"), g, "mirror", 0, 1, g->mirror, s->err);
-    static const fab_set turned[] = { FAB_SET_ISIC, FAB_SET_BCCD };
-    for (int i = 0; i < 2; i++)
-        if (g->mirror[turned[i]] > 0)
+    for (int k = 0; k < FAB_SETS; k++)
+        if (g->mirror[k] > 0 && fab_set_turns((fab_set)k))
             fab_fail(s->err, FAB_EUSAGE,
                      "recipe: mirror of stage %.40s: %s is %g, but its pictures are turned and "
                      "mirrored anyway",
-                     g->name, i ? "bccd" : "isic", g->mirror[turned[i]]);
+                     g->name, set_names[k], g->mirror[k]);
     if (g->pictures && !(sum > 0))
         fab_fail(s->err, FAB_EUSAGE,
                  "recipe: sets of stage %.40s: all are 0, there is no picture to draw", g->name);

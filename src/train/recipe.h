@@ -56,9 +56,8 @@ typedef struct {
     double word_drop[FAB_SETS];  /* share of the pieces of a set's questions left out */
     double prior[FAB_SETS];      /* share of a set's real questions answered by prior.c */
     double paraphrase[FAB_SETS]; /* share of a set's questions put in other words: data/reword.h */
-    double mirror
-        [FAB_SETS]; /* share of a set's pictures mirrored, left and right exchanged in words */
-    double mix;     /* share of the pictures with a rectangle of another: data/mix.h */
+    double mirror[FAB_SETS];     /* share of a set's pictures mirrored with their words */
+    double mix;                  /* share of the pictures with a rectangle of another: data/mix.h */
     fab_adversary adversary;
     fab_curriculum curriculum;
     fab_teachers teacher;
