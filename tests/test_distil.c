@@ -12,6 +12,7 @@
 
 enum { SIDE = 64, PICTURES = 2 };
 
+static const fab_train_opts here = { .recipe = "r.yaml" };
 static char folder[64];
 static fab_arena *arena;
 static fab_err err = FAB_ERR_INIT;
@@ -92,7 +93,7 @@ static void lesson(fab_session *s, const fab_stage *g, fab_ctx *c, fab_lesson *o
     fab_drawn d[PICTURES] = { { .image = 0 }, { .image = 1 } };
     for (int i = 0; i < PICTURES; i++) fab_rng_init(&d[i].rng, (uint64_t)i + 11);
     fab_rows r = ask(s);
-    CHECK_MSG(fab_distil_open(s, ".", &err), "%s", err.text);
+    CHECK_MSG(fab_distil_open(s, &here, &err), "%s", err.text);
     fab_ctx_init(c, arena, NULL);
     CHECK_MSG(fab_distil_ask(s, c, g, d, &r, out), "%s", c->err.text);
 }
@@ -184,7 +185,7 @@ TEST(who_may_not_teach)
     char *one[] = { teacher("a.gguf", 1) };
     open_session(&s, &g, one[0], one, 1);
     s.recipe.store_side = 32;
-    CHECK(!fab_distil_open(&s, ".", &err));
+    CHECK(!fab_distil_open(&s, &here, &err));
     CHECK_MSG(strstr(err.text, "a.gguf") && strstr(err.text, "image_size 64 is above") &&
                   strstr(err.text, "store_side 32"),
               "%s", err.text);
@@ -192,16 +193,16 @@ TEST(who_may_not_teach)
     err = (fab_err)FAB_ERR_INIT;
     open_session(&s, &g, one[0], one, 1);
     s.bpe = tiny_bpe(NULL, 590, &err);
-    CHECK(!fab_distil_open(&s, ".", &err));
+    CHECK(!fab_distil_open(&s, &here, &err));
     CHECK_MSG(strstr(err.text, "its tokenizer has 600 tokens, the run's 590"), "%s", err.text);
     fab_bpe_free(s.bpe);
     fab_distil_close(&s);
     err = (fab_err)FAB_ERR_INIT;
     char *none[] = { "none.gguf" };
     open_session(&s, &g, one[0], none, 1);
-    CHECK(!fab_distil_open(&s, folder, &err));
-    CHECK_MSG(strstr(err.text, "stage t: teacher is none.gguf, and there is no such file"), "%s",
-              err.text);
+    CHECK(!fab_distil_open(&s, &here, &err));
+    CHECK_MSG(strstr(err.text, "recipe: stage t: teacher is none.gguf, and there is no such file"),
+              "%s", err.text);
     err = (fab_err)FAB_ERR_INIT;
 }
 

@@ -104,7 +104,7 @@ TEST(what_is_left_starts_afresh)
     CHECK(left > 20 && left < s.model->list.n);
     const fab_init_files none = { .model = from.model, .leave = "tower. towel. projector." };
     CHECK(!fab_session_init_weights(&s, &none, &err));
-    CHECK_SAYS(err.text, "'towel.'");
+    CHECK_SAYS(err.text, "recipe: init: leave: no parameter begins with 'towel.'");
     fab_arena_free(s.step_arena);
 }
 
@@ -131,6 +131,20 @@ TEST(positions_of_another_image_size)
         for (int i = 0; i < 4; i++) CHECK_NEAR(b[(16 + i) * D + d], a[4 * D + d], 1e-6);
     }
     fab_arena_free(s.step_arena);
+}
+
+TEST(a_file_that_is_not_there_is_named_by_its_field)
+{
+    fab_err err = FAB_ERR_INIT;
+    const char *path;
+    const fab_train_opts o = { .recipe = in_folder("r.yaml") };
+    fab_session s = { .arena = arena, .recipe = { .init_model = "none.gguf", .out_dir = "none" } };
+    fab_init_files from;
+    CHECK(!fab_session_init_find(&s, &o, &from, &err));
+    CHECK_STR(err.text, "recipe: init: model is none.gguf, and there is no such file");
+    err = (fab_err)FAB_ERR_INIT;
+    CHECK(!fab_session_find(&s, &o, "peft: start", "none", "; make it", &path, &err));
+    CHECK_STR(err.text, "recipe: peft: start is none, and there is no such file; make it");
 }
 
 TEST(a_model_that_is_none)

@@ -31,8 +31,8 @@ static bool find_base(fab_session *s, const fab_train_opts *o, fab_adapting *a, 
 {
     const fab_recipe *r = &s->recipe;
     const char *decoder;
-    if (!fab_session_find(s, o, "model", r->init_model, "", &a->base_path, err) ||
-        !fab_session_find(s, o, "peft.decoder", r->peft.decoder,
+    if (!fab_session_find(s, o, "init: model", r->init_model, "", &a->base_path, err) ||
+        !fab_session_find(s, o, "peft: decoder", r->peft.decoder,
                           "; tools/get-weights smollm2-135m fetches one", &decoder, err))
         return false;
     a->base = fab_engine_open(a->base_path, s->pool, err);
@@ -77,7 +77,7 @@ static bool start_parts(fab_session *s, const fab_train_opts *o, fab_adapting *a
     const char *path;
     if (!s->recipe.peft.start || (o->resume && fab_checkpoint_exists(s->recipe.out_dir)))
         return true;
-    if (!fab_session_find(s, o, "peft.start", s->recipe.peft.start, "", &path, err)) return false;
+    if (!fab_session_find(s, o, "peft: start", s->recipe.peft.start, "", &path, err)) return false;
     fab_adapter *from = fab_adapter_open(path, err);
     if (!from) return false;
     bool ok = fab_session_take_all(s, from->weights, &a->peft.list, err) &&

@@ -47,18 +47,15 @@ static bool can_teach(const fab_session *s, const fab_mini_file *f, fab_err *err
                     b->image_size, s->recipe.store_side);
 }
 
-static bool open_one(fab_session *s, const fab_stage *g, const char *name, const char *dir,
+static bool open_one(fab_session *s, const fab_train_opts *o, const fab_stage *g, const char *name,
                      fab_err *err)
 {
     if (teacher_of(s, name)) return true;
     if (s->n_teachers == FAB_MAX_TEACHERS)
         return fab_fail(err, FAB_EUSAGE, "recipe: more than %d teachers in all", FAB_MAX_TEACHERS);
-    const char *path = fab_exists(name) ? name : fab_path_join(s->arena, dir, name, err);
-    if (!path) return false;
-    if (!fab_exists(path))
-        return fab_fail(err, FAB_EUSAGE,
-                        "recipe: stage %s: teacher is %s, and there is no such file", g->name,
-                        name);
+    char *field = fab_arena_printf(s->arena, err, "stage %s: teacher", g->name);
+    const char *path;
+    if (!field || !fab_session_find(s, o, field, name, "", &path, err)) return false;
     fab_mini_file *f = fab_mini_open(path, s->pool, err);
     if (!f) return false; /* the file is named already */
     s->teachers[s->n_teachers].name = name;
@@ -68,13 +65,13 @@ static bool open_one(fab_session *s, const fab_stage *g, const char *name, const
     return true;
 }
 
-bool fab_distil_open(fab_session *s, const char *dir, fab_err *err)
+bool fab_distil_open(fab_session *s, const fab_train_opts *o, fab_err *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < s->recipe.n_stages; i++) {
         const fab_stage *g = &s->recipe.stages[i];
         for (int k = 0; ok && k < g->teacher.n; k++)
-            ok = open_one(s, g, g->teacher.models[k], dir, err);
+            ok = open_one(s, o, g, g->teacher.models[k], err);
     }
     return ok;
 }

@@ -24,8 +24,8 @@ typedef struct {
 } fab_lesson;
 
 /* Opens the teachers of all stages and compares tokenizer, heads and sizes with the student's; the
- * session closes them. dir: the recipe's folder, where a file is looked for that is not here. */
-bool fab_distil_open(fab_session *s, const char *dir, fab_err *err);
+ * session closes them. */
+bool fab_distil_open(fab_session *s, const fab_train_opts *o, fab_err *err);
 void fab_distil_close(fab_session *s);
 
 /* Asks the stage's teachers; rows and pictures d [batch] may each be NULL. All NULL without teachers.

@@ -17,7 +17,7 @@
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, const char *name,
+bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *field, const char *name,
                       const char *hint, const char **path, fab_err *err)
 {
     *path = NULL;
@@ -27,8 +27,8 @@ bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, 
     if (!beside) return false;
     *path = fab_exists(name) ? name : beside;
     return fab_exists(*path) ||
-           fab_fail(err, FAB_EUSAGE, "recipe: init: %s is %s, and there is no such file%s", key,
-                    name, hint);
+           fab_fail(err, FAB_EUSAGE, "recipe: %s is %s, and there is no such file%s", field, name,
+                    hint);
 }
 
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
@@ -36,10 +36,10 @@ bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_fil
 {
     *out = (fab_init_files){ .leave = s->recipe.init_leave };
     if (o->resume && fab_checkpoint_exists(s->recipe.out_dir)) return true;
-    return fab_session_find(s, o, "tower", s->recipe.init_tower,
+    return fab_session_find(s, o, "init: tower", s->recipe.init_tower,
                             "; tools/get-weights efficientnet-lite0 fetches it", &out->tower,
                             err) &&
-           fab_session_find(s, o, "model", s->recipe.init_model, "", &out->model, err);
+           fab_session_find(s, o, "init: model", s->recipe.init_model, "", &out->model, err);
 }
 
 fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err)
@@ -174,7 +174,7 @@ static bool check_leave(const fab_param_list *l, const char *prefixes, fab_err *
         bool found = !n;
         for (int64_t i = 0; !found && i < l->n; i++) found = !strncmp(l->items[i]->name, at, n);
         if (!found)
-            return fab_fail(err, FAB_EUSAGE, "init: leave: no parameter begins with '%.*s'",
+            return fab_fail(err, FAB_EUSAGE, "recipe: init: leave: no parameter begins with '%.*s'",
                             (int)(n < 60 ? n : 60), at);
         at += n;
     }

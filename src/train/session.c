@@ -253,9 +253,8 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err)
             s->bundle.images.n, s->n_set[0], s->n_set[1], s->n_set[2], s->n_set[3], s->n_set[4],
             (long long)(s->bundle.slake.n + s->bundle.rad.n), (long long)s->bundle.made.n,
             (long long)s->n_texts);
-    char *dir = fab_path_dir(s->arena, o->recipe, err);
-    return dir && (s->recipe.peft.on ? fab_adapt_open(s, o, err) : open_model(s, &from, err)) &&
-           fab_distil_open(s, dir, err);
+    return (s->recipe.peft.on ? fab_adapt_open(s, o, err) : open_model(s, &from, err)) &&
+           fab_distil_open(s, o, err);
 }
 
 void fab_session_close(fab_session *s)

@@ -62,8 +62,9 @@ typedef struct {
     const char *tower, *model;
     const char *leave; /* begins of names that stay fresh, blanks between; NULL: none */
 } fab_init_files;
-/* A file that the recipe names, as it stands or from the recipe's folder; name NULL: *path NULL. */
-bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *key, const char *name,
+/* A file that the recipe's field ("init: model") names, as it stands or from the recipe's folder; name
+ * NULL: *path NULL. An error ends with the hint. */
+bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *field, const char *name,
                       const char *hint, const char **path, fab_err *err);
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
                            fab_err *err);
