@@ -1,5 +1,5 @@
 /* What "eval classify" and "eval calibration" say of a file of scores, against scikit-learn
- * (tests/golden/statistics.json, part "classify"), and what they refuse. */
+ * (tests/golden/stats.json, part "classify"), and what they refuse. */
 #include <math.h>
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ static json_t *part(const char *name)
 {
     static json_t *all;
     fab_err err = FAB_ERR_INIT;
-    if (!all) all = fab_json_open("tests/golden/statistics.json", &err);
+    if (!all) all = fab_json_open("tests/golden/stats.json", &err);
     CHECK_MSG(all, "%s", err.text);
     return json_object_get(all, name);
 }

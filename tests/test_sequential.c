@@ -1,5 +1,5 @@
 /* Looking every day, planned looks, arms by hash, ratings: against scipy, hashlib and the published
- * table (tests/golden/statistics.json), and by simulation where no formula tells the truth. */
+ * table (tests/golden/stats.json), and by simulation where no formula tells the truth. */
 #include <math.h>
 
 #include "base/json.h"
@@ -11,7 +11,7 @@ static json_t *golden(const char *part)
 {
     static json_t *all;
     fab_err err = FAB_ERR_INIT;
-    if (!all) all = fab_json_open("tests/golden/statistics.json", &err);
+    if (!all) all = fab_json_open("tests/golden/stats.json", &err);
     CHECK_MSG(all, "%s", err.text);
     return json_object_get(all, part);
 }

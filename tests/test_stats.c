@@ -1,5 +1,5 @@
 /* Statistics against scipy, statsmodels, scikit-learn and plain definitions
- * (tests/golden/statistics.json, made by tools/golden/statistics.py), and their refusals. */
+ * (tests/golden/stats.json, made by tools/golden/stats.py), and their refusals. */
 #include <math.h>
 
 #include "base/arena.h"
@@ -13,7 +13,7 @@ static json_t *golden(const char *part)
 {
     static json_t *all;
     fab_err err = FAB_ERR_INIT;
-    if (!all) all = fab_json_open("tests/golden/statistics.json", &err);
+    if (!all) all = fab_json_open("tests/golden/stats.json", &err);
     CHECK_MSG(all, "%s", err.text);
     json_t *v = json_object_get(all, part);
     CHECK_MSG(v, "no part %s", part);

@@ -8,8 +8,6 @@ import json
 import random
 import sys
 
-sys.path.pop(0)  # statistics.py beside this file is not Python's
-
 import sacrebleu
 from nltk.translate.meteor_score import meteor_score
 from pycocoevalcap.cider.cider import Cider

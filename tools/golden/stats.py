@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/statistics.json: what scipy, statsmodels, scikit-learn and plain definitions say about small data.
+"""Writes tests/golden/stats.json: what scipy, statsmodels, scikit-learn and plain definitions say about small data.
 
 Needs: pip install numpy scipy statsmodels scikit-learn. Run from the source root. The bootstrap is drawn here with the
 same generator as src/base/rng.c (xoshiro256** seeded by splitmix64), written anew, so its bounds agree to rounding.
@@ -255,7 +255,7 @@ def main():
         "fleiss": {"counts": fleiss.ravel().tolist(), "C": 3, "kappa": fleiss_kappa(fleiss)},
     }
     text = json.dumps(golden, default=float)
-    with open("tests/golden/statistics.json", "w") as f:
+    with open("tests/golden/stats.json", "w") as f:
         f.write(text.replace("}, {", "},\n{").replace('], "', '],\n"') + "\n")
 
 
