@@ -82,7 +82,10 @@ done
 tr -d ' \n' <adalora/more.card.json | grep -o '"directions_kept":\[[0-9,]*\]'
 
 # What does not fit.
-wrong() { "$FABRICA" "$@" 2>&1 | sed 's/ hash to [0-9a-f]*/ hash to H/g; s/recipe [0-9a-f]\{16\}/recipe R/; s/this one is [0-9a-f]*/this one is R/; s/tiny-0-[0-9a-f]*/tiny/g'; }
+wrong() {
+    "$FABRICA" "$@" 2>&1 | sed 's/ hash to [0-9a-f]*/ hash to H/g; s/recipe [0-9a-f]\{16\}/recipe R/
+        s/this one is [0-9a-f]*/this one is R/; s/header says [0-9]*/header says N/; s/tiny-0-[0-9a-f]*/tiny/g'
+}
 wrong ask "$picture" "Is the lung healthy?" --force --model merged.gguf --adapter b/more.safetensors
 wrong ask "$picture" "Is the lung healthy?" --force --model a/tiny.gguf --adapter a/tiny.gguf
 head -c 500 b/more.safetensors >cut.safetensors
