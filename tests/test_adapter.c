@@ -149,7 +149,7 @@ TEST(a_decoder_is_adapted_and_merged)
     places();
     const char *folder_of = "tests/golden/decoders/llama";
     fab_arena *a = fab_arena_new(0, &err);
-    fab_generator *g = fab_generator_open(folder_of, NULL, true, &err);
+    fab_generator *g = fab_generator_open(folder_of, NULL, FAB_EXACT, &err);
     CHECK_MSG(g, "%s", err.text);
     const int32_t ids[] = { 1, 5, 9, 2 };
     const fab_prompt p = { .ids = ids, .n = 4 };
@@ -173,7 +173,7 @@ TEST(a_decoder_is_adapted_and_merged)
     CHECK(fab_file_write(path, config.data, config.size, &err));
     fab_file_unmap(&config);
     fab_generator_close(g);
-    g = fab_generator_open(folder, NULL, true, &err);
+    g = fab_generator_open(folder, NULL, FAB_EXACT, &err);
     CHECK_MSG(g && fab_generate(g, &p, 1, &how, a, &off, &err), "%s", err.text);
     CHECK(!memcmp(with.ids, off.ids, 12 * sizeof *ids));
     fab_generator_close(g);

@@ -188,14 +188,20 @@ static void check_width(char *page, const char *name)
     }
 }
 
-TEST(small_models_stay_exact)
+TEST(exact_fast_or_by_size)
 {
-    const fab_sampling neither = { 0 }, exact = { .exact = true }, fast = { .fast = true };
-    fab_tensor w = { .ndim = 2, .shape = { 499999, 1000 } }, *items[] = { &w };
-    const fab_decoder d = { .params = { .items = items, .n = 1 } };
-    CHECK(fab_sampling_exact(&neither, &d) && !fab_sampling_exact(&fast, &d));
-    w.shape[0]++;
-    CHECK(!fab_sampling_exact(&neither, &d) && fab_sampling_exact(&exact, &d));
+    static const struct {
+        fab_sampling s;
+        fab_exactness how;
+    } cases[] = { { { 0 }, FAB_EXACT_SMALL },
+                  { { .exact = true }, FAB_EXACT },
+                  { { .fast = true }, FAB_FAST } };
+    fab_err err = FAB_ERR_INIT;
+    fab_exactness how;
+    for (int i = 0; i < 3; i++)
+        CHECK(fab_sampling_exact(&cases[i].s, &how, &err) && how == cases[i].how);
+    CHECK(!fab_sampling_exact(&(fab_sampling){ .exact = true, .fast = true }, &how, &err));
+    CHECK_SAYS(err.text, "--exact and --fast: one of them");
 }
 
 TEST(help_fits_80_columns)

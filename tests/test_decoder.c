@@ -369,7 +369,7 @@ TEST(long_prompts_are_read_in_pieces)
     write_tensors(NULL, false, 0);
     bench b;
     bench_open(&b, broken, "llama", fab_kernels_best());
-    fab_generator *g = fab_generator_open(broken, NULL, true, &err);
+    fab_generator *g = fab_generator_open(broken, NULL, FAB_EXACT, &err);
     CHECK_MSG(g && a, "%s", err.text);
     for (int n = LONG - 5; n <= LONG; n++) {
         const fab_llama *m = b.d->model;
@@ -404,7 +404,7 @@ TEST(a_value_that_is_not_finite_is_traced_to_its_layer)
     write_broken("{}");
     write_tensors(NULL, true, 0);
     fab_arena *a = fab_arena_new(0, &err);
-    fab_generator *g = fab_generator_open(broken, NULL, true, &err);
+    fab_generator *g = fab_generator_open(broken, NULL, FAB_EXACT, &err);
     CHECK_MSG(g && a, "%s", err.text);
     CHECK(!fab_generate(g, &p, 1, NULL, a, &out, &err));
     CHECK_SAYS(err.text, "layer 1: linear with model.layers.1.mlp.down_proj.weight: the result "
@@ -416,6 +416,23 @@ TEST(a_value_that_is_not_finite_is_traced_to_its_layer)
     CHECK(system(clean) == 0);
 }
 
+TEST(small_models_stay_exact)
+{
+    static const fab_exactness hows[] = { FAB_FAST, FAB_EXACT, FAB_EXACT_SMALL };
+    fab_err err = FAB_ERR_INIT;
+    fab_tensor w = { .ndim = 2, .shape = { 499999, 1000 } }, *items[] = { &w };
+    const fab_decoder d = { .params = { .items = items, .n = 1 } };
+    CHECK(fab_is_exact(FAB_EXACT_SMALL, &d) && !fab_is_exact(FAB_FAST, &d));
+    w.shape[0]++;
+    CHECK(!fab_is_exact(FAB_EXACT_SMALL, &d) && fab_is_exact(FAB_EXACT, &d));
+    for (int i = 0; i < 3; i++) {
+        fab_generator *g = fab_generator_open(FOLDER "llama", NULL, hows[i], &err);
+        CHECK_MSG(g, "%s", err.text);
+        CHECK(fab_generator_ctx(g)->bf16 == (hows[i] == FAB_FAST));
+        fab_generator_close(g);
+    }
+}
+
 /* Eight prompts together say what each says alone. */
 TEST(prompts_decoded_together_say_the_same)
 {
@@ -425,7 +442,7 @@ TEST(prompts_decoded_together_say_the_same)
     fab_prompt p[N];
     fab_generated out[N], alone;
     fab_arena *a = fab_arena_new(0, &err);
-    fab_generator *g = fab_generator_open(FOLDER "gemma3", NULL, true, &err);
+    fab_generator *g = fab_generator_open(FOLDER "gemma3", NULL, FAB_EXACT, &err);
     CHECK_MSG(g && a, "%s", err.text);
     for (int i = 0; i < N; i++) {
         p[i] = (fab_prompt){ .ids = ids[i], .n = i + 2 };
@@ -484,7 +501,7 @@ static void check_texts(const char *name)
         SKIP("weights/%s is not there: tools/get-weights %s", name, name);
     }
     fab_arena *a = fab_arena_new(0, &err);
-    fab_generator *g = fab_generator_open(path, NULL, true, &err);
+    fab_generator *g = fab_generator_open(path, NULL, FAB_EXACT, &err);
     CHECK_MSG(g && a, "%s", err.text);
     size_t i;
     json_t *row;

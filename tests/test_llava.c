@@ -65,7 +65,7 @@ static void check_greedy(const char *model, const float *rows, const fab_weights
 {
     fab_err err = FAB_ERR_INIT;
     fab_arena *a = fab_arena_new(0, &err);
-    fab_generator *g = fab_generator_open(model, NULL, true, &err);
+    fab_generator *g = fab_generator_open(model, NULL, FAB_EXACT, &err);
     CHECK_MSG(a && g, "%s", err.text);
     const fab_weight *ids = fab_weights_find(golden, "ids", &err);
     const int32_t *want = fab_weights_find(golden, "greedy", &err)->data;
@@ -316,8 +316,8 @@ static void write_words(const char *dir)
 static fab_talk *talk_open(const char *dir)
 {
     fab_err err = FAB_ERR_INIT;
-    fab_talk *t =
-        fab_talk_open(&(fab_talk_opts){ .model = dir, .sees = true, .exact = true }, NULL, &err);
+    fab_talk *t = fab_talk_open(&(fab_talk_opts){ .model = dir, .sees = true, .exact = FAB_EXACT },
+                                NULL, &err);
     CHECK_MSG(t, "%s", err.text);
     return t;
 }

@@ -23,7 +23,7 @@ TEST(likelihood_is_the_sum_over_the_references_logits)
     fab_err err = FAB_ERR_INIT;
     int64_t n, all;
     fab_weights *golden = fab_weights_open(LLAMA "/golden.safetensors", &err);
-    fab_generator *g = fab_generator_open(LLAMA, NULL, true, &err);
+    fab_generator *g = fab_generator_open(LLAMA, NULL, FAB_EXACT, &err);
     CHECK_MSG(golden && g, "%s", err.text);
     const int32_t *ids = stored(golden, "ids", &n);
     const float *z = stored(golden, "logits", &all);
@@ -118,7 +118,7 @@ TEST(words_of_a_model_that_knows_nothing)
     CHECK(mkdtemp(root));
     snprintf(path, sizeof path, "%s/uniform.gguf", root);
     write_uniform(path);
-    fab_generator *g = fab_generator_open(path, NULL, false, &err);
+    fab_generator *g = fab_generator_open(path, NULL, FAB_FAST, &err);
     CHECK_MSG(g, "%s", err.text);
     CHECK_MSG(fab_words_measure(g, records(long_text()), NULL, &s, &err), "%s", err.text);
     CHECK(s.n == 2 && !s.asked && s.tokens > FAB_EVAL_WINDOW);

@@ -144,7 +144,7 @@ json_t *fab_bench_file(fab_run *r, const char *path, fab_err *err)
 {
     if (is_mini(path)) return measure_mini(r, path, err);
     double start = fab_now();
-    fab_generator *g = fab_generator_open(path, r->pool, false, err);
+    fab_generator *g = fab_generator_open(path, r->pool, FAB_FAST, err);
     json_t *o = g ? measure(r, g, path, start, err) : NULL;
     if (g && !o) fab_fail(err, FAB_ENOMEM, "out of memory");
     fab_generator_close(g);

@@ -1,9 +1,10 @@
 /* generating: see generating.h. */
 #include "cli/generating.h"
 
-bool fab_sampling_exact(const fab_sampling *s, const fab_decoder *d)
+bool fab_sampling_exact(const fab_sampling *s, fab_exactness *how, fab_err *err)
 {
-    return s->exact || (!s->fast && fab_decoder_values(d) < 500000000);
+    *how = s->exact ? FAB_EXACT : s->fast ? FAB_FAST : FAB_EXACT_SMALL;
+    return !(s->exact && s->fast) || fab_fail(err, FAB_EUSAGE, "--exact and --fast: one of them");
 }
 
 static bool speak(void *arg, int which, const char *text, size_t n)

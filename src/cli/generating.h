@@ -13,9 +13,8 @@ typedef struct {
     bool exact, fast;
 } fab_sampling;
 
-/* Whether this model's products stay exact: as --exact and --fast say, else when it has fewer than 500
- * million parameters. Small models are quick enough, and rounding changes their words sooner. */
-bool fab_sampling_exact(const fab_sampling *s, const fab_decoder *d);
+/* What --exact and --fast ask for; both are too much. */
+bool fab_sampling_exact(const fab_sampling *s, fab_exactness *how, fab_err *err);
 
 /* The options of generation; text is printed to r->out as it comes unless r->json, and an interrupt
  * ends the answer. */

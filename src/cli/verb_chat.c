@@ -84,30 +84,16 @@ static bool converse(fab_run *r, const opts *o, fab_talk *t, fab_err *err)
     return false;
 }
 
-/* A model that turns out to be small is opened again, which costs little. */
-static fab_talk *open_model(const opts *o, fab_talk_opts *how, fab_pool *pool, fab_err *err)
-{
-    fab_talk *t = fab_talk_open(how, pool, err);
-    if (!t || how->exact ||
-        !fab_sampling_exact(&o->s, fab_generator_decoder(fab_talk_generator(t))))
-        return t;
-    fab_talk_close(t);
-    how->exact = true;
-    return fab_talk_open(how, pool, err);
-}
-
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    if (o->s.exact && o->s.fast)
-        return fab_fail(err, FAB_EUSAGE, "--exact and --fast: one of them");
     fab_talk_opts how = { .model = o->model,
                           .mmproj = o->mmproj,
                           .format = o->format,
                           .system = o->system,
-                          .sees = o->mmproj || o->image,
-                          .exact = o->s.exact };
-    fab_talk *t = open_model(o, &how, r->pool, err);
+                          .sees = o->mmproj || o->image };
+    if (!fab_sampling_exact(&o->s, &how.exact, err)) return false;
+    fab_talk *t = fab_talk_open(&how, r->pool, err);
     bool ok = t && (!o->adapter || fab_generator_adapt(fab_talk_generator(t), o->adapter, err)) &&
               (!o->image || look(t, o->image, err)) && converse(r, o, t, err);
     fab_talk_close(t);

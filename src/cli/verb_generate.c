@@ -93,25 +93,16 @@ static bool many(fab_run *r, const opts *o, fab_generator *g, fab_err *err)
     return fab_generate(g, p, n, &how, r->arena, out, err) && print_all(r, out, n, err);
 }
 
-/* A model that turns out to be small is opened again, which costs little. */
-static fab_generator *open_model(const opts *o, fab_pool *pool, fab_err *err)
-{
-    fab_generator *g = fab_generator_open(o->model, pool, o->s.exact, err);
-    if (!g || o->s.exact || !fab_sampling_exact(&o->s, fab_generator_decoder(g))) return g;
-    fab_generator_close(g);
-    return fab_generator_open(o->model, pool, true, err);
-}
-
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
     fab_file f = { 0 };
-    if (o->s.exact && o->s.fast)
-        return fab_fail(err, FAB_EUSAGE, "--exact and --fast: one of them");
+    fab_exactness exact;
+    if (!fab_sampling_exact(&o->s, &exact, err)) return false;
     if (o->prompt && o->batch)
         return fab_fail(err, FAB_EUSAGE, "--prompt and --batch: one of them");
     double start = fab_now();
-    fab_generator *g = open_model(o, r->pool, err);
+    fab_generator *g = fab_generator_open(o->model, r->pool, exact, err);
     if (!g) return false;
     if (o->adapter && !fab_generator_adapt(g, o->adapter, err)) {
         fab_generator_close(g);

@@ -198,7 +198,7 @@ static bool measure_words(fab_run *r, const opts *o, const char *path, standing 
     fab_progress p;
     fab_words_score w;
     fab_words_opts how = { .limit = o->limit, .on_step = on_words, .arg = &p };
-    fab_generator *g = fab_generator_open(path, r->pool, false, err);
+    fab_generator *g = fab_generator_open(path, r->pool, FAB_FAST, err);
     if (!g) return false;
     fab_progress_init(&p, "records", o->limit);
     bool ok = fab_words_measure(g, o->data, &how, &w, err);

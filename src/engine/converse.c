@@ -26,7 +26,6 @@ struct fab_talk {
     fab_arena *sight; /* the picture's rows */
     fab_prompt_part picture;
     fab_pool *pool;
-    bool exact;
 };
 
 /* ---- templates ------------------------------------------------------------------------------- */
@@ -81,7 +80,7 @@ static bool open_all(fab_talk *t, const fab_talk_opts *o, fab_pool *pool, fab_er
     t->g = t->home && t->sight ? fab_generator_open(o->model, pool, o->exact, err) : NULL;
     if (!t->g) return false;
     const fab_decoder *d = fab_generator_decoder(t->g);
-    fab_decoder_opts how = { .pool = pool, .bf16 = !o->exact };
+    fab_decoder_opts how = { .pool = pool, .bf16 = fab_generator_ctx(t->g)->bf16 };
     if (o->sees && !(t->eyes = fab_llava_open(d, o->mmproj, &how, err))) return false;
     return has_words(d, err) && choose(&t->chat, d, o->format, o->sees, err);
 }
@@ -91,7 +90,6 @@ fab_talk *fab_talk_open(const fab_talk_opts *o, fab_pool *pool, fab_err *err)
     fab_talk *t = fab_new(sizeof *t, err);
     if (!t) return NULL;
     t->pool = pool;
-    t->exact = o->exact;
     t->system = o->system;
     if (open_all(t, o, pool, err)) {
         fab_talk_reset(t);
@@ -147,7 +145,7 @@ bool fab_talk_look(fab_talk *t, const uint8_t *rgb, int width, int height, fab_e
     fab_arena *work = fab_arena_new((size_t)8 << 20, err);
     if (!work) return false;
     fab_ctx_init(&c, work, t->pool);
-    c.bf16 = !t->exact;
+    c.bf16 = fab_generator_ctx(t->g)->bf16;
     c.check = fab_getenv("FABRICA_CHECK") != NULL;
     fab_tensor *x = fab_tensor_new(&c, FAB_F32, FAB_SHAPE(1, S, S, 3));
     bool ok = x && fab_llava_prepare(v, rgb, width, height, work, fab_f32(x), err);

@@ -18,7 +18,7 @@ typedef struct {
     const char *format;         /* a template's name (text/chat.h); NULL: the model's own */
     const char *system;         /* NULL: the template's own */
     bool sees;                  /* load the tower */
-    bool exact;                 /* as of fab_generator_open */
+    fab_exactness exact;
 } fab_talk_opts;
 
 fab_talk *fab_talk_open(const fab_talk_opts *o, fab_pool *pool, fab_err *err);

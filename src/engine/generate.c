@@ -40,19 +40,36 @@ const char *fab_generate_end_name(fab_generate_end e)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-fab_generator *fab_generator_open(const char *path, fab_pool *pool, bool exact, fab_err *err)
+bool fab_is_exact(fab_exactness how, const fab_decoder *d)
 {
+    return how == FAB_EXACT || (how == FAB_EXACT_SMALL && fab_decoder_values(d) < 500000000);
+}
+
+/* A model that turns out to be small is opened again, which costs little. */
+static fab_decoder *open_decoder(const char *path, fab_decoder_opts *o, fab_exactness how,
+                                 fab_err *err)
+{
+    o->bf16 = how != FAB_EXACT;
+    fab_decoder *d = fab_decoder_open(path, o, err);
+    if (!d || !o->bf16 || !fab_is_exact(how, d)) return d;
+    fab_decoder_close(d);
+    o->bf16 = false;
+    return fab_decoder_open(path, o, err);
+}
+
+fab_generator *fab_generator_open(const char *path, fab_pool *pool, fab_exactness how, fab_err *err)
+{
+    fab_decoder_opts o = { .pool = pool };
     fab_generator *g = fab_new(sizeof *g, err);
     if (!g) return NULL;
     g->work = fab_arena_new((size_t)4 << 20, err);
-    if (g->work)
-        g->d = fab_decoder_open(path, &(fab_decoder_opts){ .pool = pool, .bf16 = !exact }, err);
+    if (g->work) g->d = open_decoder(path, &o, how, err);
     if (!g->d) {
         fab_generator_close(g);
         return NULL;
     }
     fab_ctx_init(&g->c, g->work, pool);
-    g->c.bf16 = !exact;
+    g->c.bf16 = o.bf16;
     g->c.check = fab_getenv("FABRICA_CHECK") != NULL;
     return g;
 }

@@ -21,9 +21,18 @@ enum { FAB_GENERATE_MAX_BATCH = 64 };
 
 typedef struct fab_generator fab_generator;
 
-/* A folder or a GGUF (zoo/decoder.h). The pool is borrowed. exact: products in f32, as the
- * reference in f32; else the machine's faster units may round. */
-fab_generator *fab_generator_open(const char *path, fab_pool *pool, bool exact, fab_err *err);
+/* Products in f32, as the reference in f32; else the machine's faster units may round. Small models are
+ * quick enough, and rounding changes their words sooner. */
+typedef enum {
+    FAB_FAST,
+    FAB_EXACT,
+    FAB_EXACT_SMALL /* exact below 500 million parameters */
+} fab_exactness;
+bool fab_is_exact(fab_exactness how, const fab_decoder *d);
+
+/* A folder or a GGUF (zoo/decoder.h). The pool is borrowed. */
+fab_generator *fab_generator_open(const char *path, fab_pool *pool, fab_exactness how,
+                                  fab_err *err);
 void fab_generator_close(fab_generator *g); /* NULL is fine */
 /* Puts the adapter of a file (zoo/adapter.h) on the decoder, in the place of another; NULL: takes it
  * off. A failure leaves the decoder without any. */

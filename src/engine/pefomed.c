@@ -71,7 +71,7 @@ static bool open_all(fab_pefomed *p, const char *decoder, const fab_mini_file *e
     int64_t G = fab_mini_grid(&eyes->model->cfg);
     p->cells = G * G;
     p->width = fab_mini_width(&eyes->model->cfg);
-    p->words = fab_generator_open(decoder, pool, false, err);
+    p->words = fab_generator_open(decoder, pool, FAB_FAST, err);
     if (!p->words) return false;
     const fab_decoder *d = p->decoder = fab_generator_decoder(p->words);
     return open_words(p, d, err) && open_projector(p, d->cfg.dim, seed, err) &&
