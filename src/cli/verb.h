@@ -86,6 +86,13 @@ typedef struct {
 
 extern const fab_verb *const fab_verbs[]; /* every row of verbs.def, NULL-terminated */
 
+/* A file's text ("-": standard input's) in the arena, a NUL behind it. limit: most bytes accepted, 0: any.
+ * What is not UTF-8 is an error that names the file. NULL: failed. */
+char *fab_run_file(fab_run *r, const char *path, uint64_t limit, size_t *n, fab_err *err);
+/* The text given in the words, UTF-8 too; given NULL: the file's; path NULL: standard input's. */
+const char *fab_run_text(fab_run *r, const char *given, const char *path, uint64_t limit, size_t *n,
+                         fab_err *err);
+
 /* Prints v indented and a newline, and drops the reference. NULL (a constructor that ran out of memory) fails. */
 bool fab_run_json(fab_run *r, json_t *v, fab_err *err);
 

@@ -91,17 +91,11 @@ static bool run_own(fab_run *r, const opts *o, fab_err *err)
 /* The lines of standard input, blank ones left out; -1 on failure. */
 static int read_lines(fab_run *r, const char ***out, fab_err *err)
 {
-    fab_file f = { 0 };
-    if (!fab_file_map(&f, "-", 0, err)) return -1;
-    char *text = fab_arena_take(r->arena, f.size + 1, err);
-    size_t lines = 1;
-    for (size_t i = 0; i < f.size; i++) lines += f.data[i] == '\n';
+    size_t size, lines = 1;
+    char *text = fab_run_file(r, "-", 0, &size, err);
+    for (size_t i = 0; text && i < size; i++) lines += text[i] == '\n';
     *out = text ? fab_arena_take(r->arena, lines * sizeof **out, err) : NULL;
-    if (*out) memcpy(text, f.data, f.size);
-    size_t size = f.size;
-    fab_file_unmap(&f);
     if (!*out) return -1;
-    text[size] = 0;
     int n = 0;
     for (char *line = text, *next; line; line = next) {
         next = memchr(line, '\n', size - (size_t)(line - text));

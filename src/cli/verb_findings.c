@@ -98,11 +98,9 @@ static bool check(fab_run *r, const opts *o, const fab_labeller *l, fab_err *err
 
 static bool read_file(fab_run *r, const char *path, const fab_labeller *l, fab_err *err)
 {
-    fab_file f = { 0 };
-    if (!fab_file_map(&f, path, FAB_FINDINGS_TEXT, err)) return false;
-    bool ok = label(r, l, (const char *)f.data, f.size, err) || fab_while(err, "%s", path);
-    fab_file_unmap(&f);
-    return ok;
+    size_t n;
+    const char *text = fab_run_file(r, path, FAB_FINDINGS_TEXT, &n, err);
+    return text && (label(r, l, text, n, err) || fab_while(err, "%s", path));
 }
 
 static bool run(fab_run *r, const void *vo, fab_err *err)

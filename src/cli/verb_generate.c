@@ -10,6 +10,8 @@ typedef struct {
     fab_sampling s;
 } opts;
 
+enum { MOST_BYTES = 1 << 24 }; /* of a prompt, of a file of them */
+
 static int32_t *ids_of(const opts *o, const fab_decoder *d, const char *text, size_t n,
                        fab_arena *a, int64_t *count, fab_err *err)
 {
@@ -74,10 +76,8 @@ static bool many(fab_run *r, const opts *o, fab_generator *g, fab_err *err)
     char *lines[MOST] = { NULL };
     fab_prompt p[MOST] = { { 0 } };
     fab_generated out[MOST];
-    fab_file f = { 0 };
-    if (!fab_file_map(&f, o->batch, 1 << 24, err)) return false;
-    char *text = fab_arena_printf(r->arena, err, "%.*s", (int)f.size, (const char *)f.data);
-    fab_file_unmap(&f);
+    size_t size;
+    char *text = fab_run_file(r, o->batch, MOST_BYTES, &size, err);
     int n = text ? lines_of(text, lines, MOST) : 0;
     if (!text) return false;
     if (n < 1 || n > MOST)
@@ -96,8 +96,8 @@ static bool many(fab_run *r, const opts *o, fab_generator *g, fab_err *err)
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    fab_file f = { 0 };
     fab_exactness exact;
+    size_t size;
     if (!fab_sampling_exact(&o->s, &exact, err)) return false;
     if (o->prompt && o->batch)
         return fab_fail(err, FAB_EUSAGE, "--prompt and --batch: one of them");
@@ -109,11 +109,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
         return false;
     }
     double loaded = fab_now() - start;
-    const char *text = o->prompt;
-    if (!text && !o->batch && fab_file_map(&f, "-", 1 << 24, err))
-        text = fab_arena_printf(r->arena, err, "%.*s", (int)f.size, (const char *)f.data);
-    bool ok = o->batch ? many(r, o, g, err) : text && one(r, o, g, text, loaded, err);
-    fab_file_unmap(&f);
+    const char *text = o->batch ? "" : fab_run_text(r, o->prompt, NULL, MOST_BYTES, &size, err);
+    bool ok = text && (o->batch ? many(r, o, g, err) : one(r, o, g, text, loaded, err));
     fab_generator_close(g);
     return ok;
 }

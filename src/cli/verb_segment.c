@@ -3,7 +3,6 @@
 #include <string.h>
 #include "cli/verb.h"
 #include "text/segment.h"
-#include "text/utf8.h"
 
 typedef struct {
     const char *text, *file, *gold, *lexicon;
@@ -76,13 +75,12 @@ static bool cut(fab_run *r, const opts *o, const fab_lexicon *l, const fab_segme
     return ok;
 }
 
-static bool measure(fab_run *r, const fab_segmenter *s, const char *path, const fab_file *f,
-                    fab_err *err)
+static bool measure(fab_run *r, const fab_segmenter *s, const char *path, const char *text,
+                    size_t n, fab_err *err)
 {
     fab_segment_score m;
 
-    if (!fab_segment_measure(s, (const char *)f->data, f->size, &m, err))
-        return fab_while(err, "%s", path);
+    if (!fab_segment_measure(s, text, n, &m, err)) return fab_while(err, "%s", path);
     if (r->json)
         return fab_run_json(r,
                             json_pack("{s:s, s:I, s:I, s:f, s:f, s:f}", "version",
@@ -98,25 +96,17 @@ static bool measure(fab_run *r, const fab_segmenter *s, const char *path, const 
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    const char *path = o->gold ? o->gold : o->file ? o->file : "-";
-    fab_file f = { 0 };
+    size_t n;
 
     if (!!o->text + !!o->file + !!o->gold > 1)
         return fab_fail(err, FAB_EUSAGE, "--text, --file and --gold: one of them");
-    if (!o->text && !fab_file_map(&f, path, 0, err)) return false;
-    if (!o->text && !fab_utf8_require((const char *)f.data, f.size, err)) {
-        fab_file_unmap(&f);
-        return fab_while(err, "%s", path);
-    }
-    fab_lexicon *l = fab_lexicon_open(o->lexicon, err);
+    const char *text = fab_run_text(r, o->text, o->gold ? o->gold : o->file, 0, &n, err);
+    fab_lexicon *l = text ? fab_lexicon_open(o->lexicon, err) : NULL;
     fab_segmenter *s = l ? fab_segmenter_new(l, err) : NULL;
-    bool ok = s && (o->gold ? measure(r, s, path, &f, err)
-                            : cut(r, o, l, s, o->text ? o->text : (const char *)f.data,
-                                  o->text ? strlen(o->text) : f.size, err));
+    bool ok = s && (o->gold ? measure(r, s, o->gold, text, n, err) : cut(r, o, l, s, text, n, err));
 
     fab_segmenter_free(s);
     fab_lexicon_free(l);
-    fab_file_unmap(&f);
     return ok;
 }
 

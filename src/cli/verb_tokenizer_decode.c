@@ -46,16 +46,9 @@ static bool decode(fab_run *r, const opts *o, const char *text, fab_err *err)
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    fab_file f;
-
-    if (o->ids) return decode(r, o, o->ids, err);
-    if (!fab_file_map(&f, "-", 1 << 28, err)) return false;
-    char *text = fab_new(f.size + 1, err);
-    if (text) memcpy(text, f.data, f.size);
-    bool ok = text && decode(r, o, text, err);
-    fab_free(text);
-    fab_file_unmap(&f);
-    return ok;
+    size_t n;
+    const char *text = fab_run_text(r, o->ids, NULL, 1 << 28, &n, err);
+    return text && decode(r, o, text, err);
 }
 
 /* clang-format off */

@@ -1,6 +1,5 @@
 /* fabrica tokenizer encode: a text's token ids. */
 #include <stddef.h>
-#include <string.h>
 #include "cli/verb.h"
 #include "text/utf8.h"
 #include "zoo/tokenizer_file.h"
@@ -71,20 +70,14 @@ static bool encode(fab_run *r, const opts *o, const fab_tokenizer *t, const char
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
-    fab_file f = { 0 };
+    size_t n;
 
     if (o->text && o->file) return fab_fail(err, FAB_EUSAGE, "--text and --file: one of them");
-    if (!o->text && !fab_file_map(&f, o->file ? o->file : "-", 0, err)) return false;
-    const char *text = o->text ? o->text : (const char *)f.data;
-    fab_tokenizer *t = fab_tokenizer_open(o->tokenizer, err);
-    bool ok = t && (encode(r, o, t, text, o->text ? strlen(text) : f.size, err) ||
-                    fab_while(err, "%s",
-                              o->text   ? "--text"
-                              : o->file ? o->file
-                                        : "standard input"));
+    const char *text = fab_run_text(r, o->text, o->file, 0, &n, err);
+    fab_tokenizer *t = text ? fab_tokenizer_open(o->tokenizer, err) : NULL;
+    bool ok = t && encode(r, o, t, text, n, err);
 
     fab_tokenizer_free(t);
-    fab_file_unmap(&f);
     return ok;
 }
 
