@@ -1,42 +1,24 @@
-/* disc: a folder, an engine over a tiny model and pictures of a disc, for the tests of what stands on a model. */
+/* disc: an engine over a tiny model and pictures of a disc, for the tests of what stands on a model. */
 #ifndef FAB_TESTS_DISC_H
 #define FAB_TESTS_DISC_H
 
-#include <unistd.h>
-
 #include "engine/engine.h"
 #include "media/png_write.h"
-#include "test.h"
+#include "place.h"
 #include "tiny.h"
 
 enum { SIDE = 96 };
 
-static char folder[64];
 static fab_engine *engine;
-static fab_arena *arena;
 
-/* The folder and the engine over a tiny model, made once. */
+/* The engine over a tiny model, made once. */
 static inline void setup(void)
 {
     if (engine) return;
     fab_err err = FAB_ERR_INIT;
-    char path[128];
-    strcpy(folder, "/tmp/fab-clinic-XXXXXX");
-    CHECK(mkdtemp(folder) != NULL);
-    snprintf(path, sizeof path, "%s/tiny.gguf", folder);
-    CHECK_MSG(tiny_save(path, 7, NULL, &err), "%s", err.text);
-    arena = fab_arena_new(0, &err);
-    engine = fab_engine_open(path, NULL, &err);
-    CHECK_MSG(engine && arena, "%s", err.text);
-}
-
-static inline const char *in_folder(const char *name)
-{
-    static char paths[4][160];
-    static int turn;
-    char *p = paths[turn++ % 4];
-    snprintf(p, sizeof paths[0], "%s/%s", folder, name);
-    return p;
+    CHECK_MSG(tiny_save(in_folder("tiny.gguf"), 7, NULL, &err), "%s", err.text);
+    engine = fab_engine_open(in_folder("tiny.gguf"), NULL, &err);
+    CHECK_MSG(engine, "%s", err.text);
 }
 
 /* A bright disc on black: smooth, lit, neither blank nor noise. */
@@ -71,13 +53,6 @@ static inline fab_image *disc_image(void)
     return im;
 }
 
-static inline void clean_up(void)
-{
-    char command[160];
-    fab_engine_close(engine);
-    fab_arena_free(arena);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    CHECK(*folder == 0 || system(command) == 0);
-}
+__attribute__((destructor)) static void disc_close(void) { fab_engine_close(engine); }
 
 #endif

@@ -1,26 +1,23 @@
 /* test_adapter: adapters as files: on a mini through the engine, on a decoder, merged, and files that do
  * not fit. */
 #include <math.h>
-#include <unistd.h>
-#include "base/file.h"
 #include "engine/engine.h"
 #include "engine/generate.h"
 #include "format/weights_write.h"
-#include "test.h"
+#include "place.h"
 #include "tiny.h"
 #include "zoo/adapter.h"
 
-static char folder[] = "/tmp/fab-adapter-XXXXXX", model[64], other[64], file[64], merged[64];
+static char *model, *other, *file, *merged;
 
 static void places(void)
 {
     fab_err err = FAB_ERR_INIT;
-    if (*model) return;
-    CHECK(mkdtemp(folder));
-    snprintf(model, sizeof model, "%s/a.gguf", folder);
-    snprintf(other, sizeof other, "%s/b.gguf", folder);
-    snprintf(file, sizeof file, "%s/x.safetensors", folder);
-    snprintf(merged, sizeof merged, "%s/m.gguf", folder);
+    if (model) return;
+    model = in_folder("a.gguf");
+    other = in_folder("b.gguf");
+    file = in_folder("x.safetensors");
+    merged = in_folder("m.gguf");
     CHECK_MSG(tiny_save(model, 1, NULL, &err) && tiny_save(other, 2, NULL, &err), "%s", err.text);
 }
 
@@ -164,13 +161,11 @@ TEST(a_decoder_is_adapted_and_merged)
     CHECK_MSG(fab_generate(g, &p, 1, &how, a, &off, &err), "%s", err.text);
     CHECK(memcmp(plain.ids, with.ids, 12 * sizeof *ids));
     CHECK(!memcmp(plain.ids, off.ids, 12 * sizeof *ids) && off.n_reused == 0);
-    char path[80];
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    CHECK_MSG(fab_adapter_merge(folder_of, file, path, NULL, &err), "%s", err.text);
+    CHECK_MSG(fab_adapter_merge(folder_of, file, in_folder("model.safetensors"), NULL, &err), "%s",
+              err.text);
     fab_file config;
     CHECK(fab_file_map(&config, "tests/golden/decoders/llama/config.json", 0, &err));
-    snprintf(path, sizeof path, "%s/config.json", folder);
-    CHECK(fab_file_write(path, config.data, config.size, &err));
+    CHECK(fab_file_write(in_folder("config.json"), config.data, config.size, &err));
     fab_file_unmap(&config);
     fab_generator_close(g);
     g = fab_generator_open(folder, NULL, FAB_EXACT, &err);

@@ -9,22 +9,6 @@
 
 enum { B = 3, SIDE = 64 };
 
-static const fab_mini_config cfg = {
-    .image_size = SIDE,
-    .widths = { 8, 16, 32 },
-    .depths = { 1, 1, 1 },
-    .vit_layers = 1,
-    .vit_heads = 2,
-    .embed = 16,
-    .text = { .dim = 32,
-              .ffn = 64,
-              .vocab = 400,
-              .layers = 1,
-              .heads = 2,
-              .kv_heads = 1,
-              .tied = true },
-};
-
 typedef struct {
     fab_session s;
     fab_ctx c;
@@ -36,10 +20,12 @@ typedef struct {
 static void bench_open(bench *b)
 {
     fab_err err = FAB_ERR_INIT;
+    fab_mini_config cfg = tiny_config();
+    cfg.labels = cfg.classes = 0;
     memset(b, 0, sizeof *b);
     b->s.arena = fab_arena_new(0, &err);
     b->s.step_arena = fab_arena_new(0, &err);
-    b->s.bpe = tiny_bpe(NULL, 400, &err);
+    b->s.bpe = tiny_bpe(NULL, cfg.text.vocab, &err);
     CHECK_MSG(b->s.arena && b->s.step_arena && b->s.bpe, "%s", err.text);
     b->s.model = tiny_mini(b->s.arena, &cfg, 3, true, &err);
     CHECK_MSG(b->s.model, "%s", err.text);

@@ -1,27 +1,11 @@
 /* Tests of averaging models: the mean is the mean, what was fitted to one is left out, and what does not
  * fit is refused with both names. */
-#include "test.h"
-
-#include <unistd.h>
-
-#include "base/file.h"
 #include "format/weights.h"
+#include "place.h"
 #include "tiny.h"
 #include "train/average.h"
 
-static char folder[64];
-static fab_arena *arena;
 static fab_err err = FAB_ERR_INIT;
-
-static char *in_folder(const char *name)
-{
-    if (!arena) {
-        strcpy(folder, "/tmp/fab-average-XXXXXX");
-        CHECK(mkdtemp(folder) != NULL);
-        arena = fab_arena_new(0, &err);
-    }
-    return fab_path_join(arena, folder, name, &err);
-}
 
 static const char card[] = "{\"name\":\"t\",\"gate\":{},\"cost\":{\"steps\":10,\"seconds\":2.5}}";
 
@@ -62,7 +46,6 @@ TEST(the_mean_of_three)
     fab_mini_file *f = fab_mini_open(out, NULL, &err);
     CHECK_MSG(f && f->temperature == 1, "%s", err.text); /* it runs, and is not calibrated */
     fab_mini_close(f);
-    unlink(out);
 }
 
 TEST(what_is_not_averaged)
@@ -92,18 +75,6 @@ TEST(what_is_not_averaged)
     CHECK(!fab_exists(out));
     fab_bpe_free(bpe);
     fab_bpe_free(fewer);
-}
-
-__attribute__((destructor)) static void forget(void)
-{
-    static const char *const made[] = { "a.gguf", "b.gguf", "c.gguf", "other.gguf" };
-    char path[96];
-    for (size_t i = 0; *folder && i < sizeof made / sizeof *made; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, made[i]);
-        unlink(path);
-    }
-    if (*folder) rmdir(folder);
-    fab_arena_free(arena);
 }
 
 TEST_MAIN

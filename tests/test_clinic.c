@@ -541,6 +541,4 @@ TEST(bad_pictures_have_a_sentence)
 
 /* Last: everything is given back, so that leaks show under ASan. */
 
-TEST(the_end) { clean_up(); }
-
 TEST_MAIN

@@ -1,28 +1,11 @@
 /* Tests of counting cells: which questions ask for a count, what a model file's counter may hold, what is
  * answered, and that a counter fitted to pictures counts. */
-#include "test.h"
-
 #include <math.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "media/png_write.h"
+#include "place.h"
 #include "tiny.h"
 #include "train/session.h"
-
-static char folder[64];
-static fab_arena *arena;
-
-static char *in_folder(const char *name)
-{
-    fab_err err = FAB_ERR_INIT;
-    if (!arena) {
-        strcpy(folder, "/tmp/fab-count-XXXXXX");
-        CHECK(mkdtemp(folder) != NULL);
-        arena = fab_arena_new(0, &err);
-    }
-    return fab_path_join(arena, folder, name, &err);
-}
 
 TEST(questions_that_ask_for_a_count)
 {
@@ -50,29 +33,9 @@ TEST(questions_that_ask_for_a_count)
                   cases[i].question ? cases[i].question : "NULL");
 }
 
-/* ---- a small model with a trunk ---------------------------------------------------------------- */
+/* ---- a model with a trunk ---------------------------------------------------------------------- */
 
 enum { DIM = 2 * (8 + 8) };
-
-static const fab_mini_config small = {
-    .image_size = 64,
-    .tower = FAB_TOWER_LITE0,
-    .trunk = { { 8, 8, 8, 8, 8, 8, 8, 8 }, { 1, 1, 1, 1, 1, 1, 1 } },
-    .width = 16,
-    .vit_layers = 1,
-    .vit_heads = 2,
-    .labels = FAB_LABELS_SPATIAL,
-    .classes = FAB_LABELS,
-    .still_trunk = true,
-    .embed = 16,
-    .text = { .dim = 32,
-              .ffn = 64,
-              .vocab = 600,
-              .layers = 2,
-              .heads = 2,
-              .kv_heads = 1,
-              .tied = true },
-};
 
 static fab_counter always(const float *weight)
 {
@@ -87,7 +50,12 @@ static fab_counter always(const float *weight)
 static bool save(const char *path, float microscopy, const fab_counter *counter, fab_err *err)
 {
     const fab_mini_save_opts o = { .name = "small", .dtype = FAB_F32, .counter = *counter };
-    fab_mini *m = tiny_mini(arena, &small, 3, false, err);
+    fab_mini_config cfg = tiny_config();
+    cfg.tower = FAB_TOWER_LITE0;
+    cfg.trunk = (fab_lite0_config){ { 8, 8, 8, 8, 8, 8, 8, 8 }, { 1, 1, 1, 1, 1, 1, 1 } };
+    cfg.width = 16;
+    cfg.still_trunk = true;
+    fab_mini *m = tiny_mini(arena, &cfg, 3, false, err);
     fab_bpe *bpe = m ? tiny_bpe(NULL, 600, err) : NULL;
     if (m) fab_f32(m->classes.b)[fab_label_find("microscopy")] = microscopy;
     bool ok = bpe && fab_mini_save(path, m, bpe, &o, err);

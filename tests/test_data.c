@@ -1,8 +1,6 @@
 /* Records, splits, facts, targets, views, store and generator of src/data. */
 #include <math.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "data/augment.h"
 #include "data/bundle.h"
 #include "data/cell_labels.h"
@@ -11,7 +9,7 @@
 #include "data/split.h"
 #include "data/store.h"
 #include "media/png_write.h"
-#include "test.h"
+#include "place.h"
 
 /* ---- records ---- */
 
@@ -481,11 +479,7 @@ static bool picture(const char *path, int w, int h, uint8_t grey, fab_err *err)
 TEST(store_and_its_cache)
 {
     fab_err err = FAB_ERR_INIT;
-    char dir[] = "/tmp/fab_store_XXXXXX", a[64], b[64], cache[64];
-    CHECK(mkdtemp(dir));
-    snprintf(a, sizeof a, "%s/a.png", dir);
-    snprintf(b, sizeof b, "%s/b.png", dir);
-    snprintf(cache, sizeof cache, "%s/cache", dir);
+    const char *a = in_folder("a.png"), *b = in_folder("b.png"), *cache = in_folder("cache");
     CHECK_MSG(picture(a, 40, 20, 10, &err) && picture(b, 16, 16, 200, &err), "%s", err.text);
     const char *paths[] = { a, b };
     for (int round = 0; round < 3; round++) { /* made, reused, made anew after a change */
@@ -505,7 +499,6 @@ TEST(store_and_its_cache)
     fab_err other = FAB_ERR_INIT;
     CHECK(!fab_store_open(paths, 2, 0, NULL, NULL, &other));
     CHECK_SAYS(other.text, "side must be 1 to 2048");
-    unlink(a), unlink(b), unlink(cache), rmdir(dir);
 }
 
 /* ---- generator ---- */
@@ -662,18 +655,15 @@ TEST(regions_of_vqa_rad)
         "{\"image\":\"a.jpg\",\"organ\":\"HEAD\",\"answer\":\"T2-weighted\",\"question_type\":"
         "\"MODALITY\"}\n";
     fab_err err = FAB_ERR_INIT;
-    char root[] = "/tmp/fab-rad-XXXXXX", path[64];
-    CHECK(mkdtemp(root) != NULL);
-    snprintf(path, sizeof path, "%s/vqa_rad", root);
-    CHECK(fab_mkdirs(path, &err));
-    snprintf(path, sizeof path, "%s/vqa_rad/train.jsonl", root);
+    const char *path = in_folder("vqa_rad/train.jsonl");
+    CHECK(fab_mkdirs(in_folder("vqa_rad"), &err));
     fab_path_list images;
     fab_case_list c;
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         err = (fab_err)FAB_ERR_INIT;
         CHECK(fab_paths_init(&images, &err) && fab_cases_init(&c, &err));
         CHECK(fab_file_write(path, broken[i].lines, strlen(broken[i].lines), &err));
-        CHECK(!fab_cases_vqa_rad(&c, &images, root, &err));
+        CHECK(!fab_cases_vqa_rad(&c, &images, folder, &err));
         CHECK_SAYS(err.text, broken[i].says);
         fab_cases_clear(&c);
         fab_paths_clear(&images);
@@ -681,7 +671,7 @@ TEST(regions_of_vqa_rad)
     err = (fab_err)FAB_ERR_INIT;
     CHECK(fab_paths_init(&images, &err) && fab_cases_init(&c, &err));
     CHECK(fab_file_write(path, good, strlen(good), &err));
-    CHECK_MSG(fab_cases_vqa_rad(&c, &images, root, &err), "%s", err.text);
+    CHECK_MSG(fab_cases_vqa_rad(&c, &images, folder, &err), "%s", err.text);
     CHECK(c.n == 2 && images.n == 2);
     const int8_t *head = c.items[0].presence, *belly = c.items[1].presence;
     CHECK(head[fab_label_find("head")] == 1 && head[fab_label_find("brain")] == 1 &&

@@ -1,31 +1,16 @@
 /* Tests of distillation: who may teach, what several teachers say together, and that a student who says
  * the same has nothing to learn. */
-#include "test.h"
-
 #include <math.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "media/png_write.h"
+#include "place.h"
 #include "tiny.h"
 #include "train/distil.h"
 
 enum { SIDE = 64, PICTURES = 2 };
 
 static const fab_train_opts here = { .recipe = "r.yaml" };
-static char folder[64];
-static fab_arena *arena;
 static fab_err err = FAB_ERR_INIT;
-
-static char *in_folder(const char *name)
-{
-    if (!arena) {
-        strcpy(folder, "/tmp/fab-distil-XXXXXX");
-        CHECK(mkdtemp(folder) != NULL);
-        arena = fab_arena_new(0, &err);
-    }
-    return fab_path_join(arena, folder, name, &err);
-}
 
 static char *teacher(const char *name, uint64_t seed)
 {
@@ -147,7 +132,6 @@ TEST(two_teachers_say_the_mean_of_both)
 TEST(the_divergence)
 {
     fab_ctx c;
-    in_folder("");
     fab_ctx_init(&c, arena, NULL);
     const float z[2][3] = { { 2, 0, -2 }, { 1, 1, 0 } }, u[2][3] = { { 0, 0, 0 }, { 3, -1, 1 } };
     float q[2][3];
@@ -204,18 +188,6 @@ TEST(who_may_not_teach)
     CHECK_MSG(strstr(err.text, "recipe: stage t: teacher is none.gguf, and there is no such file"),
               "%s", err.text);
     err = (fab_err)FAB_ERR_INIT;
-}
-
-__attribute__((destructor)) static void forget(void)
-{
-    static const char *const made[] = { "a.gguf", "b.gguf", "0.png", "1.png", "store.bin" };
-    char path[96];
-    for (size_t i = 0; *folder && i < sizeof made / sizeof *made; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, made[i]);
-        unlink(path);
-    }
-    if (*folder) rmdir(folder);
-    fab_arena_free(arena);
 }
 
 TEST_MAIN

@@ -1,17 +1,15 @@
 /* test_pefomed: a tiny decoder sees through a tiny mini's tower: rows, prompts, answers, and a run of
  * two stages in which neither of the two changes. */
 #include <math.h>
-#include <unistd.h>
-#include "base/file.h"
 #include "base/hash.h"
 #include "engine/pefomed.h"
-#include "test.h"
+#include "place.h"
 #include "tiny.h"
 #include "train/train.h"
 #include "zoo/convert_decoder.h"
 #include "zoo/tokenizer_file.h"
 
-static char folder[] = "/tmp/fab-pefomed-XXXXXX", mini[64], decoder[64], recipe[64], out[64];
+static char *mini, *decoder;
 
 /* A LLaMA of two layers with a tokenizer, as a GGUF. */
 static bool tiny_decoder(const char *path, fab_err *err)
@@ -56,12 +54,9 @@ static bool tiny_decoder(const char *path, fab_err *err)
 static void places(void)
 {
     fab_err err = FAB_ERR_INIT;
-    if (*mini) return;
-    CHECK(mkdtemp(folder));
-    snprintf(mini, sizeof mini, "%s/mini.gguf", folder);
-    snprintf(decoder, sizeof decoder, "%s/words.gguf", folder);
-    snprintf(recipe, sizeof recipe, "%s/r.yaml", folder);
-    snprintf(out, sizeof out, "%s/out", folder);
+    if (mini) return;
+    mini = in_folder("mini.gguf");
+    decoder = in_folder("words.gguf");
     CHECK_MSG(tiny_save(mini, 1, NULL, &err) && tiny_decoder(decoder, &err), "%s", err.text);
 }
 
@@ -164,14 +159,15 @@ TEST(two_stages_teach_the_adapter_alone)
     const char *shared = test_shared();
     if (!shared) SKIP("no shared data");
     fab_err err = FAB_ERR_INIT;
-    char data[256], before[2][65], after[2][65], path[80];
+    char data[256], before[2][65], after[2][65], *recipe = in_folder("r.yaml"),
+                                                 *path = in_folder("out/t.safetensors");
     fab_engine *e;
     places();
     hash_of(mini, before[0]);
     hash_of(decoder, before[1]);
     snprintf(data, sizeof data, "%s/data/open", shared);
     CHECK(fab_file_write(recipe, text, strlen(text), &err));
-    fab_train_opts o = { .recipe = recipe, .data = data, .out = out };
+    fab_train_opts o = { .recipe = recipe, .data = data, .out = in_folder("out") };
     json_t *told = NULL;
     CHECK_MSG(fab_train_run(&o, &told, &err), "%s", err.text);
     const json_t *card = json_object_get(told, "card");
@@ -188,7 +184,6 @@ TEST(two_stages_teach_the_adapter_alone)
     fab_arena *a = fab_arena_new(0, &err);
     const char *plain[3], *with[3], *off[3];
     ask(e, p, a, plain);
-    snprintf(path, sizeof path, "%s/t.safetensors", out);
     CHECK_MSG(fab_pefomed_adapt(p, path, &err), "%s", err.text);
     ask(e, p, a, with);
     CHECK(strcmp(plain[0], with[0]));

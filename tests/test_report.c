@@ -150,7 +150,6 @@ TEST(rows_not_above_chance_are_not_stated)
     CHECK_STR(json_string_value(json_object_get(one, "verdict")), "unmeasured");
     CHECK(strstr(text, "not validated") && strstr(text, "未经验证"));
     json_decref(unmeasured);
-    unlink(in_folder("skilled.gguf"));
 }
 
 TEST(a_report_that_cannot_be_written_leaves_nothing)
@@ -209,7 +208,5 @@ TEST(uncertainty_has_three_words)
     CHECK_STR(fab_band_of(0.4999)->code, "not-claimed");
     CHECK_STR(fab_band_of(NAN)->code, "not-claimed");
 }
-
-TEST(the_end) { clean_up(); }
 
 TEST_MAIN

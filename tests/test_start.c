@@ -1,27 +1,10 @@
 /* Tests of what a run starts from: weights of a finished model, and answers of a teacher who never
  * saw the picture. */
-#include "test.h"
-
 #include <math.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "place.h"
 #include "tiny.h"
 #include "train/session.h"
-
-static char folder[64];
-static fab_arena *arena;
-
-static char *in_folder(const char *name)
-{
-    fab_err err = FAB_ERR_INIT;
-    if (!arena) {
-        strcpy(folder, "/tmp/fab-start-XXXXXX");
-        CHECK(mkdtemp(folder) != NULL);
-        arena = fab_arena_new(0, &err);
-    }
-    return fab_path_join(arena, folder, name, &err);
-}
 
 /* ---- a finished model ------------------------------------------------------------------------ */
 
