@@ -6,6 +6,8 @@
 #include "tiny.h"
 #include "train/session.h"
 
+#define TRUNK "tests/golden/lite0.safetensors"
+
 /* ---- a finished model ------------------------------------------------------------------------ */
 
 static fab_mini_config small(bool pool)
@@ -13,7 +15,7 @@ static fab_mini_config small(bool pool)
     return (fab_mini_config){
         .image_size = 32,
         .tower = FAB_TOWER_LITE0,
-        .trunk = { { 8, 4, 4, 6, 8, 10, 8, 12 }, { 1, 2, 1, 1, 1, 1, 1 } },
+        .trunk = { { 4, 4, 4, 8, 8, 8, 8, 12 }, { 1, 2, 1, 1, 1, 1, 1 } }, /* as TRUNK has it */
         .width = 16,
         .still_trunk = pool,
         .vit_layers = 1,
@@ -24,25 +26,32 @@ static fab_mini_config small(bool pool)
     };
 }
 
-static void write_model(const char *path)
+/* The file of a model of seed 5. */
+static const char *old_model(void)
 {
+    const char *path = in_folder("old.gguf");
     fab_err err = FAB_ERR_INIT;
+    if (fab_exists(path)) return path;
     const fab_mini_config cfg = small(false);
     fab_mini *m = tiny_mini(arena, &cfg, 5, false, &err);
     fab_bpe *bpe = m ? tiny_bpe(NULL, 600, &err) : NULL;
     const fab_mini_save_opts o = { .name = "old", .version = "1", .dtype = FAB_F32 };
     CHECK_MSG(bpe && fab_mini_save(path, m, bpe, &o, &err), "%s", err.text);
     fab_bpe_free(bpe);
+    return path;
+}
+
+static bool begins(const char *name, const char *with)
+{
+    return !strncmp(name, with, strlen(with));
 }
 
 TEST(a_model_starts_what_fits_and_leaves_the_rest)
 {
     fab_err err = FAB_ERR_INIT;
-    char *path = in_folder("old.gguf");
-    const fab_init_files from = { .model = path };
+    const fab_init_files from = { .model = old_model() };
     fab_session s = { .arena = arena, .step_arena = fab_arena_new(0, &err) };
     const fab_mini_config old_cfg = small(false), new_cfg = small(true);
-    write_model(path);
     fab_mini *old = tiny_mini(arena, &old_cfg, 5, false, &err),
              *fresh = tiny_mini(arena, &new_cfg, 6, true, &err);
     s.model = tiny_mini(arena, &new_cfg, 6, true, &err);
@@ -56,7 +65,7 @@ TEST(a_model_starts_what_fits_and_leaves_the_rest)
         CHECK_MSG(!memcmp(t->data, want->data, (size_t)fab_count(t) * sizeof(float)), "%s",
                   t->name);
         taken += fits, kept += !fits;
-        still += strncmp(t->name, FAB_MINI_STILL, strlen(FAB_MINI_STILL)) == 0;
+        still += begins(t->name, FAB_MINI_STILL);
     }
     CHECK(still > 20 && kept == still + 3 && taken > 40); /* pool_norm's two, class_head.weight */
     fab_bpe *bpe = fab_session_init_tokenizer(&from, &err);
@@ -68,7 +77,7 @@ TEST(a_model_starts_what_fits_and_leaves_the_rest)
 TEST(what_is_left_starts_afresh)
 {
     fab_err err = FAB_ERR_INIT;
-    const fab_init_files from = { .model = in_folder("old.gguf"), .leave = "tower. projector." };
+    const fab_init_files from = { .model = old_model(), .leave = "tower. projector." };
     fab_session s = { .arena = arena, .step_arena = fab_arena_new(0, &err) };
     const fab_mini_config cfg = small(false);
     fab_mini *old = tiny_mini(arena, &cfg, 5, false, &err),
@@ -78,7 +87,7 @@ TEST(what_is_left_starts_afresh)
     int left = 0;
     for (int64_t i = 0; i < s.model->list.n; i++) {
         const fab_tensor *t = s.model->list.items[i];
-        bool leave = !strncmp(t->name, "tower.", 6) || !strncmp(t->name, "projector.", 10);
+        bool leave = begins(t->name, "tower.") || begins(t->name, "projector.");
         const fab_tensor *want = leave ? fresh->list.items[i] : old->list.items[i];
         CHECK_MSG(!memcmp(t->data, want->data, (size_t)fab_count(t) * sizeof(float)), "%s",
                   t->name);
@@ -88,6 +97,49 @@ TEST(what_is_left_starts_afresh)
     const fab_init_files none = { .model = from.model, .leave = "tower. towel. projector." };
     CHECK(!fab_session_init_weights(&s, &none, &err));
     CHECK_SAYS(err.text, "recipe: init: leave: no parameter begins with 'towel.'");
+    fab_arena_free(s.step_arena);
+}
+
+/* The still trunk is always the published one, the other is the finished model's unless that is left
+ * or there is none. */
+TEST(who_fills_the_trunks)
+{
+    static const struct {
+        bool model;
+        const char *leave;
+        bool published;
+    } cases[] = { { true, NULL, false },
+                  { true, "projector.", false },
+                  { true, FAB_MINI_TRUNK, true },
+                  { true, "projector. tower.", true },
+                  { false, NULL, true } };
+    fab_err err = FAB_ERR_INIT;
+    fab_session s = { .arena = arena, .step_arena = fab_arena_new(0, &err) };
+    const fab_mini_config old_cfg = small(false), cfg = small(true);
+    fab_mini *old = tiny_mini(arena, &old_cfg, 5, false, &err),
+             *both = tiny_mini(arena, &cfg, 7, true, &err);
+    fab_weights *w = fab_weights_open(TRUNK, &err);
+    CHECK_MSG(w && fab_mini_start_tower(both, w, FAB_START_TRUNKS, &err), "%s", err.text);
+    fab_weights_close(w);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const fab_init_files from = { .tower = TRUNK,
+                                      .model = cases[k].model ? old_model() : NULL,
+                                      .leave = cases[k].leave };
+        s.model = tiny_mini(arena, &cfg, 6, true, &err);
+        CHECK_MSG(s.model && fab_session_init_weights(&s, &from, &err), "%s", err.text);
+        int trunk = 0, still = 0;
+        for (int64_t i = 0; i < s.model->list.n; i++) {
+            const fab_tensor *t = s.model->list.items[i];
+            bool is_still = begins(t->name, FAB_MINI_STILL);
+            if (!is_still && !begins(t->name, FAB_MINI_TRUNK)) continue;
+            const fab_param_list *want = is_still || cases[k].published ? &both->list : &old->list;
+            CHECK_MSG(!memcmp(t->data, fab_param_named(want, t->name)->data,
+                              (size_t)fab_count(t) * sizeof(float)),
+                      "case %zu: %s", k, t->name);
+            still += is_still, trunk += !is_still;
+        }
+        CHECK(trunk > 20 && still == trunk);
+    }
     fab_arena_free(s.step_arena);
 }
 
