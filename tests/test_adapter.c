@@ -30,9 +30,20 @@ static void shake(const fab_param_list *l, float by)
             fab_f32(l->items[i])[j] += by * fab_rng_normal(&r);
 }
 
-/* An adapter for sites, moved away from its fresh values by `by`, into `file`. */
-static void save(const fab_sites *sites, const fab_weights *base, fab_peft_kind kind,
-                 const char *target, float by)
+static void halve(fab_arena *a, const fab_param_list *l)
+{
+    for (int64_t i = 0; i < l->n; i++) {
+        fab_tensor *t = l->items[i];
+        void *to = fab_arena_take(a, (size_t)fab_count(t) * 2, NULL);
+        CHECK(to && fab_kernels_best()->from_f32(NULL, FAB_F16, fab_f32(t), to, fab_count(t)));
+        t->data = to;
+        t->dtype = FAB_F16;
+    }
+}
+
+/* An adapter for sites, moved away from its fresh values by `by`, into `file`, in f32 or f16. */
+static void save_as(fab_dtype dtype, const fab_sites *sites, const fab_weights *base,
+                    fab_peft_kind kind, const char *target, float by)
 {
     static const char *targets[2], *const full[] = { "projector.2" };
     fab_err err = FAB_ERR_INIT;
@@ -47,10 +58,17 @@ static void save(const fab_sites *sites, const fab_weights *base, fab_peft_kind 
     fab_peft_params(&p, &t, sites, &o);
     CHECK_MSG(fab_params_end(&p, &err), "%s", err.text);
     shake(&t.list, by);
+    if (dtype == FAB_F16) halve(a, &t.list);
     CHECK_MSG(fab_adapter_base(base, hex, &err) &&
                   fab_adapter_save(file, &t, &(fab_adapter_about){ hex, "tiny", NULL }, &err),
               "%s", err.text);
     fab_arena_free(a);
+}
+
+static void save(const fab_sites *sites, const fab_weights *base, fab_peft_kind kind,
+                 const char *target, float by)
+{
+    save_as(FAB_F32, sites, base, kind, target, by);
 }
 
 /* What the engine's model gives for a picture: everything that an adapter may change. */
@@ -109,6 +127,17 @@ TEST(an_adapter_goes_on_and_off_and_merges_into_the_file)
     CHECK_MSG(m, "%s", err.text);
     see(m, one);
     compare(one, with, 1e-2, true); /* test_peft.c merges in f32 */
+    fab_engine_close(m);
+
+    save_as(FAB_F16, &f->sites, f->weights, FAB_PEFT_LORA, "*", 0.2f);
+    CHECK_MSG(fab_engine_adapt(e, file, &err), "%s", err.text);
+    see(e, again);
+    compare(again, with, 1e-2, true);
+    CHECK_MSG(fab_adapter_merge(model, file, merged, NULL, &err), "%s", err.text);
+    m = fab_engine_open(merged, NULL, &err);
+    CHECK_MSG(m, "%s", err.text);
+    see(m, one);
+    compare(one, with, 1e-2, true);
     fab_engine_close(m);
     fab_engine_close(e);
 }

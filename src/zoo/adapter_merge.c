@@ -99,12 +99,29 @@ static bool write_gguf(const job *j, const char *out, fab_err *err)
     return ok;
 }
 
+/* Parts that the adapter's file holds in a smaller type, to f32. */
+static bool widen(job *j, fab_err *err)
+{
+    const fab_param_list *l = &j->adapter->peft.list;
+    for (int64_t i = 0; i < l->n; i++) {
+        fab_tensor *t = l->items[i];
+        int64_t n = fab_count(t);
+        if (t->dtype == FAB_F32) continue;
+        float *x = fab_arena_take(j->arena, (size_t)n * sizeof *x, err);
+        if (!x) return false;
+        j->k->to_f32(j->pool, t->dtype, t->data, x, n);
+        t->data = x;
+        t->dtype = FAB_F32;
+    }
+    return true;
+}
+
 static bool merge(job *j, const char *out, fab_err *err)
 {
     int64_t n = fab_weights_count(j->weights);
     char base[65];
     if (!fab_adapter_base(j->weights, base, err) ||
-        !fab_adapter_fit(j->adapter, j->sites, base, j->pool, err))
+        !fab_adapter_fit(j->adapter, j->sites, base, j->pool, err) || !widen(j, err))
         return false;
     j->made = fab_arena_take(j->arena, (size_t)(n + 1) * sizeof *j->made, err);
     for (int64_t i = 0; j->made && i < n; i++) j->made[i] = *fab_weights_at(j->weights, i);
