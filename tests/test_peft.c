@@ -142,7 +142,7 @@ static void check_dense(const char *kind, int rank, const letter *letters)
         same(&b, (*(fab_tensor **)((char *)b.peft.parts + k->at))->grad, name);
     }
     if (o.kind == FAB_PEFT_LORA) {
-        CHECK(fab_peft_merge(&b.peft, 0, fab_f32(l.w), NULL, NULL));
+        CHECK(fab_peft_merge(&b.peft, 0, fab_f32(l.w), NULL, NULL, NULL));
         same(&b, fab_f32(l.w), "lora.merged");
     }
     fab_peft_detach(&b.sites);
@@ -485,7 +485,7 @@ TEST(merged_equals_unmerged)
         decoder_adapt(&d, kinds[i].kind, kinds[i].target, true);
         memcpy(with, hidden(&d)->data, sizeof with);
         for (int64_t k = 0; k < d.peft.n; k++)
-            CHECK(fab_peft_merge(&d.peft, k, fab_f32(d.peft.sites[k]->w), NULL, NULL));
+            CHECK(fab_peft_merge(&d.peft, k, fab_f32(d.peft.sites[k]->w), NULL, NULL, NULL));
         fab_peft_detach(&d.sites);
         const float *merged = fab_f32(hidden(&d));
         for (int k = 0; k < 2 * 6 * 32; k++) top = fmax(top, fabs((double)with[k]));

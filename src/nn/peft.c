@@ -233,12 +233,24 @@ fab_tensor *fab_prefix_before(fab_ctx *c, fab_tensor *rows, fab_tensor *x)
 
 /* ---- merging --------------------------------------------------------------------------------- */
 
-bool fab_peft_merge(const fab_peft *t, int64_t i, float *w, float *b, fab_err *err)
+/* Only matrices keep a smaller type than f32 (params.c). */
+static const float *widened(const fab_tensor *t, fab_arena *a, fab_err *err)
+{
+    int64_t n = fab_count(t);
+    if (t->dtype == FAB_F32) return fab_f32(t);
+    float *x = fab_arena_take(a, (size_t)n * sizeof *x, err);
+    if (x) fab_kernels_best()->to_f32(NULL, t->dtype, t->data, x, n);
+    return x;
+}
+
+bool fab_peft_merge(const fab_peft *t, int64_t i, float *w, float *b, fab_arena *a, fab_err *err)
 {
     const fab_part *p = &t->parts[i];
     const fab_site *s = t->sites[i];
     if (p->w) {
-        memcpy(w, fab_f32(p->w), (size_t)(s->in * s->out) * sizeof *w);
+        const float *full = widened(p->w, a, err);
+        if (!full) return false;
+        memcpy(w, full, (size_t)(s->in * s->out) * sizeof *w);
         if (b && p->bias) memcpy(b, fab_f32(p->bias), (size_t)s->out * sizeof *b);
         return true;
     }
@@ -246,12 +258,14 @@ bool fab_peft_merge(const fab_peft *t, int64_t i, float *w, float *b, fab_err *e
         return fab_fail(err, FAB_EUNSUPPORTED,
                         "%s: a %s is no change of weights: use it by --adapter", s->name,
                         fab_peft_name(t->opts.kind));
+    const float *down = widened(p->a, a, err), *up = widened(p->b, a, err);
+    if (!down || !up) return false;
+    int64_t r = p->a->shape[0];
     for (int64_t o = 0; o < s->out; o++)
-        for (int64_t k = 0; k < p->a->shape[0]; k++) {
-            float f = p->scale * fab_f32(p->b)[o * p->a->shape[0] + k];
+        for (int64_t k = 0; k < r; k++) {
+            float f = p->scale * up[o * r + k];
             if (p->e) f *= fab_f32(p->e)[k];
-            const float *a = fab_f32(p->a) + k * s->in;
-            for (int64_t j = 0; j < s->in; j++) w[o * s->in + j] += f * a[j];
+            for (int64_t j = 0; j < s->in; j++) w[o * s->in + j] += f * down[k * s->in + j];
         }
     return true;
 }

@@ -76,13 +76,13 @@ static bool work_in(job *j, int64_t i, fab_err *err)
 {
     const fab_peft *t = &j->adapter->peft;
     const fab_site *s = t->sites[i];
-    if (!s->w) return fab_peft_merge(t, i, NULL, NULL, err); /* says why not */
+    if (!s->w) return fab_peft_merge(t, i, NULL, NULL, j->arena, err); /* says why not */
     fab_weight *w = made_of(j, s->w->name, err), *b = NULL;
     if (!w || (s->b && t->parts[i].bias && !(b = made_of(j, s->b->name, err)))) return false;
     float *x = fab_source_f32(w, j->pool, j->arena, err),
           *bias = b ? fab_source_f32(b, j->pool, j->arena, err) : NULL;
-    return x && (bias || !b) && fab_peft_merge(t, i, x, bias, err) && narrow(j, w, x, err) &&
-           (!b || narrow(j, b, bias, err));
+    return x && (bias || !b) && fab_peft_merge(t, i, x, bias, j->arena, err) &&
+           narrow(j, w, x, err) && (!b || narrow(j, b, bias, err));
 }
 
 static bool write_gguf(const job *j, const char *out, fab_err *err)
@@ -99,29 +99,12 @@ static bool write_gguf(const job *j, const char *out, fab_err *err)
     return ok;
 }
 
-/* Parts that the adapter's file holds in a smaller type, to f32. */
-static bool widen(job *j, fab_err *err)
-{
-    const fab_param_list *l = &j->adapter->peft.list;
-    for (int64_t i = 0; i < l->n; i++) {
-        fab_tensor *t = l->items[i];
-        int64_t n = fab_count(t);
-        if (t->dtype == FAB_F32) continue;
-        float *x = fab_arena_take(j->arena, (size_t)n * sizeof *x, err);
-        if (!x) return false;
-        j->k->to_f32(j->pool, t->dtype, t->data, x, n);
-        t->data = x;
-        t->dtype = FAB_F32;
-    }
-    return true;
-}
-
 static bool merge(job *j, const char *out, fab_err *err)
 {
     int64_t n = fab_weights_count(j->weights);
     char base[65];
     if (!fab_adapter_base(j->weights, base, err) ||
-        !fab_adapter_fit(j->adapter, j->sites, base, j->pool, err) || !widen(j, err))
+        !fab_adapter_fit(j->adapter, j->sites, base, j->pool, err))
         return false;
     j->made = fab_arena_take(j->arena, (size_t)(n + 1) * sizeof *j->made, err);
     for (int64_t i = 0; j->made && i < n; i++) j->made[i] = *fab_weights_at(j->weights, i);
