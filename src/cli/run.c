@@ -7,8 +7,9 @@ char *fab_run_file(fab_run *r, const char *path, uint64_t limit, size_t *n, fab_
 {
     fab_file f;
     if (!fab_file_map(&f, path, limit, err)) return NULL;
-    char *text = fab_arena_zero(r->arena, f.size + 1, err);
+    char *text = fab_arena_take(r->arena, f.size + 1, err);
     if (text && f.size) memcpy(text, f.data, f.size);
+    if (text) text[f.size] = 0;
     *n = f.size;
     fab_file_unmap(&f);
     if (!text || fab_utf8_require(text, *n, err)) return text;

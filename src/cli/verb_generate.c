@@ -109,8 +109,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
         return false;
     }
     double loaded = fab_now() - start;
-    const char *text = o->batch ? "" : fab_run_text(r, o->prompt, NULL, MOST_BYTES, &size, err);
-    bool ok = text && (o->batch ? many(r, o, g, err) : one(r, o, g, text, loaded, err));
+    const char *text = o->batch ? NULL : fab_run_text(r, o->prompt, NULL, MOST_BYTES, &size, err);
+    bool ok = o->batch ? many(r, o, g, err) : text && one(r, o, g, text, loaded, err);
     fab_generator_close(g);
     return ok;
 }
