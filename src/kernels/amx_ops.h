@@ -1,4 +1,4 @@
-/* amx_ops: the five tile operations that core_amx.c needs, real (FAB_AMX 1) or emulated in C (FAB_AMX 2, for tests on
+/* amx_ops: the five tile operations that bf16_amx.h needs, real (FAB_AMX 1) or emulated in C (FAB_AMX 2, for tests on
  * machines without AMX). Tile numbers are literals; every tile is 16 rows of 64 bytes.
  *
  *   DP  c[16][16] f32 += sum over 16 pairs of a[i][2p] b[p][2j] + a[i][2p+1] b[p][2j+1], all bf16     (TDPBF16PS)

@@ -29,7 +29,7 @@ struct core {
     void (*pack_b)(const core *g, int64_t j, int nr, int64_t k0, int kc, float *dst);
     const float *panels; /* f32 [N/NR][K][NR], used in place of pack_b when not NULL */
     const uint16_t
-        *tiles; /* bf16 panels of panel.h's AMX layout, used when the product is rounded, or NULL */
+        *tiles; /* bf16 panels of pairs (panel.h), used when the product is rounded, or NULL */
     /* what pack_a and pack_b would copy, when that is plain memory; else NULL */
     const float *a, *b;
     int64_t a_row, a_col, b_row, b_col;
@@ -47,9 +47,9 @@ bool FAB_NAME(fab_core_run)(fab_pool *p, const core *g, fab_err *err);
 /* The same, whole, on the calling thread, without cutting K: for products inside a task. */
 void FAB_NAME(fab_core_serial)(const core *g);
 
-/* Products with g->bf16 go to tiles of rounded operands where the instruction set has them (core_half.c, core_amx.c):
+/* Products with g->bf16 go to tiles of rounded operands where the instruction set has them (core_half.c, core_bf16.c):
  * the tile rows x cols of C over ks of K, the first of ks being the first that touches C. */
-#if defined(__AVX512FP16__) || FAB_AMX
+#if defined(__AVX512FP16__) || FAB_PAIRS
 #define FAB_ROUNDED 1
 #else
 #define FAB_ROUNDED 0

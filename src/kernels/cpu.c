@@ -15,7 +15,7 @@ extern const fab_kernels fab_table_c;
 #include <sys/syscall.h>
 #include <unistd.h>
 extern const fab_kernels fab_table_avx2, fab_table_avx512, fab_table_avx512vnni,
-    fab_table_avx512fp16;
+    fab_table_avx512bf16, fab_table_avx512fp16;
 #if defined(FAB_HAVE_AMX)
 extern const fab_kernels fab_table_amx, fab_table_amx_emu;
 #endif
@@ -106,6 +106,7 @@ static void probe(int *n)
     if (!listed("avx2 fma f16c avx512f avx512dq avx512bw avx512vl")) return;
     found.all[(*n)++] = &fab_table_avx512;
     if (listed("avx512_vnni")) found.all[(*n)++] = &fab_table_avx512vnni;
+    if (listed("avx512_vnni avx512_bf16")) found.all[(*n)++] = &fab_table_avx512bf16;
     if (listed("avx512_vnni avx512_fp16")) found.all[(*n)++] = &fab_table_avx512fp16;
 #if defined(FAB_HAVE_AMX)
     if (listed("amx_tile amx_bf16 avx512_bf16") &&

@@ -282,7 +282,7 @@ static void gemm_core(core *c, source *s, const fab_gemm *g)
     FAB_NAME(fab_core_strided)(c, &s->s);
     if (g->packed || g->b_dtype != FAB_F32) c->b = NULL;
     if (g->packed && g->packed->bf16)
-        c->pack_b = b_from_packed, c->tiles = FAB_AMX ? g->packed->data : NULL;
+        c->pack_b = b_from_packed, c->tiles = FAB_PAIRS ? g->packed->data : NULL;
     else if (g->packed) c->panels = g->packed->data;
     else if (g->b_dtype != FAB_F32) c->pack_b = g->b_row == 1 ? b_from_rows : b_from_any;
 }

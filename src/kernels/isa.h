@@ -40,6 +40,12 @@ enum { FAB_VL = FAB_VL_IS, NR = 2 * FAB_VL };
 #if !defined(FAB_AMX)
 #define FAB_AMX 0 /* 1: AMX tiles, 2: the same loops over an emulated tile unit */
 #endif
+/* Are bf16 weights packed as pairs of k (panel.h)? */
+#if FAB_AMX || defined(__AVX512BF16__)
+#define FAB_PAIRS 1
+#else
+#define FAB_PAIRS 0
+#endif
 /* Loops without products are compiled once for AVX-512 and shared by the sets above it. */
 #if !defined(FAB_BASE_ISA)
 #define FAB_BASE_ISA FAB_ISA

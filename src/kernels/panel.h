@@ -1,7 +1,7 @@
 /* panel: where a weight's bf16 elements lie once packed: NR columns at a time, in the order that the products read them.
  *
- *   vectors  [K][NR]                                        one row of a panel is two registers once widened
- *   AMX      [K/32][NR/16][16][16][2], K padded with zeros  each 1 KB [16][16][2] is a B tile: pairs of k side by side
+ *   widened  [K][NR]                                        one row of a panel is two registers once widened
+ *   pairs    [K/32][NR/16][16][16][2], K padded with zeros  each 1 KB [16][16][2] is a B tile of AMX, two of k side by side
  */
 #ifndef FAB_KERNELS_PANEL_H
 #define FAB_KERNELS_PANEL_H
@@ -13,7 +13,7 @@ typedef uint32_t vu __attribute__((vector_size(FAB_VL * 4)));
 typedef uint32_t vu_mem __attribute__((vector_size(FAB_VL * 4), aligned(4), may_alias));
 typedef uint16_t vh_mem __attribute__((vector_size(FAB_VL * 2), aligned(2), may_alias));
 
-#if FAB_AMX
+#if FAB_PAIRS
 INLINE int64_t half_count(int64_t k) { return (k + 31) / 32 * 32 * NR; }
 INLINE int64_t half_at(int64_t k, int64_t j)
 {

@@ -1,4 +1,4 @@
-/* rounded: what the tiles of rounded operands (core_half.c, core_amx.c) share. AVX-512. */
+/* rounded: what the tiles of rounded operands (core_half.c, core_bf16.c) share. AVX-512. */
 #ifndef FAB_KERNELS_ROUNDED_H
 #define FAB_KERNELS_ROUNDED_H
 
