@@ -227,9 +227,9 @@ static void measure(int rounds)
 {
     for (int i = 0; i < rounds; i++) {
         f32_peak[i] = fab_peak_f32(kernels, 0.02);
-        bf16_peak[i] = fab_peak_amx(0.02);
+        bf16_peak[i] = fab_peak_bf16(kernels, 0.02);
         read_peak[i] = fab_peak_read(x, (size_t)BIG * 4, 4, 0.02);
-        if (bf16_peak[i] <= 0 || strcmp(kernels->name, "amx") != 0) bf16_peak[i] = f32_peak[i];
+        if (bf16_peak[i] <= 0) bf16_peak[i] = f32_peak[i];
         for (int t = 0; t < ROW_COUNT; t++) rows[t].rate[i] = rate_of(rows + t);
     }
     qsort(f32_peak, (size_t)rounds, sizeof(double), ascending);

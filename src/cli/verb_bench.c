@@ -8,8 +8,8 @@
  *
  * Weights are random, drawn in memory, every tensor its own. Rounds are interleaved: each measures the machine's limits on
  * all threads (products from registers, reads in four streams), then the model once; the fraction is median over median.
- * Products of bf16 are held against AMX where there is one, else against f32 multiply-adds (operands rounded to f16 can
- * pass 1); q8_0 and q4_0 against int8 products where there is VNNI, else against those of bf16. Limits are in CPU time,
+ * Products of bf16 are held against those of AMX or AVX512-BF16 where that is what multiplies, else against f32
+ * multiply-adds (operands rounded to f16 can pass 1); q8_0 and q4_0 against int8 products where there is VNNI, else against those of bf16. Limits are in CPU time,
  * models in wall time: other work on the machine lowers the fractions.
  */
 #include <math.h>
@@ -60,7 +60,7 @@ static void one_limit(void *arg, int task, int worker)
 
     (void)worker;
     switch (j->what) {
-    case PEAK_BF16: j->rate[task] = fab_peak_amx(0.004); break;
+    case PEAK_BF16: j->rate[task] = fab_peak_bf16(j->b->k, 0.004); break;
     case PEAK_INT8: j->rate[task] = fab_peak_int8(0.004); break;
     case PEAK_F32: j->rate[task] = fab_peak_f32(j->b->k, 0.004); break;
     default:
@@ -75,7 +75,9 @@ static double limit(bench *b, peak what)
     limit_job j = { .b = b, .what = what };
     double sum = 0;
 
-    if (what == PEAK_BF16 && strcmp(b->k->name, "amx") != 0) what = j.what = PEAK_F32;
+    if (what == PEAK_BF16 && strcmp(b->k->name, "amx") != 0 &&
+        strcmp(b->k->name, "avx512bf16") != 0)
+        what = j.what = PEAK_F32;
     if (what == PEAK_INT8 && (b->k->name[0] != 'a' || !strcmp(b->k->name, "avx2") ||
                               !strcmp(b->k->name, "avx512") || !strcmp(b->k->name, "amx")))
         return 0;

@@ -22,9 +22,10 @@ double fab_peak_run_c(float *sink);
 double fab_peak_run_avx2(float *sink);
 double fab_peak_run_avx512(float *sink);
 double fab_peak_int8_run_avx512vnni(float *sink);
+double fab_peak_bf16_run_avx512bf16(float *sink);
 #endif
 #if defined(FAB_HAVE_AMX)
-double fab_peak_run_amx(float *sink);
+double fab_peak_bf16_run_amx(float *sink);
 #endif
 
 typedef double run_fn(float *sink);
@@ -63,12 +64,15 @@ double fab_peak_int8(double seconds)
     return 0;
 }
 
-double fab_peak_amx(double seconds)
+double fab_peak_bf16(const fab_kernels *k, double seconds)
 {
-#if defined(FAB_HAVE_AMX)
-    if (fab_kernels_named("amx")) return best(fab_peak_run_amx, seconds);
+#if defined(__x86_64__)
+    if (!strcmp(k->name, "avx512bf16")) return best(fab_peak_bf16_run_avx512bf16, seconds);
 #endif
-    (void)seconds;
+#if defined(FAB_HAVE_AMX)
+    if (!strcmp(k->name, "amx")) return best(fab_peak_bf16_run_amx, seconds);
+#endif
+    (void)k, (void)seconds;
     return 0;
 }
 

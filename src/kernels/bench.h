@@ -6,8 +6,8 @@
 
 /* f32 multiply-adds from registers with the widest vectors of the table; FLOP/s, best of the time given. */
 double fab_peak_f32(const fab_kernels *k, double seconds);
-/* AMX bf16 tile products from registers; FLOP/s; 0 where there is no AMX. */
-double fab_peak_amx(double seconds);
+/* bf16 products from registers, of AMX tiles or of vectors, whichever the table has; FLOP/s; 0 where it has neither. */
+double fab_peak_bf16(const fab_kernels *k, double seconds);
 /* VNNI products of int8 from registers; multiplications and additions per second; 0 where there is no AVX-512 VNNI. */
 double fab_peak_int8(double seconds);
 /* Reads of data (bytes long, larger than any cache) in `streams` (1 to 8) parallel streams with prefetch; bytes/s. */

@@ -4,7 +4,7 @@
 
 enum { ROUNDS = 40000 };
 
-double FAB_NAME(fab_peak_run)(float *sink)
+double FAB_NAME(fab_peak_bf16_run)(float *sink)
 {
     _Alignas(64) uint16_t zero[512] = { 0 };
     _Alignas(64) float out[256];
