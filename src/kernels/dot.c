@@ -261,6 +261,14 @@ INLINE void totals(const __m256 *x, float *y)
     _mm_storeu_ps(y, _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1)));
 }
 
+/* A line of W, into L1 or L2: four rows of q8_0 and the four next, a stretch of 4 KB's multiples apart, leave their sets of
+ * L1 before they are read (Zen 4: one row of a 2048x2048 takes 1.35 times as long, of q4_0 1.06). */
+INLINE void ask_for(fab_dtype type, const uint8_t *p)
+{
+    if (type == FAB_Q8_0 || type == FAB_Q4_0) __builtin_prefetch(p, 0, 2);
+    else __builtin_prefetch(p);
+}
+
 /* rows of W that go side by side: at least four sums */
 INLINE int abreast(int mr) { return mr < 4 ? 4 / mr : 1; }
 
@@ -291,8 +299,7 @@ INLINE void some_rows(fab_dtype type, const bool words, const int mr, const job 
             for (int b = 0; b < pair; b++) {
                 p[b] = i == t.to - 1 && rest ? tail[w + b] : row[w + b] + i * bytes;
 #pragma GCC unroll 5
-                for (int c = 0; c < bytes; c += 64)
-                    __builtin_prefetch(ahead[w + b] + i * bytes + c);
+                for (int c = 0; c < bytes; c += 64) ask_for(type, ahead[w + b] + i * bytes + c);
             }
             if (pair == 2) two_rows(type, a, p, acc + w);
             else one_group(type, words, mr, a, p[0], acc + w * mr);
