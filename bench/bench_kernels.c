@@ -83,6 +83,14 @@ static void run_conv_back(const row *r)
 
 static void run_attn(const row *r) { kernels->attn_forward(NULL, &r->attn, x, y, z, w, v); }
 
+static void run_attn_bf16(const row *r)
+{
+    fab_attn s = r->attn;
+
+    s.bf16 = true;
+    kernels->attn_forward(NULL, &s, x, y, z, w, v);
+}
+
 static void run_attn_back(const row *r)
 {
     kernels->attn_forward(NULL, &r->attn, x, y, z, w, v);
@@ -137,9 +145,9 @@ static void run_adamw(const row *r)
         .batch = B, .h = H, .w = H, .in = C, .out = C, .kh = K, .kw = K, .stride = 1,              \
         .pad_y = K / 2, .pad_x = K / 2, .oh = H, .ow = H, .groups = C                              \
     }
-#define ATTN(B, T, H, K, words, fn, times)                                                         \
+#define ATTN(B, T, H, K, unit, words, fn, times)                                                   \
     {                                                                                              \
-        words, FLOPS_F32, times * 4.0 * B *H *T *T *K, fn, .attn = {                               \
+        words, unit, times * 4.0 * B *H *T *T *K, fn, .attn = {                                    \
             B,                                                                                     \
             T,                                                                                     \
             T,                                                                                     \
@@ -182,10 +190,12 @@ static row rows[] = {
       .conv = DEPTH(16, 20, 240, 5) },
     { "depthwise back 5x5 20x20x240", BYTES, 4.0 * 6 * 16 * 20 * 20 * 240, run_conv_back,
       .conv = DEPTH(16, 20, 240, 5) },
-    ATTN(8, 197, 6, 64, "attention 197x6x64", run_attn, 1),
-    ATTN(16, 64, 6, 64, "attention 64x6x64", run_attn, 1),
-    ATTN(1, 1024, 6, 64, "attention 1024x6x64", run_attn, 1),
-    ATTN(8, 197, 6, 64, "attention fwd+back 197x6x64", run_attn_back, 3.5),
+    ATTN(8, 197, 6, 64, FLOPS_F32, "attention 197x6x64", run_attn, 1),
+    ATTN(16, 64, 6, 64, FLOPS_F32, "attention 64x6x64", run_attn, 1),
+    ATTN(1, 1024, 6, 64, FLOPS_F32, "attention 1024x6x64", run_attn, 1),
+    ATTN(8, 197, 6, 64, FLOPS_BF16, "attention bf16 197x6x64", run_attn_bf16, 1),
+    ATTN(1, 1024, 6, 64, FLOPS_BF16, "attention bf16 1024x6x64", run_attn_bf16, 1),
+    ATTN(8, 197, 6, 64, FLOPS_F32, "attention fwd+back 197x6x64", run_attn_back, 3.5),
     ROWS(4096, 384, 2, "layernorm 4096x384", run_layernorm),
     ROWS(4096, 384, 8, "layernorm fwd+back 4096x384", run_layernorm_back),
     ROWS(4096, 384, 2, "rmsnorm 4096x384", run_rmsnorm),

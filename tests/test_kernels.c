@@ -311,23 +311,33 @@ static int attn_limit(const fab_attn *s, int b, int i)
 }
 
 typedef struct {
-    double *out, *dq, *dk, *dv;
+    double *out, *dq, *dk, *dv,
+        *most; /* most: what rounding the operands of both products to bf16 can change of out */
 } attn_ref;
 
 static void attn_row(const fab_attn *s, const float *q, const float *k, const float *v,
                      const float *g, attn_ref *r, int b, int h, int i)
 {
     int w = (int)s->width, n = attn_limit(s, b, i), kh = h / (s->heads / s->kv_heads);
-    double *p = take(n * 8 + 8), top = -1e300, sum = 0, d = 0;
+    double *p = take(n * 8 + 8), top = -1e300, sum = 0, d = 0, unit = 1.01 / 256, shift = 0;
     int64_t at = ((int64_t)(b * s->tq + i) * s->heads + h) * w;
 #define KV(j) (((int64_t)(b * s->tk + (j)) * s->kv_heads + kh) * w)
     for (int j = 0; j < n; j++) {
-        for (int x = 0; x < w; x++) p[j] += (double)q[at + x] * k[KV(j) + x];
+        double all = 0; /* two operands, each off by half of `unit` */
+        for (int x = 0; x < w; x++) {
+            p[j] += (double)q[at + x] * k[KV(j) + x];
+            all += fabs((double)q[at + x] * k[KV(j) + x]);
+        }
+        shift = fmax(shift, unit * all * s->scale);
         top = fmax(top, p[j] *= s->scale);
     }
     for (int j = 0; j < n; j++) sum += p[j] = exp(p[j] - top);
     for (int j = 0; j < n; j++)
-        for (int x = 0; x < w; x++) r->out[at + x] += (p[j] / sum) * v[KV(j) + x];
+        for (int x = 0; x < w; x++) {
+            r->out[at + x] += (p[j] / sum) * v[KV(j) + x];
+            r->most[at + x] +=
+                (exp(2 * shift) * (1 + unit) - 1) * (p[j] / sum) * fabs(v[KV(j) + x]);
+        }
     for (int x = 0; x < w; x++) d += r->out[at + x] * g[at + x];
     for (int j = 0; j < n; j++) {
         double dp = 0, pj = p[j] / sum;
@@ -348,7 +358,7 @@ static void check_attn(const attn_case *c)
             nk = (int64_t)c->b * c->tk * c->kv_heads * c->width;
     float *q = noise(nq), *k = noise(nk), *v = noise(nk), *g = noise(nq);
     int32_t *prefix = take(c->b * 4), *kv_len = take(c->b * 4);
-    attn_ref r = { take(nq * 8), take(nq * 8), take(nk * 8), take(nk * 8) };
+    attn_ref r = { take(nq * 8), take(nq * 8), take(nk * 8), take(nk * 8), take(nq * 8) };
     fab_attn s = { c->b,
                    c->tq,
                    c->tk,
@@ -370,11 +380,11 @@ static void check_attn(const attn_case *c)
         for (int h = 0; h < c->heads; h++)
             for (int i = 0; i < c->tq; i++) attn_row(&s, q, k, v, g, &r, b, h, i);
     for (int t = 0, n = tables(list); t < n; t++) {
-        float *first[4] = { NULL };
+        float *first[5] = { NULL };
         for (int threads = 1; threads <= 3; threads++) {
             float *out = noise(nq), *lse = take((int64_t)c->b * c->heads * c->tq * 4);
-            float *dq = take(nq * 4), *dk = take(nk * 4), *dv = take(nk * 4),
-                  *all[] = { out, dq, dk, dv };
+            float *dq = take(nq * 4), *dk = take(nk * 4), *dv = take(nk * 4), *rough = noise(nq),
+                  *all[] = { out, rough, dq, dk, dv };
             list[t]->attn_forward(pool_of(threads), &s, q, k, v, out, lse);
             CHECK(list[t]->attn_backward(pool_of(threads), &s, q, k, v, out, lse, g, dq, dk, dv,
                                          &err));
@@ -386,9 +396,17 @@ static void check_attn(const attn_case *c)
                       list[t]->name, c->tq, c->tk, c->heads, c->kv_heads, c->width, off,
                       worst(out, r.out, nq), worst(dq, r.dq, nq), worst(dk, r.dk, nk),
                       worst(dv, r.dv, nk));
-            for (int i = 0; i < 4; i++) {
+            s.bf16 = true;
+            list[t]->attn_forward(pool_of(threads), &s, q, k, v, rough, NULL);
+            s.bf16 = false;
+            for (int64_t i = 0; i < nq; i++)
+                CHECK_MSG(fabs(rough[i] - r.out[i]) <= r.most[i] + 1e-5,
+                          "%s tq %d tk %d width %d: rounded off %.3g of %.3g, the most is %.3g",
+                          list[t]->name, c->tq, c->tk, c->width, fabs(rough[i] - r.out[i]),
+                          r.out[i], r.most[i]);
+            for (int i = 0; i < 5; i++) {
                 if (threads == 1) first[i] = all[i];
-                CHECK(!memcmp(first[i], all[i], (size_t)(i < 2 ? nq : nk) * 4));
+                CHECK(!memcmp(first[i], all[i], (size_t)(i < 3 ? nq : nk) * 4));
             }
         }
     }

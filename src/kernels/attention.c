@@ -52,9 +52,9 @@ INLINE int64_t first(const fab_attn *s, int64_t i)
 
 /* C[m,n] (+)= A B, strided, on this thread. */
 static void product(int64_t m, int64_t n, int64_t k, const strided *s, float *c, int64_t c_row,
-                    bool add)
+                    bool add, bool bf16)
 {
-    core g = { .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add };
+    core g = { .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add, .bf16 = bf16 };
 
     FAB_NAME(fab_core_strided)(&g, s);
     FAB_NAME(fab_core_serial)(&g);
@@ -119,7 +119,8 @@ static void scores(const job *j, const float *q, int64_t bq, const float *k, int
     int64_t w = j->s.width;
 
     if (bq > FEW) {
-        product(bq, bk, w, &(strided){ q, k, j->s.q_row, 1, 1, j->s.kv_row }, s, BK, false);
+        product(bq, bk, w, &(strided){ q, k, j->s.q_row, 1, 1, j->s.kv_row }, s, BK, false,
+                j->s.bf16);
         return;
     }
     for (int64_t i = 0; i < bq; i++) {
@@ -137,7 +138,7 @@ static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_
     int64_t w = j->s.width, row = (int64_t)j->s.heads * w;
 
     if (bq > FEW) {
-        product(bq, w, bk, &(strided){ p, v, BK, 1, j->s.kv_row, 1 }, o, row, add);
+        product(bq, w, bk, &(strided){ p, v, BK, 1, j->s.kv_row, 1 }, o, row, add, j->s.bf16);
         return;
     }
     for (int64_t i = 0; i < bq; i++) {
@@ -256,18 +257,21 @@ static void backward_block(const job *j, const block *t)
     _Alignas(64) float p[BQ * BK], ds[BQ * BK];
     int64_t w = j->s.width, row = (int64_t)j->s.heads * w, kv = j->s.kv_row, qr = j->s.q_row;
 
-    product(t->bq, t->bk, w, &(strided){ t->q, t->k, qr, 1, 1, kv }, p, BK, false);
+    product(t->bq, t->bk, w, &(strided){ t->q, t->k, qr, 1, 1, kv }, p, BK, false, false);
     probabilities(j, t, p);
-    if (t->dv) product(t->bk, w, t->bq, &(strided){ p, t->dout, 1, BK, row, 1 }, t->dv, kv, true);
+    if (t->dv)
+        product(t->bk, w, t->bq, &(strided){ p, t->dout, 1, BK, row, 1 }, t->dv, kv, true, false);
     if (!t->dq && !t->dk) return;
-    product(t->bq, t->bk, w, &(strided){ t->dout, t->v, row, 1, 1, kv }, ds, BK, false);
+    product(t->bq, t->bk, w, &(strided){ t->dout, t->v, row, 1, 1, kv }, ds, BK, false, false);
     for (int64_t i = 0; i < t->bq; i++) {
         float *r = ds + i * BK, d = t->d[i], scale = j->s.scale;
         const float *pr = p + i * BK;
         SIMD for (int64_t x = 0; x < t->bk; x++) r[x] = pr[x] * (r[x] - d) * scale;
     }
-    if (t->dq) product(t->bq, w, t->bk, &(strided){ ds, t->k, BK, 1, kv, 1 }, t->dq, qr, true);
-    if (t->dk) product(t->bk, w, t->bq, &(strided){ ds, t->q, 1, BK, qr, 1 }, t->dk, kv, true);
+    if (t->dq)
+        product(t->bq, w, t->bk, &(strided){ ds, t->k, BK, 1, kv, 1 }, t->dq, qr, true, false);
+    if (t->dk)
+        product(t->bk, w, t->bq, &(strided){ ds, t->q, 1, BK, qr, 1 }, t->dk, kv, true, false);
 }
 
 static float *moved(float *p, int64_t by) { return p ? p + by : NULL; }

@@ -56,6 +56,7 @@ typedef struct {
     float scale;                    /* > 0 */
     const int32_t *prefix, *kv_len; /* [batch] or NULL */
     int64_t window; /* > 0: query i sees no key before i + Tk - Tq + 1 - window; 0: all */
+    bool bf16;      /* forward: operands of both products may be rounded as fab_gemm's are */
 } fab_attn;
 
 typedef struct {

@@ -5,7 +5,7 @@
 const fab_kernels FAB_NAME(fab_table) = {
     .name = FAB_STR(FAB_ISA),
     .gemm = FAB_NAME(fab_gemm_f32),                 .pack = FAB_NAME(fab_pack_f32),
-    .attn_forward = FAB_BASE(fab_attn_forward),     .attn_backward = FAB_BASE(fab_attn_backward),
+    .attn_forward = FAB_NAME(fab_attn_forward),     .attn_backward = FAB_NAME(fab_attn_backward),
     .conv_forward = FAB_NAME(fab_conv_forward),     .conv_backward = FAB_NAME(fab_conv_backward),
     .layernorm = FAB_BASE(fab_layernorm),           .layernorm_back = FAB_BASE(fab_layernorm_back),
     .rmsnorm = FAB_BASE(fab_rmsnorm),               .rmsnorm_back = FAB_BASE(fab_rmsnorm_back),

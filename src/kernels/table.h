@@ -11,9 +11,9 @@ bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err);
 bool FAB_NAME(fab_pack_f32)(fab_packed *out, fab_arena *a, const void *w, fab_dtype type, int64_t n,
                             int64_t k, bool bf16, fab_err *err);
 
-void FAB_BASE(fab_attn_forward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
+void FAB_NAME(fab_attn_forward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
                                 const float *v, float *out, float *lse);
-bool FAB_BASE(fab_attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
+bool FAB_NAME(fab_attn_backward)(fab_pool *p, const fab_attn *s, const float *q, const float *k,
                                  const float *v, const float *out, const float *lse,
                                  const float *dout, float *dq, float *dk, float *dv, fab_err *err);
 bool FAB_NAME(fab_conv_forward)(fab_pool *p, const fab_conv *s, const float *x, const float *w,

@@ -114,7 +114,8 @@ static fab_tensor *attend_cache(fab_ctx *c, const fab_attn_layer *a, const fab_t
                       .width = (int)head_dim(&a->cfg),
                       .kv_batch = fab_kv_at(kv, s->layer, 1),
                       .scale = score_scale(&a->cfg),
-                      .kv_len = seen };
+                      .kv_len = seen,
+                      .bf16 = c->bf16 };
     if (T == 1 && (a->cfg.window == 0 || longest <= a->cfg.window)) {
         c->k->attn_forward(c->pool, &spec, fab_f32(q), kv->k[s->layer], kv->v[s->layer], fab_f32(y),
                            NULL);

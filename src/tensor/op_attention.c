@@ -73,6 +73,7 @@ static fab_attn describe(const fab_tensor *y)
 static bool forward(fab_ctx *c, fab_tensor *y)
 {
     fab_attn s = describe(y);
+    s.bf16 = c->bf16 && !y->needs_grad; /* backward forms the scores again, in f32 */
     if (y->needs_grad) {
         y->saved = fab_take_f32(c, s.batch * s.heads * s.tq); /* log-sum-exp */
         if (!y->saved) return false;
