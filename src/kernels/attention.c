@@ -14,6 +14,7 @@
 #include "kernels/vmath.h"
 
 enum { BQ = 112, BK = 256, FEW = 2, AHEAD = 8 };
+_Static_assert(BK % FAB_VL == 0, "a row of scores is whole vectors");
 
 typedef struct {
     fab_attn s; /* rows and batches filled in */
@@ -156,22 +157,38 @@ static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_
     }
 }
 
-/* Row of scores to exp(s scale - m), those from lo to before hi visible of bk; updates m, l and scales what o holds
- * already. */
-static void softmax_step(float *row, int64_t lo, int64_t hi, int64_t bk, float scale, float *m,
-                         float *l, float *o, int64_t width)
+/* These two stay functions of their own: gcc 12 clones their callers, and leaves the loops of one clone scalar. */
+static __attribute__((noinline)) float largest(const float *s, int64_t n, float scale, float top)
 {
-    float top = *m, sum = 0, *s = row + lo;
-    int64_t n = max64(0, hi - lo);
-
     SIMD_MAX(top) for (int64_t i = 0; i < n; i++) top = s[i] * scale > top ? s[i] * scale : top;
-    float shift = n > 0 ? top : 0.0f; /* nothing seen: top may be -inf */
+    return top;
+}
+
+/* s = exp(s scale - shift); their sum */
+static __attribute__((noinline)) float exponentials(float *s, int64_t n, float scale, float shift)
+{
+    float sum = 0;
+
     SIMD_SUM(sum) for (int64_t i = 0; i < n; i++)
     {
         float e = fast_exp(s[i] * scale - shift);
         s[i] = e;
         sum += e;
     }
+    return sum;
+}
+
+/* Row of BK scores to exp(s scale - m), those from lo to before hi visible of bk; updates m, l and scales what o holds
+ * already. */
+static void softmax_step(float *row, int64_t lo, int64_t hi, int64_t bk, float scale, float *m,
+                         float *l, float *o, int64_t width)
+{
+    int64_t n = max64(0, hi - lo), end = (lo + n + FAB_VL - 1) / FAB_VL * FAB_VL;
+    float top = largest(row + lo, n, scale, *m);
+
+    for (int64_t i = lo + n; i < end; i++) row[i] = -INFINITY; /* whole vectors */
+    /* nothing seen: top may be -inf */
+    float sum = n > 0 ? exponentials(row + lo, end - lo, scale, top) : 0.0f;
     for (int64_t i = 0; i < lo; i++) row[i] = 0;
     for (int64_t i = lo + n; i < bk; i++) row[i] = 0;
     if (n > 0 && top > *m) {
