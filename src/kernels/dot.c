@@ -414,6 +414,8 @@ bool FAB_NAME(fab_dot_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
 
     j.row_bytes = g->b_col / size * bytes;
     j.stretch = ceil_div(g->n, STREAMS);
+    if (j.stretch >= 64 && j.stretch * j.row_bytes % 4096 == 0)
+        j.stretch++; /* else one set of L1 */
     j.rows = max64(1, TASK_VALUES / (j.groups * GROUP * STREAMS));
     j.a = fab_aligned_new((size_t)(g->m * j.groups * piece_bytes(j.words)), err);
     if (!j.a) return false;
