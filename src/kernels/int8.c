@@ -5,7 +5,7 @@
  * multiply-adds per block for the scales.
  *
  *   A   once per product: [M/RM][K/4][RM] groups of four int8, and per block and row four numbers (see `put_meta`)
- *   W   a panel of CN rows by KQ of K, opened into L1: [KQ/4][CN][4] bytes q + offset >= 0, [KQ/sub][CN] d and m
+ *   W   panels of CN rows by KQ of K, opened into L1 or L2: [KQ/4][CN][4] bytes q + offset >= 0, [KQ/sub][CN] d and m
  *   C   RM x CN sums in f32 over KQ, then added to memory
  *
  * Products of bytes multiply unsigned by signed, so q is offset to be unsigned and -offset (sum a) is where the sum starts.
@@ -41,7 +41,7 @@ typedef struct {
     float *meta;                     /* [row panels][K/sub][META][RM] */
     int64_t panels, row_parts, wide; /* wide: columns of a task */
     int64_t row_bytes;
-    int kq; /* of K in a panel of W */
+    int kq, cols; /* of K and of columns in a piece of W */
 } job;
 
 INLINE int64_t a_panel(const job *j) { return j->g->k * RM; }
@@ -60,11 +60,22 @@ static void round_panel(void *arg, int task, int worker)
 
 typedef struct {
     uint8_t w[KQ * CN];
-    float d[KQ / 16 * CN], m[KQ / 32 * CN], sum[RM * CN];
+    float d[KQ / 16 * CN], m[KQ / 32 * CN];
+} opened; /* CN columns */
+
+typedef struct {
+    opened panel[COLS / CN];
+    float sum[RM * CN];
 } buffers;
 
-/* Columns j..j+CN, k0..k0+kc of W into the buffers; rows beyond N repeat the last. */
-static void open_panel(const job *j, int64_t col, int64_t k0, int kc, buffers *s)
+/* A piece of W that is opened at once. */
+typedef struct {
+    int64_t col, k0;
+    int cols, kc;
+} place;
+
+/* Rows beyond N repeat the last. */
+static void open_panel(const job *j, int64_t col, int64_t k0, int kc, opened *s)
 {
     for (int c = 0; c < CN; c += ABREAST) {
         const uint8_t *row[ABREAST];
@@ -74,16 +85,11 @@ static void open_panel(const job *j, int64_t col, int64_t k0, int kc, buffers *s
     }
 }
 
-typedef struct {
-    int64_t col, k0;
-    int kc;
-} place;
-
-/* What a panel of W is opened from, the t-th of n parts of its rows, to be asked for while kc of another are multiplied. */
+/* What a piece of W is opened from, the t-th of n parts of its rows, to be asked for while kc of another are multiplied. */
 static ahead part_ahead(const job *j, place at, int64_t t, int64_t n, int kc)
 {
     int64_t size = fab_dtype_block(j->kind->type), bytes = fab_dtype_bytes(j->kind->type);
-    range r = part(min64(CN, j->g->n - at.col), n, t);
+    range r = part(at.cols, n, t);
     int rows = (int)(r.to - r.from);
 
     return (ahead){ .at = (const uint8_t *)j->g->b + (at.col + r.from) * j->row_bytes +
@@ -100,37 +106,41 @@ static void prefetch_c(const fab_gemm *g, range r, int64_t col)
         for (int c = 0; c < CN; c += 16) __builtin_prefetch(g->c + i * g->c_row + col + c, 1);
 }
 
-/* The panel at `at`, opened in s, with all its rows of A; meanwhile asks for the panel at `next`. */
+/* The piece at `at`, opened in s, with all its rows of A; meanwhile asks for the one at `next`. */
 static void multiply(const job *j, range panels, place at, place next, buffers *s)
 {
     const fab_gemm *g = j->g;
     const kind *t = j->kind;
-    bool spread = g->m <= SPREAD;
+    bool spread = g->m <= SPREAD, add = g->add || at.k0 > 0;
     micro_fn *const *fn = micros_of(t, spread);
-    int n = (int)min64(CN, g->n - at.col);
 
     for (int64_t p = panels.from; p < panels.to; p++) {
         range r = part(g->m, j->panels, p);
-        prefetch_c(g, r, at.col);
         ahead more = part_ahead(j, next, p - panels.from, panels.to - panels.from, at.kc);
         if (!spread) ask(&more, more.rows);
-        fn[r.to - r.from](at.kc, j->a + p * a_panel(j) + at.k0 * RM,
-                          j->meta + p * meta_panel(j) + at.k0 / t->sub * META * RM, s->w, s->d,
-                          s->m, s->sum, &more);
-        for (int64_t i = r.from; i < r.to; i++)
-            add_row(g->c + i * g->c_row + at.col, s->sum + (i - r.from) * CN, 1.0f, n,
-                    g->add || at.k0 > 0, g->bias && !at.k0 ? g->bias + at.col : NULL);
+        for (int c = 0; c < at.cols; c += CN) {
+            const opened *w = s->panel + c / CN;
+            int64_t col = at.col + c;
+            prefetch_c(g, r, col);
+            fn[r.to - r.from](at.kc, j->a + p * a_panel(j) + at.k0 * RM,
+                              j->meta + p * meta_panel(j) + at.k0 / t->sub * META * RM, w->w, w->d,
+                              w->m, s->sum, &more);
+            for (int64_t i = r.from; i < r.to; i++)
+                add_row(g->c + i * g->c_row + col, s->sum + (i - r.from) * CN, 1.0f,
+                        (int)min64(CN, at.cols - c), add, g->bias && !at.k0 ? g->bias + col : NULL);
+        }
     }
 }
 
-/* The t-th panel of a task: few rows of A go along the rows of W, many stay in L2 while W's columns pass. */
+/* The t-th piece of a task: few rows of A go along the rows of W, many stay in L2 while W's columns pass. */
 static place place_of(const job *j, range cols, int64_t t)
 {
-    int64_t across = ceil_div(cols.to - cols.from, CN), deep = ceil_div(j->g->k, j->kq);
+    int64_t across = ceil_div(cols.to - cols.from, j->cols), deep = ceil_div(j->g->k, j->kq);
     bool along = j->g->m <= FEW;
-    int64_t k0 = (along ? t % deep : t / across) * j->kq, c = along ? t / deep : t % across;
+    int64_t k0 = (along ? t % deep : t / across) * j->kq,
+            col = cols.from + (along ? t / deep : t % across) * j->cols;
 
-    return (place){ cols.from + c * CN, k0, (int)min64(j->kq, j->g->k - k0) };
+    return (place){ col, k0, (int)min64(j->cols, cols.to - col), (int)min64(j->kq, j->g->k - k0) };
 }
 
 static void one_task(void *arg, int task, int worker)
@@ -139,13 +149,14 @@ static void one_task(void *arg, int task, int worker)
     int64_t from = task / j->row_parts * j->wide;
     range cols = { from, min64(from + j->wide, j->g->n) },
           panels = part(j->panels, j->row_parts, task % j->row_parts);
-    int64_t n = ceil_div(cols.to - cols.from, CN) * ceil_div(j->g->k, j->kq);
+    int64_t n = ceil_div(cols.to - cols.from, j->cols) * ceil_div(j->g->k, j->kq);
     _Alignas(64) buffers s;
 
     (void)worker;
     for (int64_t t = 0; t < n; t++) {
         place at = place_of(j, cols, t), next = place_of(j, cols, t + 1 < n ? t + 1 : t);
-        open_panel(j, at.col, at.k0, at.kc, &s);
+        for (int c = 0; c < at.cols; c += CN)
+            open_panel(j, at.col + c, at.k0, at.kc, s.panel + c / CN);
         multiply(j, panels, at, next, &s);
     }
 }
@@ -161,6 +172,7 @@ bool FAB_NAME(fab_int8_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
     fab_dtype_row_bytes(g->b_dtype, g->b_col, &bytes);
     j.row_bytes = (int64_t)bytes;
     j.kq = g->m <= FEW ? KQ_FEW : KQ;
+    j.cols = g->m <= FEW ? CN : COLS;
     j.row_parts = ceil_div(g->m, ROWS);
     j.wide = min64(WIDE, max64(CN, g->n / 8 / CN * CN));
     size_t a_bytes = ((size_t)(j.panels * a_panel(&j)) + 63) / 64 * 64;

@@ -26,6 +26,7 @@ enum {
     ABREAST = 8,
     KQ = 1024,
     KQ_FEW = 256,
+    COLS = CN,
     ROWS = 300,
     WIDE = 128,
     WORD_SUM = 128,

@@ -1,8 +1,8 @@
 /* int8_tile: what int8.c and its two tiles, int8_vnni.h and int8_avx2.h, have in common. A tile gives
  *
  *   RM, CN      rows and columns of C that its products keep in registers; ABREAST of the columns are opened side by side
- *   KQ, ROWS, WIDE   how much of K a panel of W takes (KQ_FEW: of few rows of A), rows of A that stay in L2, most columns of a
- *               task
+ *   KQ, COLS    how much of K and how many columns of W are opened at once (of few rows of A: KQ_FEW, CN)
+ *   ROWS, WIDE  most rows of A and columns of W of a task
  *   kinds       a row per type of weights
  *   round_row   one row of A to int8
  *   micros_of   the products with 1 to RM rows of A of a kind; up to SPREAD rows in all these ask for W's next lines block by
