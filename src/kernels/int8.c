@@ -44,8 +44,9 @@ typedef struct {
     int kq, cols; /* of K and of columns in a piece of W */
 } job;
 
-INLINE int64_t a_panel(const job *j) { return j->g->k * RM; }
-INLINE int64_t meta_panel(const job *j) { return j->g->k / j->kind->sub * META * RM; }
+/* round_rows may write 64 bytes more */
+INLINE int64_t a_panel(const job *j) { return j->g->k * RM + 64; }
+INLINE int64_t meta_panel(const job *j) { return j->g->k / j->kind->sub * META * RM + 16; }
 
 static void round_panel(void *arg, int task, int worker)
 {
@@ -53,9 +54,8 @@ static void round_panel(void *arg, int task, int worker)
     range r = part(j->g->m, j->panels, task);
 
     (void)worker;
-    for (int64_t i = r.from; i < r.to; i++)
-        round_row(j->kind, j->g->a + i * j->g->a_row, j->g->k, j->a + task * a_panel(j),
-                  j->meta + task * meta_panel(j), (int)(i - r.from));
+    round_rows(j->kind, j->g->a + r.from * j->g->a_row, j->g->a_row, (int)(r.to - r.from), j->g->k,
+               j->a + task * a_panel(j), j->meta + task * meta_panel(j));
 }
 
 typedef struct {

@@ -233,6 +233,12 @@ static void round_row(const kind *t, const float *x, int64_t n, int8_t *a, float
     if (_mm256_movemask_ps(_mm256_cmp_ps(bad, bad, _CMP_UNORD_Q))) *first = NAN;
 }
 
+static void round_rows(const kind *t, const float *x, int64_t x_row, int mr, int64_t n, int8_t *a,
+                       float *meta)
+{
+    for (int i = 0; i < mr; i++) round_row(t, x + i * x_row, n, a, meta, i);
+}
+
 /* ---- the product ----------------------------------------------------------------------------------------------- */
 
 INLINE __m256i broadcast4(const int8_t *p)

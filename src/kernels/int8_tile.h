@@ -4,7 +4,7 @@
  *   KQ, COLS    how much of K and how many columns of W are opened at once (of few rows of A: KQ_FEW, CN)
  *   ROWS, WIDE  most rows of A and columns of W of a task
  *   kinds       a row per type of weights
- *   round_row   one row of A to int8
+ *   round_rows  one to RM rows of A to int8
  *   micros_of   the products with 1 to RM rows of A of a kind; up to SPREAD rows in all these ask for W's next lines block by
  *               block: at once they fill the line buffers, and everything waits; with more rows that would cost 2 %
  *   add_row     sums of a row to C

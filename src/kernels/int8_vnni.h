@@ -1,6 +1,6 @@
 /* int8_vnni: int8.c's tile in AVX-512 VNNI. Of 10 operations per block and output 8 are products: 80 % of the VNNI rate is
  * the bound. 7 rows by 32 columns are 28 sums in registers; 16 rows of W are opened side by side, in pieces of 16 bytes
- * turned as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a product, without loss; in pieces of L1's size the calls
+ * turned as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a cycle, without loss; in pieces of L1's size the calls
  * and the passes over C cost 6 % of 577 rows on Zen 4.
  */
 #ifndef FAB_KERNELS_INT8_VNNI_H
@@ -8,7 +8,6 @@
 
 #include "kernels/int8_tile.h"
 #include "kernels/rounded.h"
-#include "kernels/transpose.h"
 
 enum {
     RM = 7,
@@ -214,53 +213,124 @@ static const kind kinds[] = {
     { FAB_Q4_K, 32, 0, true, open_q4_k },    { FAB_Q6_K, 16, 32, false, open_q6_k },
 };
 
-/* The scale of each of 16 blocks (n of them real) of a row, and its inverse; 22 bits of mantissa. */
-static void scales_of(const float *x, int n, float *d, float *inv)
-{
-    _Alignas(64) float tops[256], turned[256];
-    __m512 top;
+/* ---- rounding A ------------------------------------------------------------------------------------------------ */
 
-    for (int b = 0; b < 16; b++) {
-        int at = b < n ? 32 * b : 0;
-        _mm512_store_ps(tops + 16 * b, _mm512_max_ps(_mm512_abs_ps(_mm512_loadu_ps(x + at)),
-                                                     _mm512_abs_ps(_mm512_loadu_ps(x + at + 16))));
-    }
-    transpose_block(tops, 16, turned, 16);
-    top = _mm512_load_ps(turned);
-    for (int b = 1; b < 16; b++) top = _mm512_max_ps(top, _mm512_load_ps(turned + 16 * b));
-    top = _mm512_mul_ps(top, _mm512_set1_ps(1.0f / 127.0f));
-    top = _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(top), _mm512_set1_epi32(~3)));
-    __mmask16 some = _mm512_cmp_ps_mask(top, _mm512_set1_ps(1e-30f), _CMP_GT_OQ);
-    _mm512_storeu_ps(d, top);
-    _mm512_storeu_ps(inv, _mm512_maskz_div_ps(some, _mm512_set1_ps(1.0f), top));
+/* Of 32 values of 8 rows the largest size of each, as bits: what is not finite has the largest. */
+INLINE __m256i tops_of(const float *const row[8], int64_t k)
+{
+    const __m512i size = _mm512_set1_epi32(0x7fffffff);
+    __m512i t[8], u[4], v[2], w;
+
+#pragma GCC unroll 8
+    for (int r = 0; r < 8; r++)
+        t[r] = _mm512_max_epi32(_mm512_and_si512(size, _mm512_loadu_si512(row[r] + k)),
+                                _mm512_and_si512(size, _mm512_loadu_si512(row[r] + k + 16)));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        u[i] = _mm512_max_epi32(_mm512_shuffle_i32x4(t[2 * i], t[2 * i + 1], 0x44),
+                                _mm512_shuffle_i32x4(t[2 * i], t[2 * i + 1], 0xee));
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++)
+        v[i] = _mm512_max_epi32(_mm512_shuffle_i32x4(u[2 * i], u[2 * i + 1], 0x88),
+                                _mm512_shuffle_i32x4(u[2 * i], u[2 * i + 1], 0xdd));
+    w = _mm512_max_epi32(_mm512_unpacklo_epi64(v[0], v[1]), _mm512_unpackhi_epi64(v[0], v[1]));
+    w = _mm512_max_epi32(w, _mm512_shuffle_epi32(w, _MM_PERM_CDAB));
+    return _mm512_castsi512_si256(
+        _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0,
+                                                   0),
+                                 w));
 }
 
-/* One row to int8; a value that is not finite makes the first scale, and so the whole row of C, NaN. */
-static void round_row(const kind *t, const float *x, int64_t n, int8_t *a, float *meta, int i)
+/* 32 values of 8 rows times their inv, in int8 -> half[h][r / 4]: the four groups of four of half h of 4 rows, [4][4][4] */
+INLINE void round32(const float *const row[8], int64_t k, const float inv[8], __m512i half[2][2])
 {
-    float d[16] = { 0 }, inv[16] = { 0 }, *first = meta + DA * RM + i;
-    __m512 bad = _mm512_setzero_ps();
+    __m512i z[4];
 
-    for (int64_t k = 0; k < n; k += 32, x += 32) {
-        int b = (int)(k / 32 % 16), groups[8];
-        if (b == 0) scales_of(x, (int)min64(16, (n - k) / 32), d, inv);
-        __m512 by = _mm512_set1_ps(inv[b]), x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
-        __m128i q0 = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(x0, by))),
-                q1 = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(x1, by)));
-        __m256i q = _mm256_inserti128_si256(_mm256_castsi128_si256(q0), q1, 1);
-        uint64_t sum8[4];
-        int32_t sums[2];
-        bad = _mm512_add_ps(bad, _mm512_add_ps(_mm512_sub_ps(x0, x0), _mm512_sub_ps(x1, x1)));
-        _mm256_storeu_si256((void *)groups, q);
-        for (int g = 0; g < 8; g++) memcpy(a + ((k / 4 + g) * RM + i) * 4, groups + g, 4);
-        q = _mm256_xor_si256(q, _mm256_set1_epi8((char)0x80));
-        _mm256_storeu_si256((void *)sum8, _mm256_sad_epu8(q, _mm256_setzero_si256()));
-        for (int h = 0; h < 2; h++) sums[h] = (int32_t)(sum8[2 * h] + sum8[2 * h + 1]) - 2048;
-        put_meta(t, meta, RM, i, d[b], sums, 0);
-        meta += 32 / t->sub * META * RM;
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        __m512i words[2];
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+            const float *x = row[2 * i + h] + k;
+            __m512 by = _mm512_set1_ps(inv[2 * i + h]);
+            words[h] =
+                _mm512_packs_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), by)),
+                                   _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), by)));
+        }
+        z[i] = _mm512_packs_epi16(words[0], words[1]);
     }
-    *first += _mm512_reduce_add_ps(bad);
+#pragma GCC unroll 2
+    for (int q = 0; q < 2; q++) {
+        __m512 a = _mm512_castsi512_ps(z[2 * q]), b = _mm512_castsi512_ps(z[2 * q + 1]);
+        half[0][q] = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0x88));
+        half[1][q] = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0xdd));
+    }
 }
+
+/* [4][RM][4] of half[r / 4], and what comes after up to 128 bytes is lost */
+INLINE void put_groups(int8_t *a, const __m512i half[2])
+{
+    const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 4, 5, 6, 7, 20, 21, 22, 8, 9),
+                  rest =
+                      _mm512_setr_epi32(10, 11, 24, 25, 26, 12, 13, 14, 15, 28, 29, 30, 0, 0, 0, 0);
+    _mm512_storeu_si512(a, _mm512_permutex2var_epi32(half[0], first, half[1]));
+    _mm512_storeu_si512(a + 64, _mm512_permutex2var_epi32(half[0], rest, half[1]));
+}
+
+/* half[r / 4] -> the sum of each row */
+INLINE __m256i sums_of(const __m512i half[2])
+{
+    const __m512i ones = _mm512_set1_epi8(1), none = _mm512_setzero_si512();
+    __m512i l = _mm512_dpbusd_epi32(none, ones, half[0]),
+            h = _mm512_dpbusd_epi32(none, ones, half[1]);
+    __m512i t =
+        _mm512_add_epi32(_mm512_shuffle_i32x4(l, h, 0x44), _mm512_shuffle_i32x4(l, h, 0xee));
+    t = _mm512_add_epi32(t, _mm512_shuffle_i32x4(t, t, 0xb1));
+    return _mm512_castsi512_si256(_mm512_shuffle_i32x4(t, t, 0x08));
+}
+
+/* put_meta for a panel's rows at once; the float after it is lost */
+INLINE void put_metas(const kind *t, float *meta, __m256 d, __m256i sum)
+{
+    __m256i start = _mm256_mullo_epi32(_mm256_set1_epi32(t->offset), sum);
+
+    _mm256_storeu_ps(meta + DA * RM, d);
+    _mm256_storeu_ps(meta + C0DA * RM, _mm256_mul_ps(d, _mm256_set1_ps(C0)));
+    _mm256_storeu_ps(meta + SUM * RM, _mm256_mul_ps(d, _mm256_cvtepi32_ps(sum)));
+    _mm256_storeu_si256((void *)(meta + START * RM),
+                        _mm256_sub_epi32(_mm256_set1_epi32(C0_BITS), start));
+}
+
+/* The scales keep 22 bits of mantissa. A value that is not finite makes one NaN or infinite, and so the whole row of C NaN. */
+static void round_rows(const kind *t, const float *x, int64_t x_row, int mr, int64_t n, int8_t *a,
+                       float *meta)
+{
+    const float *row[8];
+
+    for (int r = 0; r < 8; r++) row[r] = x + min64(r, mr - 1) * x_row;
+    for (int64_t k = 0; k < n; k += 32, a += 32 * RM, meta += 32 / t->sub * META * RM) {
+        __m256 d =
+            _mm256_mul_ps(_mm256_castsi256_ps(tops_of(row, k)), _mm256_set1_ps(1.0f / 127.0f));
+        _Alignas(32) float inv[8];
+        __m512i half[2][2];
+        __m256i sum[2];
+        d = _mm256_and_ps(d, _mm256_castsi256_ps(_mm256_set1_epi32(~3)));
+        __mmask8 some = _mm256_cmp_ps_mask(d, _mm256_set1_ps(1e-30f), _CMP_GT_OQ);
+        _mm256_store_ps(inv, _mm256_maskz_div_ps(some, _mm256_set1_ps(1.0f), d));
+        round32(row, k, inv, half);
+        put_groups(a, half[0]);
+        put_groups(a + 16 * RM, half[1]);
+        sum[0] = sums_of(half[0]), sum[1] = sums_of(half[1]);
+        if (t->sub == 32) {
+            put_metas(t, meta, d, _mm256_add_epi32(sum[0], sum[1]));
+            continue;
+        }
+        put_metas(t, meta, d, sum[0]);
+        put_metas(t, meta + META * RM, d, sum[1]);
+    }
+}
+
+/* ---- the product ----------------------------------------------------------------------------------------------- */
 
 /* sum[mr][CN] over kc; all but the last six are constants */
 INLINE void micro(const int mr, const int sub, const bool mins, int kc, const int8_t *a,
