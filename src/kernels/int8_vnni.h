@@ -1,7 +1,7 @@
 /* int8_vnni: int8.c's tile in AVX-512 VNNI. Of 10 operations per block and output 8 are products: 80 % of the VNNI rate is
- * the bound. 7 rows by 32 columns are 28 sums in registers; 16 rows of W are opened side by side, in pieces of 16 bytes
- * turned as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a cycle, without loss; in pieces of L1's size the calls
- * and the passes over C cost 6 % of 577 rows on Zen 4.
+ * the bound. 7 rows by 32 columns are 28 sums in registers; 16 rows of W are opened side by side, in pieces of 16 or 32
+ * bytes turned as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a cycle, without loss; in pieces of L1's size the
+ * calls and the passes over C cost 6 % of 577 rows on Zen 4.
  */
 #ifndef FAB_KERNELS_INT8_VNNI_H
 #define FAB_KERNELS_INT8_VNNI_H
@@ -41,13 +41,51 @@ INLINE void turn(const uint8_t *const row[16], int64_t at, __m512i t[4])
     t[2] = _mm512_unpacklo_epi64(u[1], u[3]), t[3] = _mm512_unpackhi_epi64(u[1], u[3]);
 }
 
-/* four bytes at `at` of 16 rows */
+/* 32 bytes at `at` of 16 rows -> t[j]: bytes 4j..4j+3 of each row */
+INLINE void turn32(const uint8_t *const row[16], int64_t at, __m512i t[8])
+{
+    __m512i z[8], u[8];
+
+#pragma GCC unroll 8
+    for (int r = 0; r < 8; r++) {
+        const uint8_t *const *p = row + r / 4 * 8 + r % 4;
+        z[r] = _mm512_castsi256_si512(_mm256_loadu_si256((const void *)(p[0] + at)));
+        z[r] = _mm512_inserti64x4(z[r], _mm256_loadu_si256((const void *)(p[4] + at)), 1);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < 8; r += 2) {
+        u[r] = _mm512_unpacklo_epi32(z[r], z[r + 1]);
+        u[r + 1] = _mm512_unpackhi_epi32(z[r], z[r + 1]);
+    }
+#pragma GCC unroll 2
+    for (int r = 0; r < 8; r += 4) {
+        z[r] = _mm512_unpacklo_epi64(u[r], u[r + 2]);
+        z[r + 1] = _mm512_unpackhi_epi64(u[r], u[r + 2]);
+        z[r + 2] = _mm512_unpacklo_epi64(u[r + 1], u[r + 3]);
+        z[r + 3] = _mm512_unpackhi_epi64(u[r + 1], u[r + 3]);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        t[j] = _mm512_shuffle_i32x4(z[j], z[j + 4], 0x88);
+        t[j + 4] = _mm512_shuffle_i32x4(z[j], z[j + 4], 0xdd);
+    }
+}
+
+/* four bytes at `at` of 16 rows; gathers are slow on Zen 4 */
 INLINE __m512i column(const uint8_t *const row[16], int64_t at)
 {
-    __m512i lo = _mm512_loadu_si512(row), hi = _mm512_loadu_si512(row + 8);
-    __m256i a = _mm512_i64gather_epi32(lo, (const void *)(uintptr_t)at, 1),
-            b = _mm512_i64gather_epi32(hi, (const void *)(uintptr_t)at, 1);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+    __m128i q[4];
+
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        q[i] = _mm_loadu_si32(row[4 * i] + at);
+        q[i] = _mm_insert_epi32(q[i], (int)fab_le32(row[4 * i + 1] + at), 1);
+        q[i] = _mm_insert_epi32(q[i], (int)fab_le32(row[4 * i + 2] + at), 2);
+        q[i] = _mm_insert_epi32(q[i], (int)fab_le32(row[4 * i + 3] + at), 3);
+    }
+    __m256i lo = _mm256_inserti128_si256(_mm256_castsi128_si256(q[0]), q[1], 1),
+            hi = _mm256_inserti128_si256(_mm256_castsi128_si256(q[2]), q[3], 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(lo), hi, 1);
 }
 
 INLINE __m512 low_half(__m512i x) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(x)); }
@@ -63,14 +101,11 @@ static void open_q8_0(const uint8_t *const *row, int64_t k0, int kc, uint8_t *w,
     (void)m;
     for (int k = 0; k < kc; k += 32, d += CN) {
         int64_t at = (k0 + k) / 32 * 34;
-        __m512i t[4];
+        __m512i t[8];
         _mm512_store_ps(d, low_half(column(row, at)));
-        for (int p = 0; p < 2; p++) {
-            turn(row, at + 2 + 16 * p, t);
-#pragma GCC unroll 4
-            for (int j = 0; j < 4; j++)
-                put4(w, k + 16 * p + 4 * j, _mm512_xor_si512(t[j], bytes_of(0x80)));
-        }
+        turn32(row, at + 2, t);
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; j++) put4(w, k + 4 * j, _mm512_xor_si512(t[j], bytes_of(0x80)));
     }
 }
 
@@ -129,27 +164,27 @@ static void open_q5_0(const uint8_t *const *row, int64_t k0, int kc, uint8_t *w,
 /* the 6-bit scales and mins of q4_K and q5_K (blocks.h), 16 rows at once */
 INLINE void scales8(const uint8_t *const row[16], int64_t at, float *d, float *m)
 {
-    __m512i both = column(row, at), u0 = column(row, at + 4), u1 = column(row, at + 8),
-            u2 = column(row, at + 12), six = _mm512_set1_epi32(63), four = _mm512_set1_epi32(15);
-    __m512 big = low_half(both), less = _mm512_sub_ps(_mm512_setzero_ps(), high_half(both));
+    __m512i u[4], six = _mm512_set1_epi32(63), four = _mm512_set1_epi32(15);
+    turn(row, at, u);
+    __m512 big = low_half(u[0]), less = _mm512_sub_ps(_mm512_setzero_ps(), high_half(u[0]));
 
     for (int j = 0; j < 8; j++) {
         __m128i by = _mm_cvtsi32_si128(8 * (j % 4)), more = _mm_cvtsi32_si128(8 * (j % 4) + 4),
                 top = _mm_cvtsi32_si128(8 * (j % 4) + 6);
         __m512i s, l;
         if (j < 4) {
-            s = _mm512_and_si512(_mm512_srl_epi32(u0, by), six);
-            l = _mm512_and_si512(_mm512_srl_epi32(u1, by), six);
+            s = _mm512_and_si512(_mm512_srl_epi32(u[1], by), six);
+            l = _mm512_and_si512(_mm512_srl_epi32(u[2], by), six);
         } else {
             __m512i two = _mm512_set1_epi32(3);
-            s = _mm512_and_si512(_mm512_srl_epi32(u2, by), four);
-            l = _mm512_and_si512(_mm512_srl_epi32(u2, more), four);
-            s = _mm512_or_si512(s,
-                                _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u0, top), two),
-                                                  4));
-            l = _mm512_or_si512(l,
-                                _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u1, top), two),
-                                                  4));
+            s = _mm512_and_si512(_mm512_srl_epi32(u[3], by), four);
+            l = _mm512_and_si512(_mm512_srl_epi32(u[3], more), four);
+            s = _mm512_or_si512(s, _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u[1], top),
+                                                                      two),
+                                                     4));
+            l = _mm512_or_si512(l, _mm512_slli_epi32(_mm512_and_si512(_mm512_srl_epi32(u[2], top),
+                                                                      two),
+                                                     4));
         }
         _mm512_store_ps(d + j * CN, _mm512_mul_ps(big, _mm512_cvtepi32_ps(s)));
         _mm512_store_ps(m + j * CN, _mm512_mul_ps(less, _mm512_cvtepi32_ps(l)));
@@ -182,12 +217,12 @@ static void open_q6_k(const uint8_t *const *row, int64_t k0, int kc, uint8_t *w,
     (void)m;
     for (int k = 0; k < kc; k += 256) {
         int64_t at = (k0 + k) / 256 * 210;
-        __m512 big = low_half(column(row, at + 208));
+        __m512 big = high_half(column(row, at + 206)); /* not 208: nothing beyond the block */
+        __m512i u[4];
+        turn(row, at + 192, u);
         for (int j = 0; j < 16; j++, d += CN) {
-            __m512i s =
-                _mm512_srl_epi32(column(row, at + 192 + j / 4 * 4), _mm_cvtsi32_si128(8 * (j % 4)));
-            s = _mm512_srai_epi32(_mm512_slli_epi32(s, 24), 24);
-            _mm512_store_ps(d, _mm512_mul_ps(big, _mm512_cvtepi32_ps(s)));
+            __m512i s = _mm512_sll_epi32(u[j / 4], _mm_cvtsi32_si128(24 - 8 * (j % 4)));
+            _mm512_store_ps(d, _mm512_mul_ps(big, _mm512_cvtepi32_ps(_mm512_srai_epi32(s, 24))));
         }
         for (int p = 0; p < 4; p++) { /* halves of 128, pieces of 16 of their 32 */
             int64_t low = at + p / 2 * 64 + p % 2 * 16, high = at + 128 + p / 2 * 32 + p % 2 * 16;
