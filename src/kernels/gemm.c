@@ -288,7 +288,7 @@ static void gemm_core(core *c, source *s, const fab_gemm *g)
 }
 
 /* Rows up to which dot.c is as fast as int8.c, which opens 4 to 6 bits before it multiplies. */
-INLINE int64_t dot_fast(fab_dtype type) { return FAB_VL == 8 && type != FAB_Q8_0 ? 4 : 2; }
+INLINE int64_t dot_fast(fab_dtype type) { return FAB_VL == 8 && type == FAB_Q8_0 ? 2 : 4; }
 
 bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
 {
