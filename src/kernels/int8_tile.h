@@ -35,10 +35,11 @@ typedef struct {
     int rows, each;
 } ahead;
 
+/* Into L2: into L1 they wait for its few line buffers, and what is being multiplied with them. */
 INLINE void ask(ahead *n, int rows)
 {
     for (; rows > 0 && n->rows > 0; rows--, n->rows--, n->at += n->step)
-        for (int64_t b = 0; b < n->bytes; b += 64) __builtin_prefetch(n->at + b);
+        for (int64_t b = 0; b < n->bytes; b += 64) __builtin_prefetch(n->at + b, 0, 2);
 }
 
 /* sum = rows of A times an opened panel of W over kc; if they are spread, asks for what is next meanwhile */

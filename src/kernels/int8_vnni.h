@@ -14,11 +14,11 @@ enum {
     CN = 32,
     ABREAST = 16,
     KQ = 2048,
-    KQ_FEW = 512,
+    KQ_FEW = 256,
     COLS = 64,
     ROWS = 1024,
     WIDE = 256,
-    SPREAD = 0
+    SPREAD = RM + 1
 };
 
 /* ---- opening weights ------------------------------------------------------------------------------------------- */
@@ -367,16 +367,19 @@ static void round_rows(const kind *t, const float *x, int64_t x_row, int mr, int
 
 /* ---- the product ----------------------------------------------------------------------------------------------- */
 
-/* sum[mr][CN] over kc; all but the last six are constants */
+/* sum[mr][CN] over kc; the first three are constants */
 INLINE void micro(const int mr, const int sub, const bool mins, int kc, const int8_t *a,
-                  const float *meta, const uint8_t *w, const float *d, const float *m, float *sum)
+                  const float *meta, const uint8_t *w, const float *d, const float *m, float *sum,
+                  const ahead *next)
 {
     __m512 acc[RM][2];
+    ahead more = *next;
 
 #pragma GCC unroll 7
     for (int i = 0; i < mr; i++) acc[i][0] = acc[i][1] = _mm512_setzero_ps();
     for (int k = 0; k < kc; k += sub, meta += META * RM, d += CN, m += CN) {
         __m512i s[RM][2];
+        ask(&more, more.each);
 #pragma GCC unroll 7
         for (int i = 0; i < mr; i++)
             s[i][0] = s[i][1] = _mm512_castps_si512(_mm512_set1_ps(meta[START * RM + i]));
@@ -416,8 +419,7 @@ INLINE void micro(const int mr, const int sub, const bool mins, int kc, const in
     static void by##n##suffix(int kc, const int8_t *a, const float *meta, const uint8_t *w,        \
                               const float *d, const float *m, float *sum, const ahead *next)       \
     {                                                                                              \
-        (void)next;                                                                                \
-        micro(n, sub, mins, kc, a, meta, w, d, m, sum);                                            \
+        micro(n, sub, mins, kc, a, meta, w, d, m, sum, next);                                      \
     }
 #define MICROS(sub, mins, suffix)                                                                  \
     MICRO(1, sub, mins, suffix)                                                                    \
