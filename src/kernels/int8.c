@@ -143,18 +143,27 @@ static place place_of(const job *j, range cols, int64_t t)
     return (place){ col, k0, (int)min64(j->cols, cols.to - col), (int)min64(j->kq, j->g->k - k0) };
 }
 
+static range cols_of(const job *j, int64_t task)
+{
+    int64_t from = task / j->row_parts * j->wide;
+
+    return (range){ from, min64(from + j->wide, j->g->n) };
+}
+
+/* A worker goes from task to task, so at the end of one it asks for what the next begins with. */
 static void one_task(void *arg, int task, int worker)
 {
     const job *j = arg;
-    int64_t from = task / j->row_parts * j->wide;
-    range cols = { from, min64(from + j->wide, j->g->n) },
+    range cols = cols_of(j, task), after = cols_of(j, task + 1),
           panels = part(j->panels, j->row_parts, task % j->row_parts);
     int64_t n = ceil_div(cols.to - cols.from, j->cols) * ceil_div(j->g->k, j->kq);
     _Alignas(64) buffers s;
 
     (void)worker;
     for (int64_t t = 0; t < n; t++) {
-        place at = place_of(j, cols, t), next = place_of(j, cols, t + 1 < n ? t + 1 : t);
+        place at = place_of(j, cols, t), next = at;
+        if (t + 1 < n) next = place_of(j, cols, t + 1);
+        else if (after.from < after.to) next = place_of(j, after, 0);
         for (int c = 0; c < at.cols; c += CN)
             open_panel(j, at.col + c, at.k0, at.kc, s.panel + c / CN);
         multiply(j, panels, at, next, &s);
@@ -180,7 +189,7 @@ bool FAB_NAME(fab_int8_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
     if (!j.a) return false;
     j.meta = (float *)((char *)j.a + a_bytes);
     fab_pool_run(p, (int)j.panels, round_panel, &j);
-    fab_pool_run(p, (int)(ceil_div(g->n, j.wide) * j.row_parts), one_task, &j);
+    fab_pool_run_near(p, (int)(ceil_div(g->n, j.wide) * j.row_parts), one_task, &j);
     fab_aligned_free(j.a);
     return true;
 }
