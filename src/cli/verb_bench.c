@@ -9,8 +9,8 @@
  * Weights are random, drawn in memory, every tensor its own. Rounds are interleaved: each measures the machine's limits on
  * all threads (products from registers, reads in four streams), then the model once; the fraction is median over median.
  * Products of bf16 are held against those of AMX or AVX512-BF16 where that is what multiplies, else against f32
- * multiply-adds (operands rounded to f16 can pass 1); q8_0 and q4_0 against int8 products where there is VNNI, else against those of bf16. Limits are in CPU time,
- * models in wall time: other work on the machine lowers the fractions.
+ * multiply-adds (operands rounded to f16 can pass 1); q8_0 and q4_0 against int8 products where there is VNNI, else
+ * against those of bf16. Limits are in CPU time, models in wall time: other work on the machine lowers the fractions.
  */
 #include <math.h>
 #include <stddef.h>
@@ -61,7 +61,7 @@ static void one_limit(void *arg, int task, int worker)
     (void)worker;
     switch (j->what) {
     case PEAK_BF16: j->rate[task] = fab_peak_bf16(j->b->k, 0.004); break;
-    case PEAK_INT8: j->rate[task] = fab_peak_int8(0.004); break;
+    case PEAK_INT8: j->rate[task] = fab_peak_int8(j->b->k, 0.004); break;
     case PEAK_F32: j->rate[task] = fab_peak_f32(j->b->k, 0.004); break;
     default:
         j->rate[task] =
@@ -69,22 +69,22 @@ static void one_limit(void *arg, int task, int worker)
     }
 }
 
-/* All threads at once; remembered. */
+/* All threads at once; remembered. 0: the table has none. */
 static double limit(bench *b, peak what)
 {
     limit_job j = { .b = b, .what = what };
     double sum = 0;
 
-    if (what == PEAK_BF16 && strcmp(b->k->name, "amx") != 0 &&
-        strcmp(b->k->name, "avx512bf16") != 0)
-        what = j.what = PEAK_F32;
-    if (what == PEAK_INT8 && (b->k->name[0] != 'a' || !strcmp(b->k->name, "avx2") ||
-                              !strcmp(b->k->name, "avx512") || !strcmp(b->k->name, "amx")))
-        return 0;
     fab_pool_run(b->r->pool, b->r->threads, one_limit, &j);
     for (int i = 0; i < b->r->threads; i++) sum += j.rate[i];
-    if (b->n_seen[what] < 128) b->seen[what][b->n_seen[what]++] = sum;
+    if (sum > 0 && b->n_seen[what] < 128) b->seen[what][b->n_seen[what]++] = sum;
     return sum;
+}
+
+static double bf16_limit(bench *b)
+{
+    double bf16 = limit(b, PEAK_BF16);
+    return bf16 > 0 ? bf16 : limit(b, PEAK_F32);
 }
 
 static int ascending(const void *a, const void *b)
@@ -178,7 +178,7 @@ static bool record(bench *b, const char *group, const char *name, const char *un
 static double quantised_limit(bench *b)
 {
     double int8 = limit(b, PEAK_INT8);
-    return int8 > 0 ? int8 : limit(b, PEAK_BF16);
+    return int8 > 0 ? int8 : bf16_limit(b);
 }
 
 static void step(bench *b, const char *what)
@@ -193,7 +193,7 @@ static bool prefill(bench *b, const char *name, fab_dtype type, fab_err *err)
     bool ok = d != NULL;
 
     for (int i = -1; ok && i < b->rounds; i++) { /* one pass to warm up */
-        double peak_now = fab_dtype_is_quantised(type) ? quantised_limit(b) : limit(b, PEAK_BF16);
+        double peak_now = fab_dtype_is_quantised(type) ? quantised_limit(b) : bf16_limit(b);
         d->kv.len[0] = 0;
         double s = pass(d, PROMPT, err);
         ok = s > 0;
@@ -276,7 +276,7 @@ static bool encode(bench *b, const fab_bench_vit *v, fab_err *err)
     bool ok = t != NULL;
 
     for (int i = -1; ok && i < b->rounds; i++) { /* one pass to warm up */
-        double peak_now = quantised ? quantised_limit(b) : limit(b, PEAK_BF16),
+        double peak_now = quantised ? quantised_limit(b) : bf16_limit(b),
                s = fab_bench_tower_pass(t, err);
         ok = s > 0;
         if (i >= 0) rate[i] = 1 / s, peak_rate[i] = peak_now;
@@ -325,7 +325,7 @@ static void put_peaks(bench *b)
 {
     json_t *o = json_object_get(b->doc, "peak");
 
-    limit(b, PEAK_F32), limit(b, PEAK_BF16), limit(b, PEAK_INT8), limit(b, PEAK_READ);
+    limit(b, PEAK_F32), bf16_limit(b), limit(b, PEAK_INT8), limit(b, PEAK_READ);
     for (int i = 0; i < PEAKS; i++) {
         int from = b->n_seen[i] ? i : i == PEAK_BF16 ? PEAK_F32 : i;
         json_object_set_new(o, peak_names[i],

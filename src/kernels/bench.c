@@ -55,12 +55,14 @@ double fab_peak_f32(const fab_kernels *k, double seconds)
     return best(fab_peak_run_c, seconds);
 }
 
-double fab_peak_int8(double seconds)
+double fab_peak_int8(const fab_kernels *k, double seconds)
 {
 #if defined(__x86_64__)
-    if (fab_kernels_named("avx512vnni")) return best(fab_peak_int8_run_avx512vnni, seconds);
+    if (!strcmp(k->name, "avx512vnni") || !strcmp(k->name, "avx512bf16") ||
+        !strcmp(k->name, "avx512fp16"))
+        return best(fab_peak_int8_run_avx512vnni, seconds);
 #endif
-    (void)seconds;
+    (void)k, (void)seconds;
     return 0;
 }
 

@@ -8,8 +8,8 @@
 double fab_peak_f32(const fab_kernels *k, double seconds);
 /* bf16 products from registers, of AMX tiles or of vectors, whichever the table has; FLOP/s; 0 where it has neither. */
 double fab_peak_bf16(const fab_kernels *k, double seconds);
-/* VNNI products of int8 from registers; multiplications and additions per second; 0 where there is no AVX-512 VNNI. */
-double fab_peak_int8(double seconds);
+/* VNNI products of int8 from registers; multiplications and additions per second; 0 where the table has none. */
+double fab_peak_int8(const fab_kernels *k, double seconds);
 /* Reads of data (bytes long, larger than any cache) in `streams` (1 to 8) parallel streams with prefetch; bytes/s. */
 double fab_peak_read(const void *data, size_t bytes, int streams, double seconds);
 double fab_bench_now(
