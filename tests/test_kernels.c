@@ -202,6 +202,19 @@ TEST(gemm_quantised_awkward_shapes)
         }
 }
 
+/* More than 64 rows, for which int8.c opens several panels and more of K at once: 40 columns in the last piece, then K in two. */
+TEST(gemm_quantised_in_pieces)
+{
+    static const fab_dtype types[] = { FAB_Q8_0, FAB_Q4_K, FAB_Q6_K };
+    begin();
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        int unit = fab_dtype_block(types[t]);
+        check_gemm(&(gemm_case){ 66, 552, unit, false, true, true, false, true, false, types[t] });
+        check_gemm(
+            &(gemm_case){ 66, 40, 2048 + unit, false, true, true, t == 0, true, false, types[t] });
+    }
+}
+
 /* [n,k] of the largest and the smallest q, most of a row alike; of q8_0 also -128, which from_f32 never writes. */
 static void *extremes(fab_dtype type, float *b, int n, int k)
 {
