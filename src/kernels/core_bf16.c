@@ -1,6 +1,6 @@
 /* core_bf16: tiles of core.c with operands rounded to bf16 and multiplied in pairs of k, by AMX or by vectors.
  *
- *   A panel  [steps][SIDE][32] bf16: TALL rows (AMX 32, vectors 14) by 32 of k per step, formed from f32 just before use, in L1
+ *   A panel  [steps][SIDE][32]: TALL rows (AMX 32, vectors 14) by 32 of k per step, formed just before use, in L1
  *   B panel  [steps][2][16][16][2]: 32 columns, pairs of k side by side; a packed weight is read in place
  *
  * k is padded with zeros to whole steps of 32.
@@ -13,11 +13,11 @@
 #include "kernels/bf16_vectors.h"
 #endif
 
-enum { NBA = 1024 };
+enum { NBB = 1024 };
 _Static_assert(KC % 32 == 0, "only the last piece of K is padded");
 
 typedef struct {
-    uint16_t b[NBA * KC], a[SIDE * KC];
+    uint16_t b[NBB * KC], a[SIDE * KC];
     float rows[SIDE * KSTRIDE], columns[KC * NR];
 } buffers;
 
@@ -124,9 +124,9 @@ void FAB_NAME(fab_tile_rounded)(const core *g, range rows, range cols, range ks)
     int64_t n_panels = ceil_div(rows.to - rows.from, TALL);
 
     tile_begin(&unit);
-    for (int64_t j0 = cols.from; j0 < cols.to; j0 += NBA)
+    for (int64_t j0 = cols.from; j0 < cols.to; j0 += NBB)
         for (int64_t k0 = ks.from; k0 < ks.to; k0 += KC) {
-            int64_t j1 = min64(j0 + NBA, cols.to);
+            int64_t j1 = min64(j0 + NBB, cols.to);
             int kc = (int)min64(KC, ks.to - k0);
             for (int64_t j = j0; j < j1 && !g->tiles; j += NR)
                 round_b(g, &s, j, j1, k0, kc, s.b + (j - j0) * ((kc + 31) / 32 * 32));

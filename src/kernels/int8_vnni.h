@@ -78,7 +78,7 @@ INLINE __m512i column(const uint8_t *const row[16], int64_t at)
 
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        q[i] = _mm_loadu_si32(row[4 * i] + at);
+        q[i] = _mm_cvtsi32_si128((int)fab_le32(row[4 * i] + at));
         q[i] = _mm_insert_epi32(q[i], (int)fab_le32(row[4 * i + 1] + at), 1);
         q[i] = _mm_insert_epi32(q[i], (int)fab_le32(row[4 * i + 2] + at), 2);
         q[i] = _mm_insert_epi32(q[i], (int)fab_le32(row[4 * i + 3] + at), 3);

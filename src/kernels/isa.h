@@ -1,7 +1,7 @@
 /* isa: what a hot loop needs to know about the instruction set that its file is being compiled for.
  *
- * Every file of this folder that includes it is compiled once per instruction set with -DFAB_ISA=c|avx2|avx512|amx; its
- * external names get that suffix through FAB_NAME. vf is one register of FAB_VL floats (gcc's vector extension), so the
+ * Every file of this folder that includes it is compiled once per instruction set (meson.build) with -DFAB_ISA=c, avx2, ...;
+ * its external names get that suffix through FAB_NAME. vf is one register of FAB_VL floats (gcc's vector extension), so the
  * same source is SSE2, AVX2 + FMA or AVX-512. Private to kernels/.
  */
 #ifndef FAB_KERNELS_ISA_H

@@ -5,8 +5,8 @@
  *   avx512bf16  + products of rounded operands in bf16     avx512fp16  instead in f16
  *   amx     AVX-512 + products of rounded operands in AMX bf16 tiles (amx_emu, by name only: the same, emulated)
  *
- * FABRICA_ISA=c|avx2|avx512|avx512vnni|avx512bf16|avx512fp16|amx overrides the choice (downwards). This is the only folder with intrinsics
- * and parallel loops. Every loop is cut by shape, never by thread count, and sums have a fixed order: results do not
+ * FABRICA_ISA=NAME, one of these, overrides the choice (downwards). This is the only folder with intrinsics and parallel
+ * loops. Every loop is cut by shape, never by thread count, and sums have a fixed order: results do not
  * depend on the number of threads. All arrays are contiguous f32 unless said; pool may be NULL.
  */
 #ifndef FAB_KERNELS_KERNELS_H
