@@ -95,7 +95,7 @@ static void check_product(const gemm_case *c, const float *a, const void *weight
     int64_t mn = (int64_t)c->m * c->n;
     float *start = noise(mn), *bias = noise(c->n);
     double *ref = take(mn * 8);
-    const fab_kernels *list[8];
+    const fab_kernels *list[12];
 
     for (int i = 0; i < c->m; i++)
         for (int j = 0; j < c->n; j++) {
@@ -273,7 +273,7 @@ static void check_not_finite(fab_dtype type, int m, bool bf16, float value)
                    .c = y,
                    .c_row = N,
                    .bf16 = bf16 };
-    const fab_kernels *list[8];
+    const fab_kernels *list[12];
 
     a[K + 300] = value;
     for (int t = 0, n = tables(list); t < n; t++) {
@@ -386,7 +386,7 @@ static void check_attn(const attn_case *c)
                    1.0f / sqrtf((float)c->width),
                    c->prefix ? prefix : NULL,
                    c->kv_len ? kv_len : NULL };
-    const fab_kernels *list[8];
+    const fab_kernels *list[12];
 
     for (int b = 0; b < c->b; b++) prefix[b] = below(c->tk + 1), kv_len[b] = below(c->tk + 1);
     for (int b = 0; b < c->b; b++)
@@ -477,7 +477,7 @@ static void check_conv(fab_conv c, bool bf16)
     float *x = noise(nx), *w = noise(nw), *b = noise(c.out), *g = noise(ny), *dx0 = noise(nx),
           *dw0 = noise(nw), *db0 = noise(c.out);
     double *ry = take(ny * 8), *rx = take(nx * 8), *rw = take(nw * 8), *rb = take(c.out * 8);
-    const fab_kernels *list[8];
+    const fab_kernels *list[12];
 
     for (int64_t i = 0; i < nx; i++) rx[i] = dx0[i];
     for (int64_t i = 0; i < nw; i++) rw[i] = dw0[i];

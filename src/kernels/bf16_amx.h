@@ -8,7 +8,6 @@
 #include "kernels/rounded.h"
 
 enum { SIDE = 32, TALL = SIDE, TILE = 512, STEP = 2 * TILE, ZERO_ROWS = 1 };
-_Static_assert((int)NR == (int)SIDE, "a packed panel is cut between tiles");
 
 /* c[32][32] (+)= A panel x B panel; `half`: only the upper 16 rows */
 INLINE void tiles(tile_unit *u, const bool half, const uint16_t *a, const uint16_t *b, int steps,

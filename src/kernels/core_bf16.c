@@ -14,6 +14,7 @@
 #endif
 
 enum { NBB = 1024 };
+_Static_assert(!FAB_AMX || (int)NR == (int)SIDE, "a packed panel is cut between tiles");
 _Static_assert(KC % 32 == 0, "only the last piece of K is padded");
 
 typedef struct {

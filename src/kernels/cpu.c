@@ -64,7 +64,7 @@ static bool has(const feature *f, uint64_t saved)
 /* Filled once, then only read. */
 static struct {
     char features[256];
-    const fab_kernels *all[8];
+    const fab_kernels *all[12];
     const fab_kernels *best;
 } found;
 static once_flag once = ONCE_FLAG_INIT;
