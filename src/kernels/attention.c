@@ -7,7 +7,8 @@
  *   P = exp(S scale - m),  O = sum P v / l,  lse = m + log l
  *   backward, P = exp(S scale - lse), D = dO . O:   dv += P' dO    dS = P (dO v' - D) scale    dq += dS k    dk += dS' q
  *
- * Scores live in one BQ x BK block of the worker's stack. A backward task owns one key head of one sample.
+ * Forward may round the operands of both products to bf16; backward does not. Scores live in one BQ x BK block of the
+ * worker's stack. A backward task owns one key head of one sample.
  */
 #include "kernels/core.h"
 #include "kernels/table.h"
@@ -52,10 +53,10 @@ INLINE int64_t first(const fab_attn *s, int64_t i)
 }
 
 /* C[m,n] (+)= A B, strided, on this thread. */
-static void product(int64_t m, int64_t n, int64_t k, const strided *s, float *c, int64_t c_row,
-                    bool add, bool bf16)
+static void product(const job *j, int64_t m, int64_t n, int64_t k, const strided *s, float *c,
+                    int64_t c_row, bool add)
 {
-    core g = { .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add, .bf16 = bf16 };
+    core g = { .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add, .bf16 = j->s.bf16 };
 
     FAB_NAME(fab_core_strided)(&g, s);
     FAB_NAME(fab_core_serial)(&g);
@@ -120,8 +121,7 @@ static void scores(const job *j, const float *q, int64_t bq, const float *k, int
     int64_t w = j->s.width;
 
     if (bq > FEW) {
-        product(bq, bk, w, &(strided){ q, k, j->s.q_row, 1, 1, j->s.kv_row }, s, BK, false,
-                j->s.bf16);
+        product(j, bq, bk, w, &(strided){ q, k, j->s.q_row, 1, 1, j->s.kv_row }, s, BK, false);
         return;
     }
     for (int64_t i = 0; i < bq; i++) {
@@ -139,7 +139,7 @@ static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_
     int64_t w = j->s.width, row = (int64_t)j->s.heads * w;
 
     if (bq > FEW) {
-        product(bq, w, bk, &(strided){ p, v, BK, 1, j->s.kv_row, 1 }, o, row, add, j->s.bf16);
+        product(j, bq, w, bk, &(strided){ p, v, BK, 1, j->s.kv_row, 1 }, o, row, add);
         return;
     }
     for (int64_t i = 0; i < bq; i++) {
@@ -274,21 +274,19 @@ static void backward_block(const job *j, const block *t)
     _Alignas(64) float p[BQ * BK], ds[BQ * BK];
     int64_t w = j->s.width, row = (int64_t)j->s.heads * w, kv = j->s.kv_row, qr = j->s.q_row;
 
-    product(t->bq, t->bk, w, &(strided){ t->q, t->k, qr, 1, 1, kv }, p, BK, false, false);
+    product(j, t->bq, t->bk, w, &(strided){ t->q, t->k, qr, 1, 1, kv }, p, BK, false);
     probabilities(j, t, p);
     if (t->dv)
-        product(t->bk, w, t->bq, &(strided){ p, t->dout, 1, BK, row, 1 }, t->dv, kv, true, false);
+        product(j, t->bk, w, t->bq, &(strided){ p, t->dout, 1, BK, row, 1 }, t->dv, kv, true);
     if (!t->dq && !t->dk) return;
-    product(t->bq, t->bk, w, &(strided){ t->dout, t->v, row, 1, 1, kv }, ds, BK, false, false);
+    product(j, t->bq, t->bk, w, &(strided){ t->dout, t->v, row, 1, 1, kv }, ds, BK, false);
     for (int64_t i = 0; i < t->bq; i++) {
         float *r = ds + i * BK, d = t->d[i], scale = j->s.scale;
         const float *pr = p + i * BK;
         SIMD for (int64_t x = 0; x < t->bk; x++) r[x] = pr[x] * (r[x] - d) * scale;
     }
-    if (t->dq)
-        product(t->bq, w, t->bk, &(strided){ ds, t->k, BK, 1, kv, 1 }, t->dq, qr, true, false);
-    if (t->dk)
-        product(t->bk, w, t->bq, &(strided){ ds, t->q, 1, BK, qr, 1 }, t->dk, kv, true, false);
+    if (t->dq) product(j, t->bq, w, t->bk, &(strided){ ds, t->k, BK, 1, kv, 1 }, t->dq, qr, true);
+    if (t->dk) product(j, t->bk, w, t->bq, &(strided){ ds, t->q, 1, BK, qr, 1 }, t->dk, kv, true);
 }
 
 static float *moved(float *p, int64_t by) { return p ? p + by : NULL; }
@@ -345,6 +343,7 @@ bool FAB_NAME(fab_attn_backward)(fab_pool *p, const fab_attn *s, const float *q,
     job j = job_of(s);
 
     (void)err; /* scratch is on the stack */
+    j.s.bf16 = false;
     j.q = q, j.k = k, j.v = v, j.out = out, j.lse = lse, j.dout = dout, j.dq = dq, j.dk = dk,
     j.dv = dv;
     fab_pool_run(p, (int)(s->batch * s->kv_heads), backward_head, &j);

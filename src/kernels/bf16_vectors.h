@@ -18,10 +18,7 @@ INLINE void tile_begin(tile_unit *u) { (void)u; }
 
 INLINE __m512bh pair_of(const uint16_t *a) /* two values of k, in every lane */
 {
-    int32_t both;
-
-    memcpy(&both, a, sizeof both);
-    return (__m512bh)_mm512_set1_epi32(both);
+    return (__m512bh)_mm512_set1_epi32((int)fab_le32(a));
 }
 
 /* mr rows of C, the columns of lo and hi; mr is a constant */
