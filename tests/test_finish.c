@@ -201,6 +201,96 @@ TEST(a_curve_is_found_again)
     CHECK_NEAR(slope, 0.05, 1e-9);
 }
 
+/* ---- curves of several outcomes -------------------------------------------------------------- */
+
+enum { DRAWN = 3000, WAYS = 3 };
+
+typedef struct {
+    float p[DRAWN * WAYS];
+    uint8_t told[DRAWN];
+} drawn;
+
+/* What a model says, and what comes of it: under the curve the probabilities are true. pair: of every
+ * second record is only known that it is the last or the one before. */
+static void draw(drawn *d, const fab_curve *c, bool pair)
+{
+    fab_rng r;
+    fab_rng_init(&r, 5);
+    for (int i = 0; i < DRAWN; i++) {
+        double p[WAYS], sum = 0, u;
+        for (int k = 0; k < WAYS; k++) sum += p[k] = exp(1.5 * (double)fab_rng_normal(&r));
+        for (int k = 0; k < WAYS; k++) d->p[i * WAYS + k] = (float)(p[k] /= sum);
+        fab_curve_apply(c, p, WAYS);
+        u = (double)fab_rng_uniform(&r);
+        int k = u < p[0] ? 0 : u < p[0] + p[1] ? 1 : 2;
+        d->told[i] = pair && i % 2 && k ? 6 : (uint8_t)(1 << k);
+    }
+}
+
+/* -log posterior of calibrate.h, written down once more. offset: the last one 0 but for a shift. */
+static double cost_of(const drawn *d, double slope, const double offset[WAYS])
+{
+    double cost = 0.5 * (slope - 1) * (slope - 1);
+    for (int k = 0; k < WAYS; k++) cost += 0.5 * offset[k] * offset[k];
+    for (int i = 0; i < DRAWN; i++) {
+        double all = 0, told = 0;
+        for (int k = 0; k < WAYS; k++) {
+            double p = fmin(fmax((double)d->p[i * WAYS + k], 1e-4), 1 - 1e-4),
+                   q = pow(p, slope) * exp(offset[k]);
+            all += q;
+            told += d->told[i] >> k & 1 ? q : 0;
+        }
+        cost -= log(told / all);
+    }
+    return cost;
+}
+
+TEST(a_curve_of_three_outcomes_is_the_best_one)
+{
+    static drawn d;
+    const fab_curve made = { 0.6f, { -1.2f, 0.7f, 0 } };
+    for (int pair = 0; pair < 2; pair++) {
+        fab_curve c;
+        draw(&d, &made, pair);
+        fab_curve_fit(d.p, d.told, DRAWN, WAYS, &c);
+        CHECK_NEAR(c.slope, 0.6, 0.06);
+        CHECK_NEAR(c.offset[0], -1.2, 0.2);
+        CHECK_NEAR(c.offset[1], 0.7, 0.2);
+        CHECK(c.offset[2] == 0);
+        double at[WAYS], mean = ((double)c.offset[0] + (double)c.offset[1]) / WAYS;
+        for (int k = 0; k < WAYS; k++)
+            at[k] = (double)c.offset[k] - mean; /* where the prior has it */
+        double least = cost_of(&d, (double)c.slope, at);
+        CHECK(cost_of(&d, (double)c.slope + 0.01, at) > least);
+        CHECK(cost_of(&d, (double)c.slope - 0.01, at) > least);
+        for (int k = 0; k < WAYS; k++)
+            for (int way = -1; way <= 1; way += 2) {
+                at[k] += way * 0.01;
+                CHECK(cost_of(&d, (double)c.slope, at) > least);
+                at[k] -= way * 0.01;
+            }
+    }
+}
+
+TEST(probabilities_that_are_true_get_no_curve)
+{
+    static drawn d;
+    const fab_curve none = { 0 };
+    fab_curve c = { 3, { 1 } };
+    draw(&d, &none, false);
+    fab_curve_fit(d.p, d.told, DRAWN, WAYS, &c);
+    CHECK(c.slope == 0);
+    fab_curve_fit(d.p, d.told, 0, WAYS, &c);
+    CHECK(c.slope == 0);
+    for (int i = 0; i < DRAWN; i++) { /* never the third: its offset stays finite */
+        float *p = d.p + i * WAYS;
+        d.told[i] = p[0] > p[1] ? 1 : 2;
+    }
+    fab_curve_fit(d.p, d.told, DRAWN, WAYS, &c);
+    fab_err err = FAB_ERR_INIT;
+    CHECK(c.slope > 1 && fab_curve_check(&c, &err) && c.offset[0] > 1);
+}
+
 static fab_mini_file *saved_with(const fab_skill *items, int n, fab_err *err)
 {
     const fab_mini_save_opts o = { .temperature = 1, .skills = { items, n } };
@@ -209,23 +299,39 @@ static fab_mini_file *saved_with(const fab_skill *items, int n, fab_err *err)
     return fab_mini_open(path, NULL, err);
 }
 
+static double calibrated(const fab_skill *s, double p)
+{
+    double both[2] = { p, 1 - p };
+    fab_skill_calibrate(s, both, 2);
+    CHECK_NEAR(both[0] + both[1], 1, 1e-12);
+    return both[0];
+}
+
 TEST(skills_travel_in_the_file)
 {
     fab_err err = FAB_ERR_INIT;
-    const fab_skill items[] = { { "finding.pneumonia", "", 0.93f, 120, 60, 0.5f, 2 },
-                                { "skin.diagnosis", "melanoma", 0.5f, 30, 100, 0, 0 } };
-    fab_mini_file *f = saved_with(items, 2, &err);
-    CHECK_MSG(f && f->skills.n == 2, "%s", err.text);
+    const fab_skill items[] = {
+        { "finding.pneumonia", "", 0.93f, 120, 60, { 0.5f, { 2 } } },
+        { "skin.diagnosis", "melanoma", 0.5f, 30, 100 },
+        { "finding.pneumonia.cause", "viral_pneumonia", 0.8f, 70, 60, { 2, { -1, 0, 0.5f } } }
+    };
+    fab_mini_file *f = saved_with(items, 3, &err);
+    CHECK_MSG(f && f->skills.n == 3, "%s", err.text);
     const fab_skill *s = fab_skills_find(&f->skills, "skin.diagnosis");
     CHECK(s && s->positives == 30 && s->negatives == 100 && s->auc == 0.5f);
     CHECK_STR(s->choice, "melanoma");
     CHECK(!fab_skills_find(&f->skills, "finding.mass"));
     s = fab_skills_find(&f->skills, "finding.pneumonia");
-    CHECK_NEAR(fab_skill_calibrate(s, 0.5), 1 / (1 + exp(-2.0)), 1e-6);
-    CHECK_NEAR(fab_skill_calibrate(s, 0.1), 1 / (1 + exp(0.5 * log(9.0) - 2)), 1e-6);
-    CHECK(fab_skill_calibrate(fab_skills_find(&f->skills, "skin.diagnosis"), 0.3) == 0.3);
+    CHECK_NEAR(calibrated(s, 0.5), 1 / (1 + exp(-2.0)), 1e-6);
+    CHECK_NEAR(calibrated(s, 0.1), 1 / (1 + exp(0.5 * log(9.0) - 2)), 1e-6);
+    CHECK(calibrated(fab_skills_find(&f->skills, "skin.diagnosis"), 0.3) == 0.3);
+    double three[3] = { 0.2, 0.5, 0.3 };
+    fab_skill_calibrate(fab_skills_find(&f->skills, "finding.pneumonia.cause"), three, 3);
+    double sum = 0.04 * exp(-1.0) + 0.25 + 0.09 * exp(0.5);
+    CHECK_NEAR(three[0], 0.04 * exp(-1.0) / sum, 1e-6);
+    CHECK_NEAR(three[2], 0.09 * exp(0.5) / sum, 1e-6);
     json_t *j = fab_skills_json(&f->skills);
-    CHECK(json_array_size(j) == 2);
+    CHECK(json_array_size(j) == 3);
     CHECK_STR(json_string_value(json_object_get(json_array_get(j, 1), "verdict")),
               "not above chance");
     json_decref(j);
@@ -234,16 +340,51 @@ TEST(skills_travel_in_the_file)
     const fab_skill bad[] = { { "finding.mass", "", 1.5f, 9, 9 },
                               { "finding.mass", "", NAN, 9, 9 },
                               { "finding.mass", "", 0.5f, -1, 9 },
-                              { "finding.mass", "", 0.5f, 9, 9, -1, 0 },
-                              { "finding.mass", "", 0.5f, 9, 9, 1, INFINITY } };
+                              { "finding.mass", "", 0.5f, 9, 9, { -1, { 0 } } },
+                              { "finding.mass", "", 0.5f, 9, 9, { 1, { INFINITY } } } };
     const char *const says[] = { "1.5 of 'finding.mass' is not in [0,1]", "is not in [0,1]",
                                  "'finding.mass' counts -1 and 9 pictures",
-                                 "'finding.mass' has slope -1", "offset inf" };
+                                 "'finding.mass': slope -1", "offset inf" };
     for (int i = 0; i < 5; i++) {
         fab_err no = FAB_ERR_INIT;
         CHECK(!saved_with(&bad[i], 1, &no));
         CHECK_MSG(strstr(no.text, says[i]) && strstr(no.text, "s.gguf"), "%s", no.text);
     }
+}
+
+/* The sureness of an answer about a picture goes through the file's curve, that of a caption and of
+ * words alone does not. */
+TEST(sureness_goes_through_the_curve)
+{
+    fab_err err = FAB_ERR_INIT;
+    const fab_curve curve = { 1.9f, { -1.8f } };
+    const fab_mini_save_opts o = { .answers = curve };
+    CHECK_MSG(tiny_save(in_folder("sure.gguf"), 7, &o, &err), "%s", err.text);
+    fab_engine *e = fab_engine_open(in_folder("sure.gguf"), NULL, &err);
+    fab_arena *a = fab_arena_new(0, &err);
+    const fab_look *look = e ? fab_engine_look_grey(e, &err) : NULL;
+    fab_answer seen, blind, caption;
+    CHECK_MSG(look && fab_engine_ask(e, look, "Is it round?", NULL, a, &seen, &err) &&
+                  fab_engine_ask(e, NULL, "Is it round?", NULL, a, &blind, &err) &&
+                  fab_engine_ask(e, look, NULL, &(fab_ask_opts){ .kind = FAB_CAPTION_EN }, a,
+                                 &caption, &err),
+              "%s", err.text);
+    CHECK(seen.calibrated && !blind.calibrated && !caption.calibrated);
+    CHECK_NEAR(seen.sureness, fab_curve_at(&curve, fab_answer_probability(&seen)), 1e-12);
+    CHECK(seen.sureness != fab_answer_probability(&seen));
+    CHECK(blind.sureness == fab_answer_probability(&blind));
+    CHECK(caption.sureness == fab_answer_probability(&caption));
+    fab_look_unref(look);
+    fab_engine_close(e);
+    fab_arena_free(a);
+
+    fab_err no = FAB_ERR_INIT;
+    const fab_mini_save_opts bad = { .answers = { 1, { NAN } } };
+    CHECK_MSG(tiny_save(in_folder("nan.gguf"), 7, &bad, &no), "%s", no.text);
+    CHECK(!fab_mini_open(in_folder("nan.gguf"), NULL, &no));
+    CHECK_MSG(strstr(no.text, "nan.gguf") && strstr(no.text, "answer_slope") &&
+                  strstr(no.text, "offset nan"),
+              "%s", no.text);
 }
 
 TEST_MAIN

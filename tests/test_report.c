@@ -101,7 +101,7 @@ static json_t *report_of_skill(float auc, int n, const char **text)
     fab_skill items[256];
     int k = 0;
     for (int i = 0; i < fab_protocol_rows; i++)
-        items[k++] = (fab_skill){ fab_protocol[i].code, "", auc, n, n, 1, 0 };
+        items[k++] = (fab_skill){ fab_protocol[i].code, "", auc, n, n, { 1, { 0 } } };
     const fab_mini_save_opts o = { .temperature = 1, .skills = { items, k } };
     CHECK_MSG(tiny_save(in_folder("skilled.gguf"), 7, &o, &err), "%s", err.text);
     fab_engine *e = fab_engine_open(in_folder("skilled.gguf"), NULL, &err);

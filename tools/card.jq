@@ -51,8 +51,11 @@ how("isic", "kermany"),
 "\nThe gap is between the best and the worst row of 10 pictures or more, its p the smallest of all pairs after Holm; three classes are told apart, so their shares differ between ages.\n",
 
 "## Calibration and gate\n",
-"Yes-no answers on validation records: expected calibration error \(.calibration.ece_before | r3) before and \(.calibration.ece | r3) after temperature \(.calibration.temperature | r2) (fitted on the same \(.calibration.n // "-") records; `fabrica refit`). The sureness that `ask` gives SLAKE's answers: error \($m.sureness.ece | r3)\($m.sureness.interval.ece | range(r3)), overconfidence \($m.sureness.overconfidence | r3). Classes: ISIC \($m.isic.calibration.ece | r3), Kermany \($m.kermany.calibration.ece | r3).",
-how("sureness"),
+"How far what is said is from what comes true: expected calibration error over 15 bins with its interval. A perfect one shows the error *by chance* of so few records; the last column is the share of draws in which it is as large as the measured one.\n",
+(["probabilities", "n", "error", "by chance", "as large by chance, %"] | head),
+({sureness: "sureness of `ask`, SLAKE", sureness_rad: "sureness of `ask`, VQA-RAD", isic_sure: "classes of ISIC", kermany_sure: "classes of Kermany"} | to_entries[] | . as $e | ($m[.key] // {}) | [$e.value, (.n // "-"), (.ece | r3) + (.interval.ece | range(r3)), (.by_chance.ece | r3), (.by_chance.at_least | pct)] | cells),
+"\nTheir curves are fitted to the held-out records as well (`fabrica refit`): two numbers to \(.sureness.n // "-") answers in words, whose error was \(.sureness.ece_before | r3) before and is \(.sureness.ece | r3); a slope and an offset a class to rows with choices, where the likelihood asks for it. Yes-no answers (\(.calibration.n // "-") records): error \(.calibration.ece_before | r3) before and \(.calibration.ece | r3) after temperature \(.calibration.temperature | r2).",
+how("sureness", "sureness_rad", "isic_sure", "kermany_sure"),
 "The input gate refuses \(.gate.false_refusal_rate | pct) % of held-out pictures of the kinds it knows.\n",
 
 "## Counts of blood cells (BCCD val)\n",

@@ -17,9 +17,9 @@ static bool speak(void *arg, const char *text, size_t n)
 
 static json_t *answer_json(const opts *o, const fab_answer *a)
 {
-    return json_pack("{s:s,s:s,s:s,s:f,s:i,s:b}", "schema", "fabrica.ask/1", "question",
-                     o->question, "answer", a->text, "sureness", a->sureness, "tokens", a->n_tokens,
-                     "complete", a->complete);
+    return json_pack("{s:s,s:s,s:s,s:f,s:b,s:i,s:b}", "schema", "fabrica.ask/1", "question",
+                     o->question, "answer", a->text, "sureness", a->sureness, "calibrated",
+                     a->calibrated, "tokens", a->n_tokens, "complete", a->complete);
 }
 
 /* By a decoder of words that sees through the model's tower (engine/pefomed.h). */

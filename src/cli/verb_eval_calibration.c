@@ -16,13 +16,15 @@ static void print(FILE *out, const json_t *v)
 {
     static const char *const rows[] = { "accuracy", "ece", "brier", "overconfidence" };
     const json_t *ci = json_object_get(v, "interval"), *a = json_object_get(v, "abstention");
-    const json_t *at = json_object_get(a, "coverage_at");
+    const json_t *at = json_object_get(a, "coverage_at"), *chance = json_object_get(v, "by_chance");
     json_t *b;
     size_t i;
     fprintf(out, "n %.0f\n", number(v, "n"));
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         fprintf(out, "  %-16s %.4f (%.4f to %.4f)\n", rows[i], number(v, rows[i]),
                 item(ci, rows[i], 0), item(ci, rows[i], 1));
+    fprintf(out, "  %-16s %.4f, as large or larger in %.1f %% of draws\n", "ece by chance",
+            number(chance, "ece"), 100 * number(chance, "at_least"));
     fprintf(out, "  %-16s %.4f\n", "largest bin", number(v, "mce"));
     fprintf(out, "said             n      mean   right\n");
     json_array_foreach(json_object_get(v, "bins"), i, b)

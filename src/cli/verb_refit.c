@@ -4,18 +4,25 @@
 #include "train/refit.h"
 
 typedef struct {
-    const char *model, *data, *out;
+    const char *model, *data, *out, *version;
 } opts;
 
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
     json_t *card = NULL;
-    if (!fab_refit(o->model, o->data, o->out, r->pool, &card, err)) return false;
+    if (!fab_refit(o->model, o->data, o->out, o->version, r->pool, &card, err)) return false;
     if (r->json) return fab_run_json(r, card, err);
-    const json_t *gate = json_object_get(card, "gate"), *fit = json_object_get(card, "calibration");
-    fprintf(r->out, "%s: temperature %.3f, gate limit %.3f, %.2f %% of held-out pictures refused\n",
+    const json_t *gate = json_object_get(card, "gate"), *fit = json_object_get(card, "calibration"),
+                 *sure = json_object_get(card, "sureness");
+    fprintf(r->out,
+            "%s: temperature %.3f, calibration error of yes-no answers %.3f, of sureness %.3f (it "
+            "was %.3f), "
+            "gate limit %.3f, %.2f %% of held-out pictures refused\n",
             o->out, json_number_value(json_object_get(fit, "temperature")),
+            json_number_value(json_object_get(fit, "ece")),
+            json_number_value(json_object_get(sure, "ece")),
+            json_number_value(json_object_get(sure, "ece_before")),
             json_number_value(json_object_get(gate, "limit")),
             100 * json_number_value(json_object_get(gate, "false_refusal_rate")));
     json_decref(card);
@@ -25,13 +32,14 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 /* clang-format off */
 const fab_verb fab_verb_refit = {
     .name = "refit", .summary = "fit a model file's calibration, input gate, skills and cell counter again",
-    .about = "The weights stay as they are; temperature, input gate, what each question of a report is worth on "
+    .about = "The weights stay as they are; temperature, the curve of the sureness of answers, input gate, what each question of a report is worth on "
              "held-out pictures, and the counter of blood cells are fitted as at the end of training, and written with the weights to a new file.",
     .example = "fabrica refit models/mini.gguf --data ../shared/data/open -o new.gguf", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){
         { "MODEL", FAB_FILE_IN,  offsetof(opts, model), NULL, "the model file" },
         { "data",  FAB_FILE_IN,  offsetof(opts, data), "../shared/data/open", "folder of the training sets" },
         { "out",   FAB_FILE_OUT, offsetof(opts, out),  NULL, "the file to write", .letter = 'o', .required = true },
+        { "version", FAB_STR, offsetof(opts, version), NULL, "of the new file, whose card then tells whose weights it has; else the old one's" },
         { 0 } },
 };
 /* clang-format on */

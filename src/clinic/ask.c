@@ -53,6 +53,7 @@ static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_fi
 typedef struct {
     const char *words[FAB_LANGS]; /* NULL, NULL: no answer */
     double sureness;
+    bool calibrated;
     bool agree; /* asked in either language, the same answer */
 } spoken;
 
@@ -75,6 +76,7 @@ static bool free_answer(fab_report *r, fab_engine *e, const fab_look *look,
     out->words[own] = a[own].text;
     out->words[other] = translated ? translated : a[own].text;
     out->sureness = a[own].sureness;
+    out->calibrated = a[own].calibrated;
     out->agree = !strcmp(out->words[other], a[other].text);
     return true;
 }
@@ -206,6 +208,7 @@ static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look,
     }
     f->state = FAB_STATE_ANSWERED;
     f->p = f->sureness = s.sureness;
+    f->calibrated = s.calibrated;
     return true;
 }
 

@@ -199,7 +199,10 @@ static void put_finding(const fab_report *r, fab_words *w, const fab_finding *f)
                      "</td><td class=\"bar\"><span class=\"track\"><i "
                      "style=\"width:%.1f%%\"></i></span></td><td class=\"num\">%.2f</td><td>",
                      100 * f->p, f->p);
-    if (f->state == FAB_STATE_ANSWERED) put_both(r, w, "not calibrated", "未校准");
+    if (f->state == FAB_STATE_ANSWERED && !f->calibrated)
+        put_both(r, w, "not calibrated", "未校准");
+    else if (f->state == FAB_STATE_ANSWERED && f->p < 0.5)
+        put_both(r, w, "rather wrong", "可能有误");
     else if (shown) put_both(r, w, b->en, b->zh);
     else put_both(r, w, "not claimed", "未提示");
     if (f->verdict == FAB_SKILL_UNMEASURED) put_both(r, w, ", not validated", "，未经验证");

@@ -103,8 +103,10 @@ static json_t *finding_json(const fab_finding *f)
         if (f->row->kind == FAB_ASK_CHOICE && f->row->codes[f->choice])
             json_object_set_new(o, "value_code", json_string(f->row->codes[f->choice]));
     }
-    if (f->state == FAB_STATE_ANSWERED) json_object_set_new(o, "agree", json_boolean(f->agree));
-    else json_object_set_new(o, "band", json_string(fab_band_of(f->p)->code));
+    if (f->state == FAB_STATE_ANSWERED) {
+        json_object_set_new(o, "agree", json_boolean(f->agree));
+        json_object_set_new(o, "calibrated", json_boolean(f->calibrated));
+    } else json_object_set_new(o, "band", json_string(fab_band_of(f->p)->code));
     if (f->place[FAB_EN] && f->place[FAB_ZH]) {
         json_t *place = both(f->place[FAB_EN], f->place[FAB_ZH]);
         json_object_set_new(place, "sureness", number(f->place_sureness));

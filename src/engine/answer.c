@@ -281,11 +281,19 @@ static bool generate(fab_engine *e, fab_kv *kv, fab_tensor *logits, reply *r, in
     return true;
 }
 
-static bool write_answer(fab_engine *e, const reply *r, fab_arena *a, fab_answer *out, fab_err *err)
+double fab_answer_probability(const fab_answer *a)
 {
-    int tokens = r->n + r->complete;
+    int tokens = a->n_tokens + a->complete;
+    return tokens ? exp(a->logp / tokens) : 0;
+}
+
+/* curve: slope 0 where none speaks of such an answer. */
+static bool write_answer(fab_engine *e, const reply *r, const fab_curve *curve, fab_arena *a,
+                         fab_answer *out, fab_err *err)
+{
     *out = (fab_answer){ .n_tokens = r->n, .complete = r->complete, .logp = r->logp };
-    out->sureness = tokens ? exp(r->logp / tokens) : 0;
+    out->sureness = fab_curve_at(curve, fab_answer_probability(out));
+    out->calibrated = curve->slope > 0;
     out->text = fab_bpe_decode(e->file->bpe, a, r->ids, r->n, true, err);
     if (!out->text) return false;
     size_t n;
@@ -320,8 +328,10 @@ static bool ask_batch(fab_engine *e, const fab_look *look, const char *const *qu
                         e->path);
     generate(e, &kv, logits, r, n, max, o);
     if (!fab_engine_settle(e, err)) return false;
+    const fab_curve none = { 0 },
+                    *curve = look && o->kind == FAB_ASK && !e->adapter ? &e->file->answers : &none;
     for (int i = 0; i < n; i++)
-        if (!write_answer(e, &r[i], a, &out[i], err)) return false;
+        if (!write_answer(e, &r[i], curve, a, &out[i], err)) return false;
     return true;
 }
 

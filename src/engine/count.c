@@ -95,7 +95,9 @@ bool fab_engine_say_count(const fab_engine *e, const fab_look *look, const char 
     int kind = fab_engine_counted_kind(question);
     if (kind < 0) return false;
     double p = fmax((double)e->file->counter.exact[kind], 1e-4);
-    *out = (fab_answer){ .complete = true, .n_tokens = 1, .logp = log(p), .sureness = p };
+    *out = (fab_answer){
+        .complete = true, .n_tokens = 1, .logp = log(p), .sureness = p, .calibrated = true
+    };
     out->text = fab_arena_printf(a, err, "%.0f", round((double)look->counts[kind]));
     return out->text != NULL;
 }

@@ -100,8 +100,14 @@ typedef struct {
     int n_tokens;
     bool complete;   /* ended by itself, not by max_tokens or the reader */
     double logp;     /* sum of log probabilities of its tokens, <eos> included when complete */
-    double sureness; /* exp(logp / tokens): geometric mean probability of a token */
+    double sureness; /* calibrated: the share of such answers that are right; else the mean
+                        probability of a token */
+    bool
+        calibrated; /* by the file's curve (zoo/curve.h), which speaks of answers about a picture by
+                        the model without an adapter; counts by theirs */
 } fab_answer;
+/* exp(logp / tokens): the geometric mean probability of a token, <eos> among them. */
+double fab_answer_probability(const fab_answer *a);
 
 /* One question about a look (NULL: about nothing, words alone). A bare yes or no is no answer to one
  * that asks openly (data/record.h): the next best stands there. opts may be NULL. Errors: empty, not

@@ -62,10 +62,6 @@ bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_ro
     if (out->has_head) blend(log_p, out->head, n, 1 - spoken);
     for (int i = 0; i < n; i++) sum += out->p[i] = exp(log_p[i]);
     for (int i = 0; i < n; i++) out->p[i] /= sum;
-    if (row->kind == FAB_ASK_PRESENT) {
-        const fab_skills *skills = &fab_engine_model(e)->skills;
-        out->p[0] = fab_skill_calibrate(fab_skills_find(skills, row->code), out->p[0]);
-        out->p[1] = 1 - out->p[0];
-    }
+    fab_skill_calibrate(fab_skills_find(&fab_engine_model(e)->skills, row->code), out->p, n);
     return true;
 }

@@ -8,6 +8,7 @@
 #define FAB_EVALUATE_CALIBRATE_H
 
 #include "base/arena.h"
+#include "zoo/curve.h"
 
 enum { FAB_ECE_BINS = 15 };
 
@@ -31,6 +32,12 @@ bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, dou
  * 1999: targets (P+1)/(P+2) and 1/(N+2); Newton steps). Identity when a class is empty; a slope is
  * at least 0.05. */
 void fab_platt_fit(const float *z, const uint8_t *y, int64_t n, double *slope, double *offset);
+
+/* The curve (zoo/curve.h) under which p [n,C] say best which of the outcomes true of a record (bits of
+ * truth[i], at least one) came: maximum a posteriori, slope ~ N(1,1) and offsets ~ N(0,1), the last
+ * offset 0. None when the data do not ask for it: the likelihood's gain is below C/2 log n (Schwarz
+ * 1978). C <= FAB_CURVE_MOST. */
+void fab_curve_fit(const float *p, const uint8_t *truth, int64_t n, int C, fab_curve *out);
 
 /* Softmax of z / T, in place allowed. */
 void fab_temperature_apply(const float *z, int C, double T, float *p);

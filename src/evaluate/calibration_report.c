@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <string.h>
+#include "base/rng.h"
 #include "evaluate/calibrate.h"
 #include "evaluate/numbers.h"
 #include "evaluate/predictions.h"
@@ -90,6 +91,30 @@ static json_t *bins_json(const bins *b)
     return list;
 }
 
+/* The error that probabilities which come true would show of so few rows: drawn DRAWS times. A small
+ * set has a large one. at_least: the share of draws with an error at least as large as the measured one. */
+static json_t *by_chance(const pairs *q, double measured, uint64_t seed)
+{
+    enum { DRAWS = 500 };
+    double sum = 0, most;
+    int above = 0;
+    fab_rng rng;
+    fab_rng_init(&rng, seed);
+    for (int d = 0; d < DRAWS; d++) {
+        bins b = { 0 };
+        for (int64_t i = 0; i < q->n; i++) {
+            int k = bin_of(q->confidence[i]);
+            b.n[k]++;
+            b.confidence[k] += q->confidence[i];
+            b.correct[k] += (double)fab_rng_uniform(&rng) < q->confidence[i];
+        }
+        double e = ece_of(&b, &most);
+        sum += e;
+        above += e >= measured;
+    }
+    return json_pack("{s:f,s:f}", "ece", sum / DRAWS, "at_least", (double)above / DRAWS);
+}
+
 static json_t *report(const pairs *q, const fab_measure_opts *opts, fab_arena *a, fab_err *err)
 {
     fab_interval v[4];
@@ -101,11 +126,12 @@ static json_t *report(const pairs *q, const fab_measure_opts *opts, fab_arena *a
     ece_of(&b, &most);
     json_t *risk = fab_risk_json(q->confidence, q->correct, q->n, a, err);
     if (!risk) return NULL;
-    return json_pack("{s:I,s:f,s:f,s:f,s:f,s:f,s:{s:o,s:o,s:o,s:o},s:o,s:o}", "n", (json_int_t)q->n,
-                     "accuracy", v[2].value, "ece", v[0].value, "mce", most, "brier", v[1].value,
-                     "overconfidence", v[3].value, "interval", "accuracy", fab_interval_json(&v[2]),
-                     "ece", fab_interval_json(&v[0]), "brier", fab_interval_json(&v[1]),
-                     "overconfidence", fab_interval_json(&v[3]), "bins", bins_json(&b),
+    return json_pack("{s:I,s:f,s:f,s:f,s:f,s:f,s:{s:o,s:o,s:o,s:o},s:o,s:o,s:o}", "n",
+                     (json_int_t)q->n, "accuracy", v[2].value, "ece", v[0].value, "mce", most,
+                     "brier", v[1].value, "overconfidence", v[3].value, "interval", "accuracy",
+                     fab_interval_json(&v[2]), "ece", fab_interval_json(&v[0]), "brier",
+                     fab_interval_json(&v[1]), "overconfidence", fab_interval_json(&v[3]),
+                     "by_chance", by_chance(q, v[0].value, opts->seed), "bins", bins_json(&b),
                      "abstention", risk);
 }
 

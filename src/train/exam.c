@@ -37,14 +37,16 @@ fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_
                : NULL;
 }
 
-/* Answers to n <= GROUP records about one picture, or about a grey one. */
-static bool answer_group(fab_session *s, fab_engine *e, const fab_qa *const *q, int n, bool blank,
-                         bool *right, fab_err *err)
+/* Answers to the records from i to end, at most GROUP of one picture, or of a grey one. */
+static bool answer_group(fab_session *s, fab_engine *e, fab_replies *r, int64_t i, int64_t end,
+                         bool blank, fab_err *err)
 {
     const fab_ask_opts o = { .max_tokens = MAX_ANSWER };
+    const fab_qa *const *q = r->q + i;
+    const int n = (int)(end - i);
     const char *questions[GROUP];
     fab_answer answers[GROUP];
-    for (int i = 0; i < n; i++) questions[i] = q[i]->question;
+    for (int k = 0; k < n; k++) questions[k] = q[k]->question;
     fab_arena_reset(s->step_arena);
     const fab_look *look =
         blank ? fab_engine_look_grey(e, err) : fab_session_look(s, e, q[0]->image, err);
@@ -53,7 +55,10 @@ static bool answer_group(fab_session *s, fab_engine *e, const fab_qa *const *q, 
             ? fab_pefomed_answers(s, look, questions, n, answers, err)
             : look && fab_engine_ask_many(e, look, questions, n, &o, s->step_arena, answers, err);
     fab_look_unref(look);
-    for (int i = 0; ok && i < n; i++) right[i] = fab_vqa_match(answers[i].text, q[i]->answer);
+    for (int k = 0; ok && k < n; k++) {
+        r->right[i + k] = fab_vqa_match(answers[k].text, q[k]->answer);
+        r->p[i + k] = (float)fab_answer_probability(&answers[k]);
+    }
     return ok;
 }
 
@@ -198,42 +203,66 @@ static int64_t choose(const fab_session *s, int64_t limit, const fab_qa **q, boo
     return n;
 }
 
+/* The records of an exam, nothing said yet. */
+static bool take_questions(const fab_session *s, int64_t limit, fab_arena *keep, fab_replies *out,
+                           fab_err *err)
+{
+    size_t N = (size_t)s->n_val;
+    *out = (fab_replies){ .q = fab_arena_take(keep, N * sizeof *out->q, err) };
+    if (!out->q || !(out->unseen = fab_arena_take(keep, N, err)) ||
+        !(out->right = fab_arena_zero(keep, N, err)) ||
+        !(out->p = fab_arena_zero(keep, N * sizeof *out->p, err)))
+        return false;
+    out->n = choose(s, limit, out->q, out->unseen);
+    return true;
+}
+
+/* Past the last record that can be asked together with record i. */
+static int64_t group_end(const fab_replies *r, int64_t i)
+{
+    int64_t end = i;
+    while (end < r->n && end - i < GROUP && r->q[end]->image == r->q[i]->image) end++;
+    return end;
+}
+
 bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t sample,
                            int64_t *asked, int64_t *of, fab_err *err)
 {
+    fab_replies r = { 0 };
     fab_arena *keep = fab_arena_new(0, err);
-    const fab_qa **q = keep ? fab_arena_take(keep, (size_t)s->n_val * sizeof *q, err) : NULL;
-    bool *unseen = keep ? fab_arena_take(keep, (size_t)s->n_val, err) : NULL, right[GROUP];
-    bool ok = q && unseen;
-    int64_t n = ok ? choose(s, limit, q, unseen) : 0, next = 0;
+    bool ok = keep && take_questions(s, limit, keep, &r, err);
+    int64_t next = 0;
     *asked = 0;
-    *of = n;
-    for (int64_t i = 0, end; ok && i < n; i = end) {
-        for (end = i; end < n && end - i < GROUP && q[end]->image == q[i]->image;) end++;
+    *of = r.n;
+    for (int64_t i = 0, end; ok && i < r.n; i = end) {
+        end = group_end(&r, i);
         if (end <= next) continue;
-        ok = answer_group(s, e, q + i, (int)(end - i), false, right, err);
+        ok = answer_group(s, e, &r, i, end, false, err);
         *asked += end - i;
-        next = *asked * n / sample;
+        next = *asked * r.n / sample;
     }
     fab_arena_free(keep);
+    return ok;
+}
+
+bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_arena *keep,
+                         fab_replies *out, fab_err *err)
+{
+    bool ok = take_questions(s, limit, keep, out, err);
+    for (int64_t i = 0, end; ok && i < out->n; i = end) {
+        end = group_end(out, i);
+        ok = answer_group(s, e, out, i, end, blank, err);
+    }
     return ok;
 }
 
 bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
                       fab_err *err)
 {
+    fab_replies r;
     fab_arena *keep = fab_arena_new(0, err);
-    size_t N = (size_t)s->n_val;
-    const fab_qa **q = keep ? fab_arena_take(keep, N * sizeof *q, err) : NULL;
-    bool *unseen = keep ? fab_arena_take(keep, N, err) : NULL,
-         *right = keep ? fab_arena_take(keep, N, err) : NULL;
-    bool ok = q && unseen && right;
-    int64_t n = ok ? choose(s, limit, q, unseen) : 0;
-    for (int64_t i = 0, end; ok && i < n; i = end) {
-        for (end = i; end < n && end - i < GROUP && q[end]->image == q[i]->image;) end++;
-        ok = answer_group(s, e, q + i, (int)(end - i), blank, right + i, err);
-    }
-    if (ok) tell(out, right, q, unseen, n);
+    bool ok = keep && fab_session_replies(s, e, limit, blank, keep, &r, err);
+    if (ok) tell(out, r.right, r.q, r.unseen, r.n);
     fab_arena_free(keep);
     return ok;
 }

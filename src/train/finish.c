@@ -8,7 +8,6 @@
 #include <string.h>
 #include "base/log.h"
 #include "engine/gate.h"
-#include "evaluate/calibrate.h"
 #include "evaluate/vqa.h"
 #include "train/adapt.h"
 
@@ -20,53 +19,6 @@ static char *model_path(fab_session *s, const char *suffix, fab_err *err)
 {
     char *name = fab_arena_printf(s->arena, err, "%s%s", s->recipe.name, suffix);
     return name ? fab_path_join(s->arena, s->recipe.out_dir, name, err) : NULL;
-}
-
-/* ---- temperature ----------------------------------------------------------------------------- */
-
-/* The yes and no of a closed question, by the words of its answer; NULL: not a yes-no answer. */
-static const char *const *yes_no(const char *answer)
-{
-    static const char *const pairs[][2] = { { "Yes", "No" },    { "包含", "不包含" },
-                                            { "是的", "不是" }, { "有", "没有" },
-                                            { "是", "否" },     { "健康", "不健康" } };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if (fab_vqa_match(answer, pairs[i][0]) || fab_vqa_match(answer, pairs[i][1]))
-            return pairs[i];
-    return NULL;
-}
-
-static bool calibrate(fab_session *s, fab_engine *e, double *T, fab_calibration *before,
-                      fab_calibration *after, fab_err *err)
-{
-    fab_arena_reset(s->step_arena);
-    float *z = fab_arena_take(s->step_arena, (size_t)s->n_val * 2 * sizeof *z, err);
-    int *truth = fab_arena_take(s->step_arena, (size_t)s->n_val * sizeof *truth, err);
-    const fab_look *look = NULL;
-    int64_t n = 0;
-    bool ok = z && truth;
-    for (int64_t i = 0; ok && i < s->n_val; i++) {
-        const fab_qa *q = s->val[i];
-        const char *const *pair = yes_no(q->answer);
-        if (!pair) continue;
-        fab_score score[2];
-        fab_look_unref(look);
-        look = fab_session_look(s, e, q->image, err);
-        ok = look && fab_engine_score(e, look, q->question, pair, 2, 1, score, err);
-        if (!ok) break;
-        truth[n] = !fab_vqa_match(q->answer, pair[0]);
-        z[2 * n] = (float)score[0].logp;
-        z[2 * n++ + 1] = (float)score[1].logp;
-    }
-    fab_look_unref(look);
-    ok = ok && fab_temperature_fit(z, truth, n, 2, T, err);
-    float *p = ok ? fab_arena_take(s->step_arena, (size_t)n * 2 * sizeof *p, err) : NULL;
-    if (!p) return false;
-    for (int k = 0; k < 2; k++) {
-        for (int64_t i = 0; i < n; i++) fab_temperature_apply(z + 2 * i, 2, k ? *T : 1, p + 2 * i);
-        if (!fab_calibration_measure(p, truth, n, 2, k ? after : before, err)) return false;
-    }
-    return true;
 }
 
 /* ---- gate ------------------------------------------------------------------------------------ */
@@ -190,15 +142,17 @@ static bool tell(json_t *card, const fab_gate *gate, double refused, double T,
            fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
 }
 
-/* Temperature, gate, the worth of each row and the counter, for the card and for what is saved. */
+/* Temperature, curve of answers, gate, the worth of each row and the counter, for the card and for what is saved. */
 bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
                      fab_err *err)
 {
     fab_gate gate;
     fab_calibration before, after;
     double T = 1, refused = 0;
-    fab_log(FAB_LOG_INFO, "fitting temperature and input gate");
-    if (!calibrate(s, e, &T, &before, &after, err) || !fit_gate(s, e, &gate, &refused, err))
+    fab_log(FAB_LOG_INFO, "fitting temperature, sureness and input gate");
+    if (!fab_session_temperature(s, e, &T, &before, &after, err) ||
+        !fab_session_sureness(s, e, &o->answers, card, err) ||
+        !fit_gate(s, e, &gate, &refused, err))
         return false;
     fab_engine_set_temperature(e, (float)T);
     if (!fab_session_skills(s, e, &o->skills, err) || !fab_session_counter(s, e, &o->counter, err))

@@ -2,9 +2,11 @@
  *
  *   cases with val set -> the row's probability, as a report has it -> area under the ROC curve
  *
- * A row is put only to pictures that it would be put to in a report: of its modality and region, and
+ * A row is measured only on pictures that it would be put to in a report: of its modality and region, and
  * for a row that follows another ("which kind of pneumonia") with that one present. A row of several
  * choices is worth what its weakest choice is, one against the rest, of those with enough pictures.
+ * With its worth goes the curve by which its probabilities come true: of a yes-no row with both kinds
+ * weighing the same, of choices as frequent as they are there.
  */
 #include <math.h>
 #include <string.h>
@@ -51,10 +53,15 @@ static bool may_be(const fab_case *c, uint8_t set, uint8_t (*bit)(const char *))
 
 static bool put_to(const fab_protocol_row *row, const fab_case *c)
 {
-    const fab_protocol_row *after = row->after ? fab_protocol_find(row->after) : NULL;
     return (row->kind == FAB_ASK_PRESENT || row->kind == FAB_ASK_CHOICE) &&
-           may_be(c, row->modalities, fab_modality_bit) &&
-           may_be(c, row->regions, fab_region_bit) && (!after || known(c, after->label) == 1);
+           may_be(c, row->modalities, fab_modality_bit) && may_be(c, row->regions, fab_region_bit);
+}
+
+/* The finding that the row follows is there: a report would come to it. */
+static bool reached(const fab_protocol_row *row, const fab_case *c)
+{
+    const fab_protocol_row *after = row->after ? fab_protocol_find(row->after) : NULL;
+    return !after || known(c, after->label) == 1;
 }
 
 /* Whether choice k is true of the case; -1 unknown. A choice without a label ("normal") is the
@@ -93,8 +100,26 @@ static void fit_curve(float *score, const uint8_t *truth, fab_skill *out)
         score[i] = logf(p / (1 - p));
     }
     fab_platt_fit(score, truth, n, &slope, &offset);
-    out->slope = (float)slope;
-    out->offset = (float)offset;
+    out->curve = (fab_curve){ (float)slope, { (float)offset } };
+}
+
+/* The curve of a row with choices, from all pictures whose choice is known, also those where a report
+ * would not come to the row (normal lungs, asked for the kind of pneumonia): "classify" asks them. */
+static void fit_choices(const trial *t, int row, float *p, uint8_t *truth, fab_curve *out)
+{
+    const fab_protocol_row *r = &fab_protocol[row];
+    int64_t n = 0;
+    int C = 0;
+    while (C < FAB_ASK_CHOICES && r->codes[C]) C++;
+    for (int32_t i = 0; i < t->n; i++) {
+        const float *said = at(t, i, row);
+        truth[n] = 0;
+        for (int k = 0; isfinite(said[0]) && k < C; k++)
+            truth[n] |= (uint8_t)((truth_of(r, k, t->cases[i]) == 1) << k);
+        if (!truth[n]) continue;
+        memcpy(p + n++ * C, said, (size_t)C * sizeof *p);
+    }
+    fab_curve_fit(p, truth, n, C, out);
 }
 
 /* One choice against the rest; choices of one code count as one. */
@@ -107,7 +132,7 @@ static bool measure_choice(const trial *t, int row, int k, float *score, uint8_t
     *out = (fab_skill){ .code = r->code, .choice = presence ? "" : r->codes[k] };
     for (int32_t i = 0; i < t->n; i++) {
         const float *p = at(t, i, row);
-        int is = isfinite(p[0]) ? truth_of(r, k, t->cases[i]) : -1;
+        int is = isfinite(p[0]) && reached(r, t->cases[i]) ? truth_of(r, k, t->cases[i]) : -1;
         if (is < 0) continue;
         float sum = p[k];
         for (int j = 0; !presence && j < FAB_ASK_CHOICES && r->codes[j]; j++)
@@ -148,6 +173,7 @@ static bool measure_row(const trial *t, int row, float *score, uint8_t *truth, f
         if (!measure_choice(t, row, k, score, truth, &one, err)) return false;
         if (k == 0 || tells(&one, out)) *out = one;
     }
+    if (r->kind == FAB_ASK_CHOICE) fit_choices(t, row, score, truth, &out->curve);
     return true;
 }
 
@@ -155,7 +181,7 @@ static bool measure_all(trial *t, fab_skills *out, fab_err *err)
 {
     fab_arena *a = t->s->arena;
     fab_skill *items = fab_arena_zero(a, (size_t)fab_protocol_rows * sizeof *items, err);
-    float *score = fab_arena_take(a, (size_t)(t->n + 1) * sizeof *score, err);
+    float *score = fab_arena_take(a, (size_t)(t->n + 1) * FAB_ASK_CHOICES * sizeof *score, err);
     uint8_t *truth = fab_arena_take(a, (size_t)t->n + 1, err);
     bool ok = items && score && truth;
     for (int32_t i = 0; ok && i < t->n; i++) ok = ask_case(t, i, err);

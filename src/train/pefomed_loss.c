@@ -159,6 +159,6 @@ bool fab_pefomed_answers(fab_session *s, const fab_look *look, const char *const
     if (!said || !fab_pefomed_ask(s->adapting->pefomed, look, questions, n, TOKENS, s->step_arena,
                                   said, err))
         return false;
-    for (int i = 0; i < n; i++) out[i].text = (char *)(uintptr_t)said[i];
+    for (int i = 0; i < n; i++) out[i] = (fab_answer){ .text = (char *)(uintptr_t)said[i] };
     return true;
 }

@@ -5,11 +5,13 @@
 #include "base/json.h"
 #include "train/session.h"
 
-static json_t *card_of(const fab_engine *e, fab_err *err)
+static json_t *card_of(const fab_engine *e, bool new_version, fab_err *err)
 {
     const char *text = fab_engine_model(e)->card;
     json_t *card = *text ? fab_json_parse(text, strlen(text), err) : json_object();
     if (!card) fab_while(err, "%s: fabrica.card", fab_engine_path(e));
+    else if (new_version && !json_object_get(card, "weights_of"))
+        json_object_set_new(card, "weights_of", json_string(fab_engine_model(e)->id));
     return card;
 }
 
@@ -24,13 +26,13 @@ static bool save(fab_engine *e, const char *out, const json_t *card, fab_mini_sa
     return ok;
 }
 
-bool fab_refit(const char *model, const char *data, const char *out, fab_pool *pool, json_t **card,
-               fab_err *err)
+bool fab_refit(const char *model, const char *data, const char *out, const char *version,
+               fab_pool *pool, json_t **card, fab_err *err)
 {
     fab_session s = { 0 };
-    fab_mini_save_opts o = { 0 };
+    fab_mini_save_opts o = { .version = version };
     fab_engine *e = fab_engine_open(model, pool, err);
-    json_t *told = e ? card_of(e, err) : NULL;
+    json_t *told = e ? card_of(e, version != NULL, err) : NULL;
     bool ok = told && fab_session_open_data(&s, data, pool, err) &&
               fab_session_fit(&s, e, told, &o, err) && save(e, out, told, &o, err);
     fab_engine_close(e);

@@ -7,6 +7,7 @@
 #include "data/cell_labels.h"
 #include "data/store.h"
 #include "engine/engine.h"
+#include "evaluate/calibrate.h"
 #include "text/lexicon.h"
 #include "train/checkpoint.h"
 #include "train/events.h"
@@ -104,7 +105,17 @@ fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double w
 
 enum { FAB_EXAM_MADE = 400 }; /* the limit of validations and of the card */
 /* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how
- * many of the generated questions to take (0: all); those that people wrote are all asked. all:
+ * many of the generated questions to take (0: all); those that people wrote are all asked. Record by
+ * record, all arrays [n] in keep: */
+typedef struct {
+    const fab_qa **q;
+    bool *unseen, *right;
+    float *p; /* the answer's mean probability of a token (fab_answer_probability) */
+    int64_t n;
+} fab_replies;
+bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_arena *keep,
+                         fab_replies *out, fab_err *err);
+/* The same as shares that are right. all:
  * mean of slake_en, slake_zh, rad and made. What was not asked is NAN, and left out of the mean. */
 typedef struct {
     double slake_en, slake_en_open, slake_en_closed, slake_zh, slake_unseen, rad, rad_open,
@@ -142,7 +153,16 @@ bool fab_session_counter(fab_session *s, fab_engine *e, fab_counter *out, fab_er
 int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
                  int32_t *ids, int max, int *answer_at, fab_err *err);
 
-/* finish.c: temperature, input gate, the worth of each row and the counter, by the engine's model: into the card
+/* confidence.c. The temperature of yes and no, and how well the probabilities of both are calibrated
+ * without it and with it. */
+bool fab_session_temperature(fab_session *s, fab_engine *e, double *T, fab_calibration *before,
+                             fab_calibration *after, fab_err *err);
+/* The curve of answers in words (zoo/mini.h) from the records of an exam; into the card as "sureness":
+ * {slope, offset, n, ece_before, ece}. */
+bool fab_session_sureness(fab_session *s, fab_engine *e, fab_curve *out, json_t *card,
+                          fab_err *err);
+
+/* finish.c: temperature, curve of answers, input gate, the worth of each row and the counter, by the engine's model: into the card
  * and into what is to be saved. */
 bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
                      fab_err *err);

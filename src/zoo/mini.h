@@ -139,6 +139,8 @@ typedef struct {
     char id[80]; /* name-version-first 12 hex digits of the file's SHA-256 */
     char sha256[65];
     float temperature; /* calibration of answer likelihoods, 1 when absent */
+    fab_curve
+        answers; /* how often an answer in words is right, from its tokens' mean probability */
     /* input gate, see engine/gate.h: statistics of the tower's mean and of pixels; n 0: none */
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar; /* [n,dim] */
@@ -157,6 +159,7 @@ void fab_mini_close(fab_mini_file *f);
 
 typedef struct {
     float temperature;
+    fab_curve answers; /* slope 0: left out */
     int gate_n, gate_dim;
     const float *gate_mean, *gate_ivar;
     float gate_limit, gate_clip;

@@ -10,6 +10,7 @@
  *                 attention.head_count, attention.head_count_kv} u32        the decoder
  *   tokenizer.ggml.{model, pre, tokens, merges, token_type}                 byte-level BPE
  *   fabrica.calibration.temperature f32
+ *   fabrica.calibration.{answer_slope, answer_offset} f32                       zoo/curve.h, of ask's sureness
  *   fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit, clip f32}
  *   fabrica.skills.{code, choice string[], auc f32[], positives, negatives i32[]}   zoo/skills.h
  *   fabrica.counter.{code string[], weight, offset, mae, exact f32[]}           zoo/counter.h
@@ -30,9 +31,10 @@
 #include "zoo/source.h"
 #include "zoo/tokenizer_file.h"
 
-#define KEY(name)       "fabrica-mini." name
-#define KEY_GATE(name)  "fabrica.gate." name
-#define KEY_TEMPERATURE "fabrica.calibration.temperature"
+#define KEY(name)        "fabrica-mini." name
+#define KEY_GATE(name)   "fabrica.gate." name
+#define KEY_TEMPERATURE  "fabrica.calibration.temperature"
+#define KEY_ANSWER(name) "fabrica.calibration.answer_" name
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -120,6 +122,17 @@ static bool read_temperature(const fab_weights *w, fab_mini_file *f, fab_err *er
            fab_fail(err, FAB_EFORMAT, KEY_TEMPERATURE ": %g is not in (0,1000)", t);
 }
 
+static bool read_answers(const fab_weights *w, fab_curve *out, fab_err *err)
+{
+    double slope = 0, offset = 0;
+    if (!fab_weights_has(w, KEY_ANSWER("slope"))) return true;
+    if (!fab_weights_num(w, KEY_ANSWER("slope"), &slope, err) ||
+        !fab_weights_num(w, KEY_ANSWER("offset"), &offset, err))
+        return false;
+    *out = (fab_curve){ (float)slope, { (float)offset } };
+    return fab_curve_check(out, err) || fab_while(err, KEY_ANSWER("slope"));
+}
+
 static bool read_gate(const fab_weights *w, fab_mini_file *f, fab_err *err)
 {
     double limit = 0, clip = 0;
@@ -159,7 +172,8 @@ static bool read_model(fab_mini_file *f, fab_pool *pool, fab_err *err)
     p.sites = &f->sites;
     fab_mini_params(&p, f->model);
     return fab_params_end(&p, err) && read_bpe(w, f, err) && read_temperature(w, f, err) &&
-           read_gate(w, f, err) && fab_skills_read(w, f->arena, &f->skills, err) &&
+           read_answers(w, &f->answers, err) && read_gate(w, f, err) &&
+           fab_skills_read(w, f->arena, &f->skills, err) &&
            fab_counter_read(w, fab_mini_texture_width(&cfg), f->arena, &f->counter, err);
 }
 
@@ -258,6 +272,10 @@ static void put_options(fab_gguf *g, const fab_mini_save_opts *o)
     fab_gguf_str(g, "general.version", o->version ? o->version : "0");
     fab_gguf_str(g, "general.license", "Apache-2.0");
     if (o->temperature > 0) fab_gguf_f32(g, KEY_TEMPERATURE, o->temperature);
+    if (o->answers.slope > 0) {
+        fab_gguf_f32(g, KEY_ANSWER("slope"), o->answers.slope);
+        fab_gguf_f32(g, KEY_ANSWER("offset"), o->answers.offset[0]);
+    }
     if (o->gate_n) {
         int64_t n = (int64_t)o->gate_n * o->gate_dim;
         fab_gguf_u32(g, KEY_GATE("n"), (uint32_t)o->gate_n);

@@ -23,11 +23,9 @@ fab_skill_verdict fab_skill_judge(const fab_skill *s)
                                                              : FAB_SKILL_TAUGHT;
 }
 
-double fab_skill_calibrate(const fab_skill *s, double p)
+void fab_skill_calibrate(const fab_skill *s, double *p, int n)
 {
-    if (!s || s->slope <= 0 || fab_skill_judge(s) != FAB_SKILL_TAUGHT) return p;
-    double q = p < 1e-4 ? 1e-4 : p > 1 - 1e-4 ? 1 - 1e-4 : p;
-    return 1 / (1 + exp(-(double)s->slope * log(q / (1 - q)) - (double)s->offset));
+    if (s && fab_skill_judge(s) == FAB_SKILL_TAUGHT) fab_curve_apply(&s->curve, p, n);
 }
 
 const char *fab_skill_word(fab_skill_verdict v)
@@ -97,11 +95,16 @@ static bool check(const fab_skill *s, fab_err *err)
     if (s->positives < 0 || s->negatives < 0)
         return fab_fail(err, FAB_EFORMAT, "fabrica.skills: '%.60s' counts %d and %d pictures",
                         s->code, s->positives, s->negatives);
-    if (!(s->slope >= 0 && isfinite(s->slope) && isfinite(s->offset)))
-        return fab_fail(err, FAB_EFORMAT,
-                        "fabrica.skills: '%.60s' has slope %g and offset %g; a slope is 0 or more",
-                        s->code, (double)s->slope, (double)s->offset);
-    return true;
+    return fab_curve_check(&s->curve, err) || fab_while(err, "fabrica.skills: '%.60s'", s->code);
+}
+
+/* choices [FAB_CURVE_MOST]: zeros in a file without them. */
+static fab_curve curve_of(float slope, float offset, const float *choices)
+{
+    fab_curve c = { .slope = slope };
+    memcpy(c.offset, choices, sizeof c.offset);
+    c.offset[0] = offset;
+    return c;
 }
 
 bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_err *err)
@@ -115,8 +118,11 @@ bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_er
     if (!choices || !same_length(KEY("choice"), n, n_choices, err)) return false;
     const float *auc = read_numbers(w, KEY("auc"), false, n, a, err),
                 *slope = auc ? read_numbers(w, KEY("slope"), true, n, a, err) : NULL,
-                *offset = slope ? read_numbers(w, KEY("offset"), true, n, a, err) : NULL;
-    const int32_t *pos = offset ? read_counts(w, KEY("positives"), n, a, err) : NULL,
+                *offset = slope ? read_numbers(w, KEY("offset"), true, n, a, err) : NULL,
+                *further =
+                    offset ? read_numbers(w, KEY("choice_offset"), true, n * FAB_CURVE_MOST, a, err)
+                           : NULL;
+    const int32_t *pos = further ? read_counts(w, KEY("positives"), n, a, err) : NULL,
                   *neg = pos ? read_counts(w, KEY("negatives"), n, a, err) : NULL;
     if (!neg) return false;
     if (n > 10000)
@@ -125,7 +131,10 @@ bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_er
     fab_skill *items = fab_arena_take(a, (size_t)(n ? n : 1) * sizeof *items, err);
     if (!items) return false;
     for (int64_t i = 0; i < n; i++) {
-        items[i] = (fab_skill){ codes[i], choices[i], auc[i], pos[i], neg[i], slope[i], offset[i] };
+        items[i] =
+            (fab_skill){ codes[i], choices[i],
+                         auc[i],   pos[i],
+                         neg[i],   curve_of(slope[i], offset[i], further + i * FAB_CURVE_MOST) };
         if (!check(&items[i], err)) return false;
     }
     *out = (fab_skills){ items, (int)n };
@@ -140,14 +149,16 @@ bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err
                **choices = fab_arena_take(a, n * sizeof *choices, err);
     float *auc = fab_arena_take(a, n * sizeof *auc, err),
           *slope = fab_arena_take(a, n * sizeof *slope, err),
-          *offset = fab_arena_take(a, n * sizeof *offset, err);
+          *offset = fab_arena_take(a, n * sizeof *offset, err),
+          *further = fab_arena_take(a, n * FAB_CURVE_MOST * sizeof *further, err);
     int32_t *pos = fab_arena_take(a, n * sizeof *pos, err),
             *neg = fab_arena_take(a, n * sizeof *neg, err);
-    if (!codes || !choices || !auc || !slope || !offset || !pos || !neg) return false;
+    if (!codes || !choices || !auc || !slope || !offset || !further || !pos || !neg) return false;
     for (size_t i = 0; i < n; i++) {
         const fab_skill *x = &s->items[i];
         codes[i] = x->code, choices[i] = x->choice;
-        slope[i] = x->slope, offset[i] = x->offset;
+        slope[i] = x->curve.slope, offset[i] = x->curve.offset[0];
+        memcpy(further + i * FAB_CURVE_MOST, x->curve.offset, sizeof x->curve.offset);
         auc[i] = x->auc, pos[i] = x->positives, neg[i] = x->negatives;
     }
     fab_gguf_strs(g, KEY("code"), codes, s->n);
@@ -156,5 +167,6 @@ bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err
     fab_gguf_i32s(g, KEY("positives"), pos, s->n);
     fab_gguf_i32s(g, KEY("negatives"), neg, s->n);
     fab_gguf_f32s(g, KEY("slope"), slope, s->n);
+    fab_gguf_f32s(g, KEY("choice_offset"), further, s->n * FAB_CURVE_MOST);
     return fab_gguf_f32s(g, KEY("offset"), offset, s->n);
 }

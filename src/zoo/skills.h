@@ -5,8 +5,9 @@
  *   fabrica.skills.choice     string[n]   for a row with choices its weakest one, else ""
  *   fabrica.skills.auc        f32[n]      area under the ROC curve, 0 when one side is empty
  *   fabrica.skills.positives, .negatives  i32[n]   held-out pictures of either kind
- *   fabrica.skills.slope, .offset         f32[n]   p' = sigmoid(slope logit p + offset): the row's
- *                             probability where both kinds are as frequent; slope 0, or no keys: not fitted
+ *   fabrica.skills.slope, .offset         f32[n]   the row's curve (zoo/curve.h): of a yes-no row the probability
+ *                             where both kinds are as frequent; slope 0, or no keys: not fitted
+ *   fabrica.skills.choice_offset          f32[8n]  offsets of the choices of rows that have such; may be absent
  *
  * A row that is not above chance was not taught, whatever the model answers to it:
  *
@@ -19,6 +20,7 @@
 #define FAB_ZOO_SKILLS_H
 
 #include "format/weights_write.h"
+#include "zoo/curve.h"
 
 enum { FAB_SKILL_LEAST = 8 };
 
@@ -26,7 +28,7 @@ typedef struct {
     const char *code, *choice;
     float auc;
     int32_t positives, negatives;
-    float slope, offset;
+    fab_curve curve;
 } fab_skill;
 
 typedef struct {
@@ -43,8 +45,9 @@ typedef enum {
 
 double fab_skill_error(const fab_skill *s); /* SE; 0 when a side is empty */
 fab_skill_verdict fab_skill_judge(const fab_skill *s);
-/* p as calibrated for the row; p itself when the row is not above chance or not fitted. */
-double fab_skill_calibrate(const fab_skill *s, double p);
+/* p [n], over the row's choices (yes first), put through the row's curve; stays when the row is not above
+ * chance or not fitted, or s is NULL. */
+void fab_skill_calibrate(const fab_skill *s, double *p, int n);
 const char *fab_skill_word(fab_skill_verdict v); /* "unknown", "unmeasured", ... */
 /* The row's entry; NULL: none. */
 const fab_skill *fab_skills_find(const fab_skills *s, const char *code);
