@@ -43,6 +43,13 @@ static bool one(fab_run *r, const opts *o, fab_generator *g, const char *text, d
 
 /* ---- a file of prompts, a line each, decoded together ---------------------------------------- */
 
+enum { MOST = FAB_GENERATE_MAX_BATCH };
+
+typedef struct {
+    char *lines[MOST];
+    int n;
+} texts;
+
 static int lines_of(char *text, char **lines, int max)
 {
     int n = 0;
@@ -54,6 +61,17 @@ static int lines_of(char *text, char **lines, int max)
         at = end ? end + 1 : NULL;
     }
     return n;
+}
+
+static bool read_lines(fab_run *r, const opts *o, texts *out, fab_err *err)
+{
+    size_t size;
+    char *text = fab_run_file(r, o->batch, MOST_BYTES, &size, err);
+    if (!text) return false;
+    out->n = lines_of(text, out->lines, MOST);
+    return (out->n > 0 && out->n <= MOST) ||
+           fab_fail(err, FAB_ELIMIT, "%s: %d prompts, 1 to %d are read together", o->batch, out->n,
+                    MOST);
 }
 
 static bool print_all(fab_run *r, const fab_generated *out, int n, fab_err *err)
@@ -70,22 +88,14 @@ static bool print_all(fab_run *r, const fab_generated *out, int n, fab_err *err)
     return true;
 }
 
-static bool many(fab_run *r, const opts *o, fab_generator *g, fab_err *err)
+static bool many(fab_run *r, const opts *o, fab_generator *g, const texts *t, fab_err *err)
 {
-    enum { MOST = FAB_GENERATE_MAX_BATCH };
-    char *lines[MOST] = { NULL };
     fab_prompt p[MOST] = { { 0 } };
     fab_generated out[MOST];
-    size_t size;
-    char *text = fab_run_file(r, o->batch, MOST_BYTES, &size, err);
-    int n = text ? lines_of(text, lines, MOST) : 0;
-    if (!text) return false;
-    if (n < 1 || n > MOST)
-        return fab_fail(err, FAB_ELIMIT, "%s: %d prompts, 1 to %d are read together", o->batch, n,
-                        MOST);
+    const int n = t->n;
     for (int i = 0; i < n; i++) {
-        p[i].ids =
-            ids_of(o, fab_generator_decoder(g), lines[i], strlen(lines[i]), r->arena, &p[i].n, err);
+        p[i].ids = ids_of(o, fab_generator_decoder(g), t->lines[i], strlen(t->lines[i]), r->arena,
+                          &p[i].n, err);
         if (!p[i].ids) return fab_while(err, "%s line %d", o->batch, i + 1);
     }
     fab_generate_opts how = fab_sampling_opts(r, &o->s);
@@ -101,6 +111,10 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
     if (!fab_sampling_exact(&o->s, &exact, err)) return false;
     if (o->prompt && o->batch)
         return fab_fail(err, FAB_EUSAGE, "--prompt and --batch: one of them");
+    texts t = { { NULL } };
+    const char *text = o->batch ? NULL : fab_run_text(r, o->prompt, NULL, MOST_BYTES, &size, err);
+    if (o->batch ? !read_lines(r, o, &t, err) : !text)
+        return false; /* before a large file is read */
     double start = fab_now();
     fab_generator *g = fab_generator_open(o->model, r->pool, exact, err);
     if (!g) return false;
@@ -109,8 +123,7 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
         return false;
     }
     double loaded = fab_now() - start;
-    const char *text = o->batch ? NULL : fab_run_text(r, o->prompt, NULL, MOST_BYTES, &size, err);
-    bool ok = o->batch ? many(r, o, g, err) : text && one(r, o, g, text, loaded, err);
+    bool ok = o->batch ? many(r, o, g, &t, err) : one(r, o, g, text, loaded, err);
     fab_generator_close(g);
     return ok;
 }
