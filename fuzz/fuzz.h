@@ -1,4 +1,5 @@
-/* fuzz: what every target file defines. Bytes in; a crash, a leak or a sanitizer's finding is the failure. */
+/* fuzz: what every target file defines. Bytes in; a crash, a leak or a sanitizer's finding is the
+ * failure. */
 #ifndef FAB_FUZZ_H
 #define FAB_FUZZ_H
 

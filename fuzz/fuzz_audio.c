@@ -4,8 +4,8 @@
 #include "media/audio.h"
 #include "media/logmel.h"
 
-/* libsndfile gives up on a damaged Ogg without clearing what vorbis_info_init took. The decoder runs
- * in a child that ends after its file (media/sandbox.h): the leak lives as long as one file. */
+/* libsndfile gives up on a damaged Ogg without clearing what vorbis_info_init took. The decoder
+ * runs in a child that ends after its file (media/sandbox.h): the leak lives as long as one file. */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libvorbis\n"; }
 

@@ -1,5 +1,5 @@
-/* Records of texts and references: what is accepted has text, references and an id; every metric of it is a number in its
- * range, and a text is the best answer to itself. */
+/* Records of texts and references: what is accepted has text, references and an id; every metric of
+ * it is a number in its range, and a text is the best answer to itself. */
 #include <math.h>
 #include "fuzz.h"
 #include "metrics/score.h"

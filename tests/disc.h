@@ -1,4 +1,5 @@
-/* disc: an engine over a tiny model and pictures of a disc, for the tests of what stands on a model. */
+/* disc: an engine over a tiny model and pictures of a disc, for the tests of what stands on a
+ * model. */
 #ifndef FAB_TESTS_DISC_H
 #define FAB_TESTS_DISC_H
 

@@ -1,5 +1,5 @@
-/* place: a folder and an arena for a test program that writes files: there before its first test, gone at
- * its end. */
+/* place: a folder and an arena for a test program that writes files: there before its first test,
+ * gone at its end. */
 #ifndef FAB_TESTS_PLACE_H
 #define FAB_TESTS_PLACE_H
 

@@ -1,4 +1,5 @@
-/* What <fabrica/metrics.h> promises, used as another program would: tests/checks/metrics-api.sh builds it. */
+/* What <fabrica/metrics.h> promises, used as another program would: tests/checks/metrics-api.sh
+ * builds it. */
 #include <fabrica/metrics.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* tables: what the tests of the kernels share: the tables under test, noise, and how far off a result is. */
+/* tables: what the tests of the kernels share: the tables under test, noise, and how far off a
+ * result is. */
 #ifndef FAB_TESTS_TABLES_H
 #define FAB_TESTS_TABLES_H
 

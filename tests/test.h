@@ -5,9 +5,9 @@
  *     TEST(needs_data) { if (!there) SKIP("no shared data"); }
  *     TEST_MAIN
  *
- * One line per test on stdout: "ok NAME", "FAILED NAME: file:line: words" or "skip NAME: why"; then the line
- * "N passed, N failed". The exit code is 1 when something failed. Arguments are names: only tests that contain one of
- * them run. A failed CHECK ends its test.
+ * One line per test on stdout: "ok NAME", "FAILED NAME: file:line: words" or "skip NAME: why"; then
+ * the line "N passed, N failed". The exit code is 1 when something failed. Arguments are names:
+ * only tests that contain one of them run. A failed CHECK ends its test.
  */
 #ifndef FAB_TEST_H
 #define FAB_TEST_H
@@ -84,8 +84,8 @@ static inline void test_stop(int outcome, const char *file, int line, const char
     } while (0)
 #define SKIP(...) test_stop(2, __FILE__, __LINE__, __VA_ARGS__)
 
-/* n; `few` in a build with AddressSanitizer, where a published model's step takes some fifty times as
- * long: the rows of a table that cost too much there. */
+/* n; `few` in a build with AddressSanitizer, where a published model's step takes some fifty times
+ * as long: the rows of a table that cost too much there. */
 #if defined(__SANITIZE_ADDRESS__)
 #define TEST_FEWER(n, few) (few)
 #elif defined(__has_feature)

@@ -1,5 +1,5 @@
-/* test_adapter: adapters as files: on a mini through the engine, on a decoder, merged, and files that do
- * not fit. */
+/* test_adapter: adapters as files: on a mini through the engine, on a decoder, merged, and files
+ * that do not fit. */
 #include <math.h>
 #include "engine/engine.h"
 #include "engine/generate.h"

@@ -1,5 +1,5 @@
-/* Tests of the adversary: the step is as long as it is said to be, only the chosen pictures move, the
- * answers become less likely, and the model is left as it was. */
+/* Tests of the adversary: the step is as long as it is said to be, only the chosen pictures move,
+ * the answers become less likely, and the model is left as it was. */
 #include "test.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Tests of the alignment losses: values and gradients against PyTorch (tools/golden/mgca.py), and what
- * the codes and weights must be whatever goes in. */
+/* Tests of the alignment losses: values and gradients against PyTorch (tools/golden/mgca.py), and
+ * what the codes and weights must be whatever goes in. */
 #include "test.h"
 
 #include <math.h>

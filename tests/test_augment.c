@@ -1,5 +1,5 @@
-/* Tests of what makes new training data from old: mixed pictures and reworded questions. Intensity and
- * geometry are in test_data.c. */
+/* Tests of what makes new training data from old: mixed pictures and reworded questions. Intensity
+ * and geometry are in test_data.c. */
 #include "test.h"
 
 #include "data/mix.h"

@@ -1,5 +1,5 @@
-/* Tests of averaging models: the mean is the mean, what was fitted to one is left out, and what does not
- * fit is refused with both names. */
+/* Tests of averaging models: the mean is the mean, what was fitted to one is left out, and what
+ * does not fit is refused with both names. */
 #include "format/weights.h"
 #include "place.h"
 #include "tiny.h"

@@ -1,5 +1,5 @@
-/* Tests of what stands on a model: looking, answering, scoring, the input gate, heat maps, classes and
- * evaluation runs, on a small random model. */
+/* Tests of what stands on a model: looking, answering, scoring, the input gate, heat maps, classes
+ * and evaluation runs, on a small random model. */
 #include "disc.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Tests of counting cells: which questions ask for a count, what a model file's counter may hold, what is
- * answered, and that a counter fitted to pictures counts. */
+/* Tests of counting cells: which questions ask for a count, what a model file's counter may hold,
+ * what is answered, and that a counter fitted to pictures counts. */
 #include <math.h>
 
 #include "media/png_write.h"

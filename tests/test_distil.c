@@ -1,5 +1,5 @@
-/* Tests of distillation: who may teach, what several teachers say together, and that a student who says
- * the same has nothing to learn. */
+/* Tests of distillation: who may teach, what several teachers say together, and that a student who
+ * says the same has nothing to learn. */
 #include <math.h>
 
 #include "media/png_write.h"
@@ -127,8 +127,8 @@ TEST(two_teachers_say_the_mean_of_both)
     fab_store_close(store);
 }
 
-/* KL(q || q) = 0; half of it and half of the records is half of the records; T^2 KL of another is what
- * the sum over choices says. */
+/* KL(q || q) = 0; half of it and half of the records is half of the records; T^2 KL of another is
+ * what the sum over choices says. */
 TEST(the_divergence)
 {
     fab_ctx c;

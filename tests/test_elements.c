@@ -1,4 +1,5 @@
-/* elements: rows, elements, types and the choice of a table; references and tolerances as in test_kernels.c. */
+/* elements: rows, elements, types and the choice of a table; references and tolerances as in
+ * test_kernels.c. */
 #include "tables.h"
 
 #define EACH_TABLE(k)                                                                              \

@@ -1,4 +1,5 @@
-/* The labeller: measured on hand-labelled sentences, spans, sections, bad input; reports compared by what they say. */
+/* The labeller: measured on hand-labelled sentences, spans, sections, bad input; reports compared
+ * by what they say. */
 #include "base/arena.h"
 #include "metrics/findings_check.h"
 #include "metrics/report_findings.h"

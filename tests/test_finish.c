@@ -86,7 +86,8 @@ static bool looks_matter(fab_session *s, fab_engine *e)
     return differ;
 }
 
-/* Of an exam of SLAKE alone nothing is said of the other sets, and the mean is of its two languages. */
+/* Of an exam of SLAKE alone nothing is said of the other sets, and the mean is of its two
+ * languages. */
 static void others_are_not_asked(const fab_exam *e)
 {
     fab_scalar parts[FAB_EXAM_PARTS];
@@ -210,8 +211,8 @@ typedef struct {
     uint8_t told[DRAWN];
 } drawn;
 
-/* What a model says, and what comes of it: under the curve the probabilities are true. pair: of every
- * second record is only known that it is the last or the one before. */
+/* What a model says, and what comes of it: under the curve the probabilities are true. pair: of
+ * every second record is only known that it is the last or the one before. */
 static void draw(drawn *d, const fab_curve *c, bool pair)
 {
     fab_rng r;

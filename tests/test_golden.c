@@ -1,6 +1,6 @@
-/* test_golden: against PyTorch and Hugging Face transformers (tools/golden/{ops,llama,clip,lite0}.py):
- * outputs and gradients of subtle ops, and whole tiny models loaded from checkpoints under their
- * published names. Run on every instruction set. */
+/* test_golden: against PyTorch and Hugging Face transformers
+ * (tools/golden/{ops,llama,clip,lite0}.py): outputs and gradients of subtle ops, and whole tiny
+ * models loaded from checkpoints under their published names. Run on every instruction set. */
 #include <math.h>
 #include "test.h"
 #include "zoo/clip.h"

@@ -1,4 +1,5 @@
-/* Scores of strings against the official tools: the shared vectors, the golden file, and the identities. */
+/* Scores of strings against the official tools: the shared vectors, the golden file, and the
+ * identities. */
 #include <math.h>
 
 #include "cases.h"
@@ -317,7 +318,8 @@ TEST(meteor_and_cider_golden)
 
 /* ---- words ---- */
 
-/* A text equal to its reference scores 1 whatever the script and mode; under the package's own rule Chinese is lost. */
+/* A text equal to its reference scores 1 whatever the script and mode; under the package's own rule
+ * Chinese is lost. */
 TEST(identical_texts)
 {
     static const char *const texts[] = { "双肺纹理清晰，未见结节。", "磨玻璃影",

@@ -1,5 +1,5 @@
-/* test_pefomed: a tiny decoder sees through a tiny mini's tower: rows, prompts, answers, and a run of
- * two stages in which neither of the two changes. */
+/* test_pefomed: a tiny decoder sees through a tiny mini's tower: rows, prompts, answers, and a run
+ * of two stages in which neither of the two changes. */
 #include <math.h>
 #include "base/hash.h"
 #include "engine/pefomed.h"

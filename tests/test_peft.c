@@ -1,4 +1,5 @@
-/* test_peft: adapters against torch (tools/golden/peft.py), on whole decoders, and AdaLoRA's budget. */
+/* test_peft: adapters against torch (tools/golden/peft.py), on whole decoders, and AdaLoRA's
+ * budget. */
 #include <math.h>
 #include "kernels/quantise.h"
 #include "nn/adalora.h"

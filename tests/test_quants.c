@@ -1,4 +1,5 @@
-/* quants: GGUF's quantised blocks against the reference package (tools/golden/quants.py), and what the K types lose. */
+/* quants: GGUF's quantised blocks against the reference package (tools/golden/quants.py), and what
+ * the K types lose. */
 #include <math.h>
 #include "base/rng.h"
 #include "format/weights.h"
@@ -64,7 +65,8 @@ TEST(values_become_the_references_bytes)
     fab_weights_close(w);
 }
 
-/* Root mean square error over the root mean square of normal values, about twice the best possible at most. */
+/* Root mean square error over the root mean square of normal values, about twice the best possible
+ * at most. */
 TEST(what_each_type_loses)
 {
     static const struct {

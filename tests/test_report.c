@@ -1,4 +1,5 @@
-/* Tests of reports: what stands in them, what does not, and what is left when one fails, on a small random model. */
+/* Tests of reports: what stands in them, what does not, and what is left when one fails, on a small
+ * random model. */
 #include "disc.h"
 
 #include <math.h>

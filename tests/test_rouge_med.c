@@ -72,7 +72,8 @@ TEST(without_terms_l_is_rouge_l)
     fab_rouge_med_free(m);
 }
 
-/* A wrong sign or side costs more than a left-out word; a synonym costs nothing; languages agree by concept. */
+/* A wrong sign or side costs more than a left-out word; a synonym costs nothing; languages agree by
+ * concept. */
 TEST(flips_cost_and_synonyms_do_not)
 {
     static const struct {
@@ -102,7 +103,8 @@ TEST(flips_cost_and_synonyms_do_not)
     fab_rouge_med_free(m);
 }
 
-/* 17.7's L by hand: left(3) effusion(3) against right(3) effusion(3): the side differs, so nothing agrees. */
+/* 17.7's L by hand: left(3) effusion(3) against right(3) effusion(3): the side differs, so nothing
+ * agrees. */
 TEST(weights_by_hand)
 {
     fab_rouge_med *m = fab_rouge_med_new(NULL, &none);

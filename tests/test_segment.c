@@ -229,7 +229,8 @@ TEST(bad_dictionary_is_named)
     fab_lexicon_free(l);
 }
 
-/* Sentences cut by hand. Measured: gold 0.910, held (written after the dictionary was finished) 0.827. */
+/* Sentences cut by hand. Measured: gold 0.910, held (written after the dictionary was finished)
+ * 0.827. */
 TEST(words_of_gold_sentences)
 {
     static const struct {

@@ -100,8 +100,8 @@ TEST(what_is_left_starts_afresh)
     fab_arena_free(s.step_arena);
 }
 
-/* The still trunk is always the published one, the other is the finished model's unless that is left
- * or there is none. */
+/* The still trunk is always the published one, the other is the finished model's unless that is
+ * left or there is none. */
 TEST(who_fills_the_trunks)
 {
     static const struct {

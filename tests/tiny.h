@@ -6,8 +6,8 @@
 #include "data/protocol.h"
 #include "zoo/mini.h"
 
-/* A tokenizer of the protocol's questions, yes and no; specials: FAB_MINI_SPECIALS of them, the mini's own in
- * their order when NULL. */
+/* A tokenizer of the protocol's questions, yes and no; specials: FAB_MINI_SPECIALS of them, the
+ * mini's own in their order when NULL. */
 static inline fab_bpe *tiny_bpe(const char *const *specials, int vocab, fab_err *err)
 {
     const fab_bpe_train_opts o = { .vocab_size = vocab,

@@ -2,9 +2,9 @@
  *
  *   | header, 64 bytes | take, rounded up to 64 | take | ... | free |
  *
- * The current chunk is the last one with anything in it; chunks behind it were emptied by a release and are used again.
- * Under AddressSanitizer everything not taken is poisoned, so a read past a take is found although malloc knows nothing
- * of it.
+ * The current chunk is the last one with anything in it; chunks behind it were emptied by a release
+ * and are used again. Under AddressSanitizer everything not taken is poisoned, so a read past a
+ * take is found although malloc knows nothing of it.
  */
 #define _DEFAULT_SOURCE /* madvise: big blocks ask for huge pages */
 #include "base/arena.h"
@@ -143,7 +143,8 @@ void fab_arena_free(fab_arena *a)
 
 static unsigned char *bytes_of(chunk *c) { return (unsigned char *)c + sizeof *c; }
 
-/* The chunk that follows the current one and has room for size bytes: a kept one, else a new one put in between. */
+/* The chunk that follows the current one and has room for size bytes: a kept one, else a new one
+ * put in between. */
 static chunk *next_chunk(fab_arena *a, size_t size)
 {
     size_t before = a->now ? a->now->before + a->now->used : 0;

@@ -1,8 +1,8 @@
 /* err: the one way a function says that it failed.
  *
- * A fallible function returns bool or a pointer and takes `fab_err *err` last. The caller owns the struct, so there is
- * nothing to free, nothing global, nothing shared between threads. Who detects writes the sentence; who passes it on
- * adds context at most; who handles it logs it once.
+ * A fallible function returns bool or a pointer and takes `fab_err *err` last. The caller owns the
+ * struct, so there is nothing to free, nothing global, nothing shared between threads. Who detects
+ * writes the sentence; who passes it on adds context at most; who handles it logs it once.
  */
 #ifndef FAB_BASE_ERR_H
 #define FAB_BASE_ERR_H
@@ -39,7 +39,8 @@ typedef struct {
 #define FAB_PRINTF(fmt, args)
 #endif
 
-/* Records the failure and returns false. err may be NULL. Keeps the first failure: a set err is not overwritten. */
+/* Records the failure and returns false. err may be NULL. Keeps the first failure: a set err is not
+ * overwritten. */
 bool fab_fail(fab_err *err, fab_code code, const char *fmt, ...) FAB_PRINTF(3, 4);
 
 /* Prefixes context: "CONTEXT: old text". Does nothing when err is NULL or not set. Returns false. */

@@ -111,7 +111,8 @@ void fab_file_forget(const fab_file *f, const void *data, size_t size)
 
 /* ---- writing ---- */
 
-/* Temporary files of outputs that are open now, for fab_out_abandon. More than these are not tidied by a signal. */
+/* Temporary files of outputs that are open now, for fab_out_abandon. More than these are not tidied
+ * by a signal. */
 enum { OPEN_OUTPUTS = 16 };
 static _Atomic(char *) unfinished[OPEN_OUTPUTS];
 
@@ -139,7 +140,8 @@ void fab_out_abandon(void)
     }
 }
 
-/* The name to rename to: what a symbolic link points at, so that the link stays; the path itself when it is new. */
+/* The name to rename to: what a symbolic link points at, so that the link stays; the path itself
+ * when it is new. */
 static char *final_name(const char *path, fab_err *err)
 {
     char *real = realpath(path, NULL);

@@ -6,21 +6,24 @@
 #include <stdio.h>
 #include "base/arena.h"
 
-/* A file's bytes, read-only: mapped when it is a regular file, read into memory for "-" (stdin) and pipes. */
+/* A file's bytes, read-only: mapped when it is a regular file, read into memory for "-" (stdin) and
+ * pipes. */
 typedef struct {
     const uint8_t *data;
     size_t size;
     bool mapped;
 } fab_file;
 
-/* Maps path. limit = most bytes accepted (0: none). Clear errors: missing, a directory, unreadable, too large. */
+/* Maps path. limit = most bytes accepted (0: none). Clear errors: missing, a directory, unreadable,
+ * too large. */
 bool fab_file_map(fab_file *f, const char *path, uint64_t limit, fab_err *err);
 void fab_file_unmap(fab_file *f); /* half-built or cleared is fine */
-/* The whole pages of [data, data + size) leave memory until they are read again. Nothing happens to bytes that are not
- * a mapped file's. */
+/* The whole pages of [data, data + size) leave memory until they are read again. Nothing happens to
+ * bytes that are not a mapped file's. */
 void fab_file_forget(const fab_file *f, const void *data, size_t size);
 
-/* Output written to PATH.tmp.PID and renamed by commit after fsync; abort removes it. abort after commit is a no-op. */
+/* Output written to PATH.tmp.PID and renamed by commit after fsync; abort removes it. abort after
+ * commit is a no-op. */
 typedef struct {
     FILE *stream;
     char *path, *tmp;

@@ -1,4 +1,5 @@
-/* hash: see hash.h. fab_hash64 is for tables and caches inside one program, not for anything hostile:
+/* hash: see hash.h. fab_hash64 is for tables and caches inside one program, not for anything
+ * hostile:
  *
  *   h = seed ^ size;   h = mix(h ^ word) per 8 bytes (the last one zero-padded);   mix = xor-shift, multiply, twice
  */

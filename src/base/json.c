@@ -1,6 +1,6 @@
-/* json: see json.h. What jansson lets pass is refused here: duplicate keys, nesting deeper than MAX_DEPTH (its own
- * limit is 2,048, deep enough to hurt a recursive reader), documents above MAX_SIZE. Its "near '...'" is cut off the
- * messages, because it quotes the document. */
+/* json: see json.h. What jansson lets pass is refused here: duplicate keys, nesting deeper than
+ * MAX_DEPTH (its own limit is 2,048, deep enough to hurt a recursive reader), documents above
+ * MAX_SIZE. Its "near '...'" is cut off the messages, because it quotes the document. */
 #include "base/json.h"
 
 #include <string.h>

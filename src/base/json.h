@@ -1,5 +1,5 @@
-/* json: jansson, made strict: duplicate keys rejected, UTF-8 checked, no NaN, bounded depth and size. Text from json_dumps
- * is freed by fab_free: jansson takes from the same heap. */
+/* json: jansson, made strict: duplicate keys rejected, UTF-8 checked, no NaN, bounded depth and
+ * size. Text from json_dumps is freed by fab_free: jansson takes from the same heap. */
 #ifndef FAB_BASE_JSON_H
 #define FAB_BASE_JSON_H
 
@@ -16,7 +16,8 @@ json_t *fab_json_open(const char *path, fab_err *err);
 bool fab_json_write(const char *path, const json_t *v,
                     fab_err *err); /* indented, stable order, atomic */
 
-/* Fields of an object, with an error that names key and the type found. get_* with NULL err are optional lookups. */
+/* Fields of an object, with an error that names key and the type found. get_* with NULL err are
+ * optional lookups. */
 const char *fab_json_str(const json_t *o, const char *key, fab_err *err);
 bool fab_json_num(const json_t *o, const char *key, double *out, fab_err *err);
 bool fab_json_int(const json_t *o, const char *key, int64_t *out, fab_err *err);
@@ -36,7 +37,8 @@ json_t *fab_jsonl_next(fab_jsonl *j,
                        fab_err *err); /* new reference; NULL with err unset at the end */
 void fab_jsonl_close(fab_jsonl *j);
 
-/* Calls fn with every object of the file at path, in order, until it fails; the error gains "PATH line N: ". */
+/* Calls fn with every object of the file at path, in order, until it fails; the error gains "PATH
+ * line N: ". */
 typedef bool (*fab_jsonl_fn)(void *arg, const json_t *o, fab_err *err);
 bool fab_jsonl_each(const char *path, fab_jsonl_fn fn, void *arg, fab_err *err);
 

@@ -1,5 +1,6 @@
-/* progress: a bar with rate and ETA for work that takes longer than a second; only when stderr is a terminal.
- * Elsewhere: nothing, or one JSON event a second when FABRICA_PROGRESS=json. Honours NO_COLOR. */
+/* progress: a bar with rate and ETA for work that takes longer than a second; only when stderr is a
+ * terminal. Elsewhere: nothing, or one JSON event a second when FABRICA_PROGRESS=json. Honours
+ * NO_COLOR. */
 #ifndef FAB_BASE_PROGRESS_H
 #define FAB_BASE_PROGRESS_H
 

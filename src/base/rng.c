@@ -46,7 +46,8 @@ uint64_t fab_rng_u64(fab_rng *r)
     return out;
 }
 
-/* The upper half of a 32 x 32 bit product; the few low halves that would favour small results are drawn again. */
+/* The upper half of a 32 x 32 bit product; the few low halves that would favour small results are
+ * drawn again. */
 uint32_t fab_rng_below(fab_rng *r, uint32_t n)
 {
     if (n == 0) return 0;

@@ -1,5 +1,6 @@
-/* rng: reproducible random numbers. xoshiro256** (Blackman & Vigna 2018) seeded by splitmix64; the state is plain data
- * that a checkpoint stores. The same seed gives the same numbers on every machine. */
+/* rng: reproducible random numbers. xoshiro256** (Blackman & Vigna 2018) seeded by splitmix64; the
+ * state is plain data that a checkpoint stores. The same seed gives the same numbers on every
+ * machine. */
 #ifndef FAB_BASE_RNG_H
 #define FAB_BASE_RNG_H
 

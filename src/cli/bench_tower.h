@@ -18,7 +18,8 @@ extern const fab_bench_vit fab_bench_vits[FAB_BENCH_VITS];
 
 typedef struct fab_bench_tower fab_bench_tower;
 
-/* Of a quantised type it also runs once in f32. v, k and pool are borrowed; NULL with err set: memory. */
+/* Of a quantised type it also runs once in f32. v, k and pool are borrowed; NULL with err set:
+ * memory. */
 fab_bench_tower *fab_bench_tower_open(const fab_bench_vit *v, const fab_kernels *k, fab_pool *pool,
                                       fab_err *err);
 void fab_bench_tower_close(fab_bench_tower *t);
@@ -26,7 +27,8 @@ void fab_bench_tower_close(fab_bench_tower *t);
 /* A picture of noise, pixels to features; wall seconds, negative with err set. */
 double fab_bench_tower_pass(fab_bench_tower *t, fab_err *err);
 
-/* Of the last pass's features to those of the weights before they were quantised and products in f32. */
+/* Of the last pass's features to those of the weights before they were quantised and products in
+ * f32. */
 double fab_bench_tower_cosine(const fab_bench_tower *t);
 
 #endif

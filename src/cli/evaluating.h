@@ -9,7 +9,8 @@
 #include "evaluate/numbers.h"
 #include "evaluate/run.h"
 
-/* Starts the bar (total 0: told by the first step) and hooks it into o; end it by fab_progress_clear. */
+/* Starts the bar (total 0: told by the first step) and hooks it into o; end it by
+ * fab_progress_clear. */
 void fab_evaluating(fab_run *r, const char *name, int64_t total, fab_progress *bar,
                     fab_eval_opts *o);
 

@@ -1,4 +1,5 @@
-/* main: finds the verb, parses its words, makes the pool, runs it, turns its error into a sentence and an exit code. */
+/* main: finds the verb, parses its words, makes the pool, runs it, turns its error into a sentence
+ * and an exit code. */
 #define _POSIX_C_SOURCE 200809L /* sigaction, _exit */
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 static volatile sig_atomic_t interrupted;
 static volatile sig_atomic_t verb_stops_itself;
 
-/* The first interrupt asks a verb that stops itself; any other ends the process, leaving no half-written file. */
+/* The first interrupt asks a verb that stops itself; any other ends the process, leaving no
+ * half-written file. */
 static void on_interrupt(int signal_number)
 {
     if (verb_stops_itself && !interrupted) {

@@ -2,8 +2,8 @@
  *
  *   --name VALUE   --name=VALUE   --flag   -o VALUE   -oVALUE   --   -          ("-" alone is an argument, "--" ends options)
  *
- * Options and arguments may be mixed. The last of two equal options counts; a list collects. A number is refused when
- * anything is left over behind it.
+ * Options and arguments may be mixed. The last of two equal options counts; a list collects. A
+ * number is refused when anything is left over behind it.
  */
 #include "cli/parse.h"
 
@@ -219,7 +219,8 @@ typedef struct {
     bool given[64]; /* by row of the verb */
 } parser;
 
-/* The row of an option's name (n bytes) or letter among the verb's and the global rows; *base = its struct. */
+/* The row of an option's name (n bytes) or letter among the verb's and the global rows; *base = its
+ * struct. */
 static const fab_opt *find(const parser *p, const char *name, size_t n, char letter, void **base)
 {
     const fab_opt *tables[] = { p->verb->opts, fab_global_opts };

@@ -19,8 +19,9 @@ bool fab_verb_unknown(char *const *words, int n, fab_err *err);
 
 bool fab_is_positional(const fab_opt *o); /* its name is in capitals */
 
-/* Fills opts (v->opts_size bytes, cleared here) and globals from the words after the verb's name. Strings point into
- * argv or the row, lists live in the arena. When --help is among the words nothing is required. */
+/* Fills opts (v->opts_size bytes, cleared here) and globals from the words after the verb's name.
+ * Strings point into argv or the row, lists live in the arena. When --help is among the words
+ * nothing is required. */
 bool fab_parse(const fab_verb *v, char *const *words, int n, void *opts, fab_globals *g,
                fab_arena *a, fab_err *err);
 

@@ -1,5 +1,5 @@
-/* random_llama: a LLaMA's weights under their names, random, drawn in memory when asked for: speed does
- * not depend on what the values are. */
+/* random_llama: a LLaMA's weights under their names, random, drawn in memory when asked for: speed
+ * does not depend on what the values are. */
 #ifndef FAB_CLI_RANDOM_LLAMA_H
 #define FAB_CLI_RANDOM_LLAMA_H
 

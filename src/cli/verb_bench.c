@@ -4,13 +4,16 @@
  *   generate  one token after another, weights q8_0, q4_0, q4_K                            tokens/s, of the read bandwidth
  *   batch     the same of 8 sequences together; "times": of one alone in the same rounds   tokens/s, of the read bandwidth
  *   encode    one picture through CLIP's ViT-B/16-224 and ViT-L/14-336, pixels to features pictures/s, of the products' rate;
- *             weights bf16, and q8_0 with the cosine of the features to those of the same weights and products in f32
+ *             weights bf16, and q8_0 with the cosine of the features to those of the same weights
+ *             and products in f32
  *
- * Weights are random, drawn in memory, every tensor its own. Rounds are interleaved: each measures the machine's limits on
- * all threads (products from registers, reads in four streams), then the model once; the fraction is median over median.
- * Products of bf16 are held against those of AMX or AVX512-BF16 where that is what multiplies, else against f32
- * multiply-adds (operands rounded to f16 can pass 1); q8_0 and q4_0 against int8 products where there is VNNI, else
- * against those of bf16. Limits are in CPU time, models in wall time: other work on the machine lowers the fractions.
+ * Weights are random, drawn in memory, every tensor its own. Rounds are interleaved: each measures
+ * the machine's limits on all threads (products from registers, reads in four streams), then the
+ * model once; the fraction is median over median. Products of bf16 are held against those of AMX or
+ * AVX512-BF16 where that is what multiplies, else against f32 multiply-adds (operands rounded to
+ * f16 can pass 1); q8_0 and q4_0 against int8 products where there is VNNI, else against those of
+ * bf16. Limits are in CPU time, models in wall time: other work on the machine lowers the
+ * fractions.
  */
 #include <math.h>
 #include <stddef.h>

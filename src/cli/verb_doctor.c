@@ -1,5 +1,5 @@
-/* fabrica doctor: what this installation has and lacks, one line each. A warning is something that works less well or
- * not at all; the exit code stays 0, a script reads "ok" of the JSON. */
+/* fabrica doctor: what this installation has and lacks, one line each. A warning is something that
+ * works less well or not at all; the exit code stays 0, a script reads "ok" of the JSON. */
 #include <stdio.h>
 #include <string.h>
 #include "base/file.h"

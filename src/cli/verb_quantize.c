@@ -2,12 +2,14 @@
  *
  *   error of a tensor   rmse = sqrt(mean (x - y)^2),  max = max |x - y|,  cosine = x.y / (|x| |y|)
  *
- * Only matrices change: vectors (norms, biases), convolutions and tables of positions stay as they are. In a file of a
- * 4-bit type, token embeddings and the output matrix are q6_K (they are where most is lost), and a matrix whose rows fill no
- * block of 256 is q8_0, of 32 f16 (or what it was), as in files of llama.cpp. Input that is quantised already is widened first.
+ * Only matrices change: vectors (norms, biases), convolutions and tables of positions stay as they
+ * are. In a file of a 4-bit type, token embeddings and the output matrix are q6_K (they are where
+ * most is lost), and a matrix whose rows fill no block of 256 is q8_0, of 32 f16 (or what it was),
+ * as in files of llama.cpp. Input that is quantised already is widened first.
  *
- * With --data the model is run on records before and after: a published decoder by evaluate/perplexity.h, perplexity
- * exp(-mean log p) and exact answers; our own mini by the exact match of "eval vqa".
+ * With --data the model is run on records before and after: a published decoder by
+ * evaluate/perplexity.h, perplexity exp(-mean log p) and exact answers; our own mini by the exact
+ * match of "eval vqa".
  */
 #include <math.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* fabrica train: runs a recipe. Everything about the run is in the recipe (recipes/mini.yaml explains every field); the
- * options say where, and how far. */
+/* fabrica train: runs a recipe. Everything about the run is in the recipe (recipes/mini.yaml
+ * explains every field); the options say where, and how far. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
-/* fabrica tune: hyper-parameter search over the ranges of a recipe. On a terminal the table is drawn anew
- * after every result, above the bar of the trial that trains; elsewhere a result is a log line. */
+/* fabrica tune: hyper-parameter search over the ranges of a recipe. On a terminal the table is
+ * drawn anew after every result, above the bar of the trial that trains; elsewhere a result is a
+ * log line. */
 #include <string.h>
 #include <unistd.h>
 

@@ -1,9 +1,9 @@
 /* ask: the protocol's questions put to the model, and their answers as findings.
  *
  * Modality, region and plane first; then the rows that apply to them, in the table's order, so that
- * a row that depends on another (where is it, which kind) finds it decided. A row that was not above
- * chance on held-out pictures is not asked, and the report names it; but modality and region always
- * are, since they choose the other questions.
+ * a row that depends on another (where is it, which kind) finds it decided. A row that was not
+ * above chance on held-out pictures is not asked, and the report names it; but modality and region
+ * always are, since they choose the other questions.
  */
 #include <ctype.h>
 #include <string.h>

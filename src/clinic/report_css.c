@@ -1,4 +1,5 @@
-/* report_css: the style of report.html. Dark picture, light paper; system fonts; everything prints on A4. */
+/* report_css: the style of report.html. Dark picture, light paper; system fonts; everything prints
+ * on A4. */
 #include "clinic/report_impl.h"
 
 /* clang-format off */

@@ -332,8 +332,8 @@ static const fab_finding *next_claim(const fab_report *r, const fab_sentence *sa
     return best;
 }
 
-/* The rows by name, and the most probable of them; "abnormal" as such is for when no other was asked
- * about, and is not named. NULL: none was asked. */
+/* The rows by name, and the most probable of them; "abnormal" as such is for when no other was
+ * asked about, and is not named. NULL: none was asked. */
 static const fab_finding *put_asked(const fab_report *r, fab_sentence *s, fab_words w[FAB_LANGS])
 {
     const fab_finding *top = NULL;

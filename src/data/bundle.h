@@ -19,10 +19,10 @@ typedef struct {
 } fab_bundle;
 
 /* SLAKE's files are split by image within each language only: 64 of the 96 pictures of the English
- * val questions have Chinese training questions (704 records), and 66 of the 84 Chinese ones English
- * training questions. Here the 96 are held out, with every record about them in either language
- * (1,053 and 898), and the other Chinese val records train, so that a val figure tells about pictures
- * never seen. */
+ * val questions have Chinese training questions (704 records), and 66 of the 84 Chinese ones
+ * English training questions. Here the 96 are held out, with every record about them in either
+ * language (1,053 and 898), and the other Chinese val records train, so that a val figure tells
+ * about pictures never seen. */
 typedef struct {
     bool corpus;    /* read the text corpus too */
     bool share_val; /* keep the training file's records and masks of val pictures */

@@ -1,8 +1,10 @@
-/* case_vqa_rad: what VQA-RAD's records say of a picture besides their answers: the body region (every
- * record names it) and, where a training question about the modality was answered, the modality.
+/* case_vqa_rad: what VQA-RAD's records say of a picture besides their answers: the body region
+ * (every record names it) and, where a training question about the modality was answered, the
+ * modality.
  *
  * Its pictures come from many scanners and fill the frame as teaching files do; SLAKE's heads are
- * one patient's, small in a wide field. Without them a head that fills the frame was called a chest.
+ * one patient's, small in a wide field. Without them a head that fills the frame was called a
+ * chest.
  */
 #include <ctype.h>
 #include <string.h>

@@ -1,14 +1,14 @@
-/* mix: a rectangle of one picture shown inside another (CutMix, Yun et al. 2019), in whole cells of the
- * G x G grid, so that what is where stays known to the cell.
+/* mix: a rectangle of one picture shown inside another (CutMix, Yun et al. 2019), in whole cells of
+ * the G x G grid, so that what is where stays known to the cell.
  *
  *   sides = round(G sqrt(1 - u)), u uniform in 0..1, at a uniform place
  *
- * Only targets with a place survive it: a cell's labels are those of the picture it came from. Of the
- * mixture as a whole a label is present when a cell of it shows it, absent when both pictures lack it,
- * else unknown; what has no place (modality, plane, diagnosis) is known where both pictures agree.
- * Questions and captions speak of whole pictures ("which is the largest organ?"): of a mixture there is
- * no answer to learn, and blending two answers, as mixup does with classes, makes a sentence nobody
- * says.
+ * Only targets with a place survive it: a cell's labels are those of the picture it came from. Of
+ * the mixture as a whole a label is present when a cell of it shows it, absent when both pictures
+ * lack it, else unknown; what has no place (modality, plane, diagnosis) is known where both
+ * pictures agree. Questions and captions speak of whole pictures ("which is the largest organ?"):
+ * of a mixture there is no answer to learn, and blending two answers, as mixup does with classes,
+ * makes a sentence nobody says.
  */
 #ifndef FAB_DATA_MIX_H
 #define FAB_DATA_MIX_H

@@ -66,8 +66,8 @@ fab_lang fab_lang_guess(const char *text); /* FAB_ZH when any Han character is i
 bool fab_closed_guess(const char *question,
                       const char *answer); /* yes/no answers; "A or B" with the answer inside */
 /* An English question that begins with what, which, where, how .., or tells to describe or to name:
- * of SLAKE's and VQA-RAD's 3,937 such training questions none has a bare yes or no as its answer. Of
- * Chinese ones some have: "图片中包含哪些疾病?", "没有"; they are never meant. */
+ * of SLAKE's and VQA-RAD's 3,937 such training questions none has a bare yes or no as its answer.
+ * Of Chinese ones some have: "图片中包含哪些疾病?", "没有"; they are never meant. */
 bool fab_asks_openly(const char *question);
 bool fab_bare_yes_no(const char *answer); /* English: yes, no, in any case, nothing else */
 

@@ -3,8 +3,8 @@
  *   user: <image>\nquestion        the picture's mark stands before the first question
  *   text --cut at the mark--> ids left, -1 for every row of the picture, ids right
  *
- * Both sides are encoded apart, as LLaVA's own code does, and as Hugging Face's processor does where
- * <image> is a token of its own.
+ * Both sides are encoded apart, as LLaVA's own code does, and as Hugging Face's processor does
+ * where <image> is a token of its own.
  */
 #include "engine/converse.h"
 

@@ -30,8 +30,8 @@ typedef struct fab_engine fab_engine;
 fab_engine *fab_engine_open(const char *path, fab_pool *pool, fab_err *err);
 void fab_engine_close(fab_engine *e); /* NULL is fine; looks that are still held stay valid */
 
-/* The model's untrained twin in its place: the same shape, tokenizer and settings, every weight drawn
- * afresh. A baseline for what its vectors are worth. Not after an adapter. */
+/* The model's untrained twin in its place: the same shape, tokenizer and settings, every weight
+ * drawn afresh. A baseline for what its vectors are worth. Not after an adapter. */
 bool fab_engine_untrain(fab_engine *e, uint64_t seed, fab_err *err);
 
 const fab_mini_file *fab_engine_model(const fab_engine *e); /* lent */
@@ -109,9 +109,9 @@ typedef struct {
 /* exp(logp / tokens): the geometric mean probability of a token, <eos> among them. */
 double fab_answer_probability(const fab_answer *a);
 
-/* One question about a look (NULL: about nothing, words alone). A bare yes or no is no answer to one
- * that asks openly (data/record.h): the next best stands there. opts may be NULL. Errors: empty, not
- * UTF-8, too long. */
+/* One question about a look (NULL: about nothing, words alone). A bare yes or no is no answer to
+ * one that asks openly (data/record.h): the next best stands there. opts may be NULL. Errors:
+ * empty, not UTF-8, too long. */
 bool fab_engine_ask(fab_engine *e, const fab_look *look, const char *question,
                     const fab_ask_opts *opts, fab_arena *a, fab_answer *out, fab_err *err);
 /* n questions about one look, decoded together; on_text is not called. Any n: cut into batches

@@ -86,10 +86,11 @@ typedef struct {
     fab_engine *engine; /* to look at dead leaves with; NULL: no part 3 */
 } fab_gate_opts;
 
-/* k-means in each domain (domain[i] of picture i; -1: the one whose mean is nearest), then means and variances, the latter pulled
- * towards the domain's. Five-fold cross-validation then scales each domain's distances so that a
- * share `rate` of its pictures lies above 1, the limit: a domain of many kinds of pictures does not
- * loosen the limit of another. Same input, same clusters. Everything in the arena. */
+/* k-means in each domain (domain[i] of picture i; -1: the one whose mean is nearest), then means
+ * and variances, the latter pulled towards the domain's. Five-fold cross-validation then scales
+ * each domain's distances so that a share `rate` of its pictures lies above 1, the limit: a domain
+ * of many kinds of pictures does not loosen the limit of another. Same input, same clusters.
+ * Everything in the arena. */
 bool fab_gate_fit(fab_gate *g, const float *features, const int32_t *domain, int64_t n, int dim,
                   const fab_gate_opts *o, fab_arena *a, fab_err *err);
 /* x as fab_gate_features makes it; cluster (may be NULL): the nearest, or -1 when part 3 decided.

@@ -21,8 +21,8 @@ enum { FAB_GENERATE_MAX_BATCH = 64 };
 
 typedef struct fab_generator fab_generator;
 
-/* Products in f32, as the reference in f32; else the machine's faster units may round. Small models are
- * quick enough, and rounding changes their words sooner. */
+/* Products in f32, as the reference in f32; else the machine's faster units may round. Small models
+ * are quick enough, and rounding changes their words sooner. */
 typedef enum {
     FAB_FAST,
     FAB_EXACT,
@@ -34,8 +34,8 @@ bool fab_is_exact(fab_exactness how, const fab_decoder *d);
 fab_generator *fab_generator_open(const char *path, fab_pool *pool, fab_exactness how,
                                   fab_err *err);
 void fab_generator_close(fab_generator *g); /* NULL is fine */
-/* Puts the adapter of a file (zoo/adapter.h) on the decoder, in the place of another; NULL: takes it
- * off. A failure leaves the decoder without any. */
+/* Puts the adapter of a file (zoo/adapter.h) on the decoder, in the place of another; NULL: takes
+ * it off. A failure leaves the decoder without any. */
 bool fab_generator_adapt(fab_generator *g, const char *path, fab_err *err);
 /* What its cache holds was read with weights that have changed since. */
 void fab_generator_forget(fab_generator *g);

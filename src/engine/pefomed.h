@@ -1,5 +1,5 @@
-/* pefomed: a published decoder of words sees through our own tower (after PeFoMed, Liu et al. 2024, and
- * MiniGPT-v2, Chen et al. 2023, in small).
+/* pefomed: a published decoder of words sees through our own tower (after PeFoMed, Liu et al. 2024,
+ * and MiniGPT-v2, Chen et al. 2023, in small).
  *
  *   picture -> mini's tower -> G*G cells [D] -> 4 neighbours of a row (not 2x2) side by side [4D]
  *           -> llama_proj, linear -> G*G/4 rows in the decoder's width

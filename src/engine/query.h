@@ -5,9 +5,10 @@
  *
  * Sources: the question in English and in Chinese (likelihoods of the allowed answers at the file's
  * temperature), together one opinion, and the image-level head when it has outputs for the row's
- * labels, the other; without it the languages' mean. A geometric mean: one source that is sure of the contrary keeps a claim from being made; none vetoes alone
- * (probabilities are kept above 1e-4). All of it is then put through the curve that the model file has
- * for the row (zoo/skills.h).
+ * labels, the other; without it the languages' mean. A geometric mean: one source that is sure of
+ * the contrary keeps a claim from being made; none vetoes alone (probabilities are kept above
+ * 1e-4). All of it is then put through the curve that the model file has for the row
+ * (zoo/skills.h).
  */
 #ifndef FAB_ENGINE_QUERY_H
 #define FAB_ENGINE_QUERY_H

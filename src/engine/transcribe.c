@@ -70,8 +70,8 @@ static bool silent(const listener *l, int64_t first, int64_t frames)
     return true;
 }
 
-/* A window from `first` on, of which `frames` are heard; the rest is 0 after scaling, which is not what silence is, but
- * what openai-whisper puts there. */
+/* A window from `first` on, of which `frames` are heard; the rest is 0 after scaling, which is not
+ * what silence is, but what openai-whisper puts there. */
 static bool hear(listener *l, int64_t first, int64_t frames, fab_whisper_heard *heard)
 {
     fab_ctx *c = &l->c;

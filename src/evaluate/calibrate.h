@@ -33,10 +33,10 @@ bool fab_temperature_fit(const float *z, const int *truth, int64_t n, int C, dou
  * at least 0.05. */
 void fab_platt_fit(const float *z, const uint8_t *y, int64_t n, double *slope, double *offset);
 
-/* The curve (zoo/curve.h) under which p [n,C] say best which of the outcomes true of a record (bits of
- * truth[i], at least one) came: maximum a posteriori, slope ~ N(1,1) and offsets ~ N(0,1), the last
- * offset 0. None when the data do not ask for it: the likelihood's gain is below C/2 log n (Schwarz
- * 1978). C <= FAB_CURVE_MOST. */
+/* The curve (zoo/curve.h) under which p [n,C] say best which of the outcomes true of a record (bits
+ * of truth[i], at least one) came: maximum a posteriori, slope ~ N(1,1) and offsets ~ N(0,1), the
+ * last offset 0. None when the data do not ask for it: the likelihood's gain is below C/2 log n
+ * (Schwarz 1978). C <= FAB_CURVE_MOST. */
 void fab_curve_fit(const float *p, const uint8_t *truth, int64_t n, int C, fab_curve *out);
 
 /* Softmax of z / T, in place allowed. */

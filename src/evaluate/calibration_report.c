@@ -1,6 +1,6 @@
-/* calibration_report: "eval calibration": do probabilities mean what they say, and what is gained by
- * keeping silent when unsure. Figures of calibrate.h (top class) and risk.h; per class the same 15
- * bins over that class's probability; ECE and Brier with bootstrap intervals.
+/* calibration_report: "eval calibration": do probabilities mean what they say, and what is gained
+ * by keeping silent when unsure. Figures of calibrate.h (top class) and risk.h; per class the same
+ * 15 bins over that class's probability; ECE and Brier with bootstrap intervals.
  */
 #include <math.h>
 #include <string.h>
@@ -91,8 +91,9 @@ static json_t *bins_json(const bins *b)
     return list;
 }
 
-/* The error that probabilities which come true would show of so few rows: drawn DRAWS times. A small
- * set has a large one. at_least: the share of draws with an error at least as large as the measured one. */
+/* The error that probabilities which come true would show of so few rows: drawn DRAWS times. A
+ * small set has a large one. at_least: the share of draws with an error at least as large as the
+ * measured one. */
 static json_t *by_chance(const pairs *q, double measured, uint64_t seed)
 {
     enum { DRAWS = 500 };

@@ -1,5 +1,5 @@
-/* classify_report: "eval classify": the figures of class_scores.h, with intervals, operating points,
- * calibration and subgroups.
+/* classify_report: "eval classify": the figures of class_scores.h, with intervals, operating
+ * points, calibration and subgroups.
  *
  *   micro F1 = 2 tp / (2 tp + fp + fn) summed over classes: with one class a record, accuracy
  *   sensitivity at a specificity of s: called when score >= t, t the lowest score for which at

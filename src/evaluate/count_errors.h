@@ -1,6 +1,6 @@
-/* count_errors: how near an answer to "how many" comes, of records {image, counts: {WBC: 1, RBC: 14, Platelets:
- * 2}} (BCCD's; a kind that is absent is 0). The question is asked in both languages, as a user
- * asks it; the number is read from the answer.
+/* count_errors: how near an answer to "how many" comes, of records {image, counts: {WBC: 1, RBC:
+ * 14, Platelets: 2}} (BCCD's; a kind that is absent is 0). The question is asked in both languages,
+ * as a user asks it; the number is read from the answer.
  */
 #ifndef FAB_EVALUATE_COUNT_ERRORS_H
 #define FAB_EVALUATE_COUNT_ERRORS_H

@@ -1,6 +1,6 @@
-/* curve_fit: fab_curve_fit of calibrate.h, by Newton's steps on the log of the posterior. Where several
- * outcomes are true of a record their share of the whole is what counts; the Hessian is that of the
- * whole alone, which keeps it positive definite (the M step of EM).
+/* curve_fit: fab_curve_fit of calibrate.h, by Newton's steps on the log of the posterior. Where
+ * several outcomes are true of a record their share of the whole is what counts; the Hessian is
+ * that of the whole alone, which keeps it positive definite (the M step of EM).
  */
 #include <math.h>
 #include "evaluate/calibrate.h"

@@ -1,10 +1,12 @@
-/* perplexity: a published text decoder put to the test on a file of records of words, a JSONL line each.
+/* perplexity: a published text decoder put to the test on a file of records of words, a JSONL line
+ * each.
  *
  *   {"text": "..."}                          foretold, in windows of FAB_EVAL_WINDOW tokens that all
  *                                            begin with <bos>, or with the token before them
  *   {"question": "...", "answer": "..."}     answered greedily in the model's chat template (without
- *                                            one: "Question: ...\nAnswer:", up to the line's end) and
- *                                            compared as fab_vqa_match does; the answer is foretold
+ *                                            one: "Question: ...\nAnswer:", up to the line's end)
+ *                                            and compared as fab_vqa_match does; the answer is
+ *                                            foretold
  */
 #ifndef FAB_EVALUATE_PERPLEXITY_H
 #define FAB_EVALUATE_PERPLEXITY_H

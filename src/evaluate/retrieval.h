@@ -37,7 +37,8 @@ bool fab_pairs_embed(fab_pairs *p, const char *path, const char *images_dir, con
 json_t *fab_retrieval_report(const fab_pairs *p, const fab_measure_opts *o, fab_err *err);
 
 /* JSONL {ranking: [ids], relevant: [ids], candidates: N}: of any other system. Relevant ids that
- * the ranking lacks stand behind its end; an id twice in a list is an error; candidates (else the ranking's length) is for random. */
+ * the ranking lacks stand behind its end; an id twice in a list is an error; candidates (else the
+ * ranking's length) is for random. */
 json_t *fab_rankings_report(const char *path, const fab_measure_opts *o, fab_err *err);
 
 #endif

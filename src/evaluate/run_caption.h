@@ -1,5 +1,5 @@
-/* run_caption: a model's captions against references, by the metrics of words (metrics/score.h), beside
- * what is left when the model sees mid-grey, and when every caption goes to another image.
+/* run_caption: a model's captions against references, by the metrics of words (metrics/score.h),
+ * beside what is left when the model sees mid-grey, and when every caption goes to another image.
  */
 #ifndef FAB_EVALUATE_RUN_CAPTION_H
 #define FAB_EVALUATE_RUN_CAPTION_H

@@ -1,5 +1,5 @@
-/* weights_table: what a fab_weights is, for the files of this folder that fill one. A format is one file
- * that ends in one row. */
+/* weights_table: what a fab_weights is, for the files of this folder that fill one. A format is one
+ * file that ends in one row. */
 #ifndef FAB_FORMAT_WEIGHTS_TABLE_H
 #define FAB_FORMAT_WEIGHTS_TABLE_H
 

@@ -3,9 +3,10 @@
  *   p[n] = sum over n-grams of min(count in text, most in any one reference) / n-grams of the text
  *   BLEU = 100 min(1, exp(1 - r/c)) (p[1] p[2] p[3] p[4])^(1/4)
  *
- * A precision without hits is smoothed: exp halves it anew each time, 1 / (2^k total); floor puts `value` hits; add-k
- * adds k to hits and total from n = 2 on. An order without any n-gram ends the product: it makes the score 0 unless
- * effective_order divides by the orders there are. No hit at all is 0 whatever the smoothing.
+ * A precision without hits is smoothed: exp halves it anew each time, 1 / (2^k total); floor puts
+ * `value` hits; add-k adds k to hits and total from n = 2 on. An order without any n-gram ends the
+ * product: it makes the score 0 unless effective_order divides by the orders there are. No hit at
+ * all is 0 whatever the smoothing.
  */
 #include "metrics/bleu.h"
 

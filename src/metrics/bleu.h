@@ -1,7 +1,7 @@
 /* bleu: BLEU (Papineni 2002) as sacrebleu computes it, 0 to 100.
  *
- * A corpus is the sum of its records' counts; a sentence is a corpus of one with effective_order. Smoothing: exp
- * (mteval-v13a's, sacrebleu's default), floor, add-k, none. */
+ * A corpus is the sum of its records' counts; a sentence is a corpus of one with effective_order.
+ * Smoothing: exp (mteval-v13a's, sacrebleu's default), floor, add-k, none. */
 #ifndef FAB_METRICS_BLEU_H
 #define FAB_METRICS_BLEU_H
 

@@ -5,7 +5,8 @@
  *   v[g] = tf (log N - log max(1, df))
  *   sim_n(hyp, ref) = sum_g min(v_hyp, v_ref) v_ref / (|v_hyp| |v_ref|) exp(-d^2 / (2 6^2))
  *
- * where d is the difference in bigrams. The score is 10 times the mean over references and over n = 1..4.
+ * where d is the difference in bigrams. The score is 10 times the mean over references and over n =
+ * 1..4.
  */
 #include "metrics/cider.h"
 
@@ -140,7 +141,8 @@ static double similarity(const order *o, const vector *hyp, const vector *ref)
 
 static int64_t bigrams(const row *r) { return r->n > 1 ? r->n - 1 : 0; }
 
-/* Counts, in df, the records whose references have each gram. seen: the record + 1 that last counted it. */
+/* Counts, in df, the records whose references have each gram. seen: the record + 1 that last
+ * counted it. */
 static bool count_df(const fab_cider *c, order *o, uint32_t numbers, fab_arena *a, fab_err *err)
 {
     o->df = fab_arena_zero(a, numbers * sizeof *o->df, err);

@@ -1,7 +1,9 @@
-/* cider: CIDEr-D (Vedantam 2015) as pycocoevalcap computes it: n-grams of 1 to 4, sigma 6, times 10.
+/* cider: CIDEr-D (Vedantam 2015) as pycocoevalcap computes it: n-grams of 1 to 4, sigma 6, times
+ * 10.
  *
- * The weight of an n-gram comes from the number of records of the corpus that have it in a reference, so a score belongs
- * to its corpus; one record alone scores 0, for every n-gram of it is in every record. */
+ * The weight of an n-gram comes from the number of records of the corpus that have it in a
+ * reference, so a score belongs to its corpus; one record alone scores 0, for every n-gram of it is
+ * in every record. */
 #ifndef FAB_METRICS_CIDER_H
 #define FAB_METRICS_CIDER_H
 

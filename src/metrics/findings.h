@@ -6,8 +6,8 @@
  * in docs/metrics.md.
  *
  *   status   a pre-trigger ("no", "may represent", 未见, 考虑) rules until a full stop, a word such as "but", or a comma after
- *            which something new begins; a post-trigger ("is not seen", "cannot be excluded", 不除外) rules backwards over a
- *            list. "no change in", "not only", 无明显变化 are no negations.
+ *            which something new begins; a post-trigger ("is not seen", "cannot be excluded", 不除外)
+ *            rules backwards over a list. "no change in", "not only", 无明显变化 are no negations.
  *   normal   "heart size is normal", 心影不大, "lungs are clear", 肋膈角锐利 say that an observation is absent.
  *   section  what stands under indication, history, comparison or technique is marked, and counts nowhere.
  */

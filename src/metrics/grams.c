@@ -1,5 +1,5 @@
-/* grams: see grams.h. Open addressing in a table of twice the pairs expected; keys are whole pairs, so that two different
- * n-grams never share a number. */
+/* grams: see grams.h. Open addressing in a table of twice the pairs expected; keys are whole pairs,
+ * so that two different n-grams never share a number. */
 #include "metrics/grams.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* grams: n-grams as numbers. An n+1-gram is the pair (number of its first n words, number of its last word). */
+/* grams: n-grams as numbers. An n+1-gram is the pair (number of its first n words, number of its
+ * last word). */
 #ifndef FAB_METRICS_GRAMS_H
 #define FAB_METRICS_GRAMS_H
 
@@ -19,7 +20,8 @@ uint32_t fab_pairs_id(fab_pairs *t, uint32_t left, uint32_t right);
 /* The words of w as grams of one word, [w->n], to be lengthened; NULL: memory is out. */
 uint32_t *fab_grams_new(const fab_word_row *w, fab_arena *a, fab_err *err);
 
-/* grams[i], a number for the words i .. i+k-1, becomes one for i .. i+k; the last k entries are void. */
+/* grams[i], a number for the words i .. i+k-1, becomes one for i .. i+k; the last k entries are
+ * void. */
 void fab_grams_lengthen(uint32_t *grams, const fab_word_row *w, int k, fab_pairs *t);
 
 #endif

@@ -1,13 +1,13 @@
 /* meteor: see meteor.h.
  *
- * With m matched words, P = m / words of the text, R = m / words of the reference and c chunks (runs of matches that are
- * adjacent and in order in both):
+ * With m matched words, P = m / words of the text, R = m / words of the reference and c chunks
+ * (runs of matches that are adjacent and in order in both):
  *
  *   METEOR = (1 - 0.5 (c/m)^3) P R / (0.9 P + 0.1 R)
  *
- * Matching is greedy from the end: each word of the text, the last first, takes the last free equal word of the
- * reference; what is left is tried again by stems, then by synonyms. A text equal to its reference scores
- * 1 - 0.5 / m^3, not 1.
+ * Matching is greedy from the end: each word of the text, the last first, takes the last free equal
+ * word of the reference; what is left is tried again by stems, then by synonyms. A text equal to
+ * its reference scores 1 - 0.5 / m^3, not 1.
  */
 #include "metrics/meteor.h"
 
@@ -21,7 +21,8 @@ typedef struct {
     uint8_t *taken; /* [n_ref] */
 } alignment;
 
-/* Free words with equal keys are matched. before[j] = the free word with the same key before j; last by key. */
+/* Free words with equal keys are matched. before[j] = the free word with the same key before j;
+ * last by key. */
 static bool match_keys(alignment *a, uint32_t n_keys, fab_arena *scratch, fab_err *err)
 {
     fab_arena_mark mark = fab_arena_save(scratch);

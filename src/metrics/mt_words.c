@@ -1,5 +1,6 @@
-/* mt_words: see mt_words.h. Each tokenizer is a few replacements over characters, one after the other, then a split at
- * blanks; a replacement looks at one character or at two in a row and puts blanks around:
+/* mt_words: see mt_words.h. Each tokenizer is a few replacements over characters, one after the
+ * other, then a split at blanks; a replacement looks at one character or at two in a row and puts
+ * blanks around:
  *
  *   13a, zh  signs but ' , - .  ->  " x "
  *            no digit, then . or ,  ->  "x . "          . or , then no digit  ->  " . x"
@@ -85,8 +86,8 @@ static bool no_number(uint32_t c)
     return k != UTF8PROC_CATEGORY_ND && k != UTF8PROC_CATEGORY_NL && k != UTF8PROC_CATEGORY_NO;
 }
 
-/* sacrebleu's ranges. The third and fourth are what its "\u20000" to "\u2a6d6" and "\u2f800" to "\u2fa1d" come to: four
- * hexadecimal digits and a character more. */
+/* sacrebleu's ranges. The third and fourth are what its "\u20000" to "\u2a6d6" and "\u2f800" to
+ * "\u2fa1d" come to: four hexadecimal digits and a character more. */
 static bool zh_character(uint32_t c)
 {
     static const uint32_t ranges[][2] = {

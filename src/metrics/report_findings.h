@@ -1,5 +1,5 @@
-/* report_findings: a report's findings against a reference's: what was found again, what was left out, what
- * was made up, what was turned into its opposite.
+/* report_findings: a report's findings against a reference's: what was found again, what was left
+ * out, what was made up, what was turned into its opposite.
  *
  * A text is first gathered: of each observation the strongest status (present, then uncertain,
  * then absent), the sides of the mentions with that status, the first such mention as its witness.

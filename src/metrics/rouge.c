@@ -4,8 +4,8 @@
  *             P = hits / n-grams of the text, F = 2PR / (P + R)
  *   ROUGE-L   hits = length of the longest common subsequence, over the words of each
  *
- * Several references: perl155 adds hits and bases up first; the other modes take the reference of the best F (the first
- * of equals), as rouge_score's score_multi. An empty base scores 0.
+ * Several references: perl155 adds hits and bases up first; the other modes take the reference of
+ * the best F (the first of equals), as rouge_score's score_multi. An empty base scores 0.
  *
  * ROUGE-1.5.5 prints %7.5f and makes F from the printed R and P; so does perl155.
  */

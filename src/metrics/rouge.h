@@ -1,8 +1,8 @@
 /* rouge: overlap of a text with its references (Lin 2004), equal to the tools that publish numbers.
  *
  * perl155      ROUGE-1.5.5 with -a -f A: references are pooled; recall and precision are rounded to five decimals, F is
- *              made from the rounded ones and rounded again. No exception lists (the official data file must be built
- *              by hand, the published vectors were made without).
+ *              made from the rounded ones and rounded again. No exception lists (the official data
+ *              file must be built by hand, the published vectors were made without).
  * rouge_score  the Python package: the reference with the best F counts. W, S and SU, which it lacks, as in paper.
  * paper        rouge_score's words; W normalised once, SU with every word, union LCS not clipped.
  *
@@ -33,7 +33,8 @@ typedef struct {
     int n; /* N: words in a gram, 1..9; S, SU: most words skipped, -1: any number */
 } fab_rouge_metric;
 
-/* rouge1 .. rouge9, rougeL, rougeLsum, rougeW, rougeS, rougeSU, rougeS4, rougeSU4 (any number up to 99). */
+/* rouge1 .. rouge9, rougeL, rougeLsum, rougeW, rougeS, rougeSU, rougeS4, rougeSU4 (any number up to
+ * 99). */
 bool fab_rouge_named(const char *name, fab_rouge_metric *m, fab_err *err);
 
 typedef struct {
@@ -54,14 +55,15 @@ typedef struct fab_rouge fab_rouge; /* tables and scratch; one thread at a time 
 fab_rouge *fab_rouge_new(const fab_rouge_opts *o, fab_err *err);
 void fab_rouge_free(fab_rouge *s); /* NULL is fine */
 
-/* Scores one text against its references: out[i] by metrics[i]. A text without any word scores 0 everywhere. Fails on
- * broken UTF-8 and on no reference. */
+/* Scores one text against its references: out[i] by metrics[i]. A text without any word scores 0
+ * everywhere. Fails on broken UTF-8 and on no reference. */
 bool fab_rouge_measure(fab_rouge *s, fab_text hyp, const fab_text *refs, int n_refs,
                        const fab_rouge_metric *metrics, int n_metrics, fab_prf *out, fab_err *err);
 int64_t fab_rouge_words(const fab_rouge *s); /* words of the last hyp */
 
-/* Longest common subsequence of two rows of numbers below n_ids; a's positions on the one that the official tools trace
- * back are set in mask [n_a] (kept bits stay; may be NULL). Scratch from the arena. -1 with err set: memory. */
+/* Longest common subsequence of two rows of numbers below n_ids; a's positions on the one that the
+ * official tools trace back are set in mask [n_a] (kept bits stay; may be NULL). Scratch from the
+ * arena. -1 with err set: memory. */
 int64_t fab_lcs(const uint32_t *a, int64_t n_a, const uint32_t *b, int64_t n_b, uint32_t n_ids,
                 uint8_t *mask, fab_arena *scratch, fab_err *err);
 

@@ -1,4 +1,5 @@
-/* rouge_impl: what the files of rouge share: one metric on one text and one reference gives three numbers. */
+/* rouge_impl: what the files of rouge share: one metric on one text and one reference gives three
+ * numbers. */
 #ifndef FAB_METRICS_ROUGE_IMPL_H
 #define FAB_METRICS_ROUGE_IMPL_H
 
@@ -29,8 +30,8 @@ bool fab_overlap_union(const comparison *c, overlap *o);
 bool fab_overlap_weighted(const comparison *c, overlap *o);
 bool fab_overlap_skip(const comparison *c, int skip, bool unigrams, overlap *o);
 
-/* How often each number is in w, [n_ids]; to be spent one by one. A reference never marks a word more often than it has
- * it, so that the reference's own count needs no table. */
+/* How often each number is in w, [n_ids]; to be spent one by one. A reference never marks a word
+ * more often than it has it, so that the reference's own count needs no table. */
 uint32_t *fab_count_words(const fab_word_row *w, uint32_t n_ids, fab_arena *a, fab_err *err);
 static inline bool fab_spend(uint32_t *left, uint32_t id)
 {

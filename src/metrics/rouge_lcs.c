@@ -1,10 +1,13 @@
-/* rouge_lcs: longest common subsequences, 64 cells of a row at once (Crochemore and others 2001, Hyyro 2004).
+/* rouge_lcs: longest common subsequences, 64 cells of a row at once (Crochemore and others 2001,
+ * Hyyro 2004).
  *
- * Row i of the table over the words of b is kept as the bits V[i], bit j clear where c[i][j+1] = c[i][j] + 1. With M the
+ * Row i of the table over the words of b is kept as the bits V[i], bit j clear where c[i][j+1] =
+ * c[i][j] + 1. With M the
  * places in b of a's word i:  u = V & M,  V' = (V + u) | (V - u). The length is the number of clear bits.
  *
- * The official tools trace back from the last cell: a match goes diagonally, else up when c[i-1][j] >= c[i][j-1], else
- * left. Up is taken exactly when c[i-1][j] = c[i][j], so that the clear bits below j of two rows decide.
+ * The official tools trace back from the last cell: a match goes diagonally, else up when c[i-1][j]
+ * >= c[i][j-1], else left. Up is taken exactly when c[i-1][j] = c[i][j], so that the clear bits
+ * below j of two rows decide.
  */
 #include <string.h>
 

@@ -126,7 +126,8 @@ static double sentence_overlap(const fab_rouge_med *m, const med_text *h, uint32
     return n ? 2.0 * (double)both / (double)n : 0;
 }
 
-/* Kendall's tau over the reference's sentences that have a match (overlap of 0.5 at least, the best); 1 below two. */
+/* Kendall's tau over the reference's sentences that have a match (overlap of 0.5 at least, the
+ * best); 1 below two. */
 static double order(fab_rouge_med *m, const med_text *h, const med_text *r, fab_err *err)
 {
     int64_t *at = fab_arena_take(m->arena, ((size_t)r->sentences + 1) * sizeof *at, err), n = 0,
@@ -244,8 +245,8 @@ static int32_t concept_of(const fab_rouge_med *m, const char *name)
     return name ? fab_lexicon_concept_find(m->lexicon, name) : -1;
 }
 
-/* F1 of the findings the text asserts against the marks, and how often it denies one. A site or side that either leaves
- * open agrees with any. */
+/* F1 of the findings the text asserts against the marks, and how often it denies one. A site or
+ * side that either leaves open agrees with any. */
 static bool score_image(fab_rouge_med *m, const med_text *t, const fab_med_picture *p,
                         fab_med_score *out, fab_err *err)
 {

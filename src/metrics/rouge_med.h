@@ -1,17 +1,19 @@
 /* rouge_med: ROUGE-L, -W and -S over medical units, in Chinese and English.
  *
- * A text becomes units: a term of the lexicon (longest first, between word edges) is one unit, its concept, so that synonyms
- * and the two languages agree; any other word is a unit of weight 1. A concept weighs 3 when it is a disease, finding,
- * measurement, side, negation or drug, 2 when anatomy, else 1. A term within five units behind a negation in its clause is
- * the opposite concept, so is one before "negative", 阴性, "excluded", 排除. A term takes the side nearest before it (or
- * "on the left" behind it) within three units; two units with opposite sides never agree.
+ * A text becomes units: a term of the lexicon (longest first, between word edges) is one unit, its
+ * concept, so that synonyms and the two languages agree; any other word is a unit of weight 1. A
+ * concept weighs 3 when it is a disease, finding, measurement, side, negation or drug, 2 when
+ * anatomy, else 1. A term within five units behind a negation in its clause is the opposite
+ * concept, so is one before "negative", 阴性, "excluded", 排除. A term takes the side nearest before it
+ * (or "on the left" behind it) within three units; two units with opposite sides never agree.
  *
  *     L   longest common subsequence of greatest weight; R and P are its share of each text's weight
  *     W   runs weighted by length^1.2, times exp(-0.5 e), times 0.5 + 0.5 max(0, tau): e grammar flags a sentence that the
  *         text has beyond its reference, tau Kendall's of the order of matched sentences
  *     S   pairs of concepts in order with at most 4 between, and single concepts; with annotations of the picture 0.5 of it,
- *         0.35 F1 of (finding, site, side), 0.15 the picture's cosine from 0.1..0.4 to 0..1, less 0.1 a contradiction; what
- *         is missing is left out. A reference without a concept is compared by all its units.
+ *         0.35 F1 of (finding, site, side), 0.15 the picture's cosine from 0.1..0.4 to 0..1, less
+ *         0.1 a contradiction; what is missing is left out. A reference without a concept is
+ *         compared by all its units.
  *
  * F is the harmonic mean. No word in the text: 0. Without a lexicon L is ROUGE-L.
  */
@@ -46,7 +48,8 @@ typedef struct {
     int contradictions;       /* of S */
 } fab_med_score;
 
-/* One unit of the reference that the text has (won) or has not (lost), or one that only the text has (extra). */
+/* One unit of the reference that the text has (won) or has not (lost), or one that only the text
+ * has (extra). */
 typedef struct {
     const char *status; /* "won", "lost", "extra" */
     const char *unit;   /* a concept's name, or the word; lent by the handle until the next call */

@@ -1,7 +1,8 @@
-/* rouge_med_form: grammar flags of a text: an unmatched bracket or quote, a word twice in a row, no full stop at the end, an
- * English sentence without a verb (of a small list, or a word in -ed, -ing, -s after a noun is not guessed), a or an before
- * the wrong letter, "1" before a plural and other numbers before a singular of measured things, two negations in one clause
- * with nothing between.
+/* rouge_med_form: grammar flags of a text: an unmatched bracket or quote, a word twice in a row, no
+ * full stop at the end, an English sentence without a verb (of a small list, or a word in -ed,
+ * -ing, -s after a noun is not guessed), a or an before the wrong letter, "1" before a plural and
+ * other numbers before a singular of measured things, two negations in one clause with nothing
+ * between.
  */
 #include <string.h>
 #include "metrics/rouge_med_impl.h"

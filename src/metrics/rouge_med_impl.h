@@ -1,4 +1,5 @@
-/* rouge_med_impl: what the units (rouge_med_units.c), the scores (rouge_med.c) and grammar (rouge_med_form.c) share. */
+/* rouge_med_impl: what the units (rouge_med_units.c), the scores (rouge_med.c) and grammar
+ * (rouge_med_form.c) share. */
 #ifndef FAB_METRICS_ROUGE_MED_IMPL_H
 #define FAB_METRICS_ROUGE_MED_IMPL_H
 

@@ -36,7 +36,8 @@ static bool put_term(fab_rouge_med *m, const fab_term *t, med_text *out, fab_err
 
 static bool alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-/* A word of letters falls into its runs of letters and digits, lower-cased and stemmed, as in ROUGE. */
+/* A word of letters falls into its runs of letters and digits, lower-cased and stemmed, as in
+ * ROUGE. */
 static bool put_latin(fab_rouge_med *m, const char *s, size_t at, size_t end, med_text *out,
                       fab_err *err)
 {
@@ -171,7 +172,8 @@ static void negate(const fab_rouge_med *m, med_text *t, int64_t i)
     }
 }
 
-/* The side of a term: the nearest one up to three units before it in its clause; behind it after "on the". */
+/* The side of a term: the nearest one up to three units before it in its clause; behind it after
+ * "on the". */
 static void take_side(const fab_rouge_med *m, med_text *t, int64_t i)
 {
     med_unit *u = t->units;

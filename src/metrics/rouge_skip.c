@@ -1,18 +1,22 @@
-/* rouge_skip: ROUGE-W and ROUGE-S (Lin 2004, sections 4 and 5) as the paper and as ROUGE-1.5.5 have them.
+/* rouge_skip: ROUGE-W and ROUGE-S (Lin 2004, sections 4 and 5) as the paper and as ROUGE-1.5.5 have
+ * them.
  *
- * W. f(k) = k^1.2. c[i][j] over words of reference and text, k[i][j] the run of matches that ends here:
+ * W. f(k) = k^1.2. c[i][j] over words of reference and text, k[i][j] the run of matches that ends
+ * here:
  *
  *   a match:  c = c[i-1][j-1] + f(k+1) - f(k) with k = k[i-1][j-1];  k[i][j] = k + 1
  *   else      c = max(c[i-1][j], c[i][j-1]);                         k[i][j] = 0
  *
  * paper:   the text is one sentence; R = f^-1(c / f(m)), P = f^-1(c / f(n)).
- * perl155: the table only serves to mark words of a reference sentence (traced back as in rouge_lcs.c, marks of all
- *          sentences of the text together). Marked words are spent as in union LCS; each run of spent ones adds f(its
- *          length), a word that cannot be spent neither adds to nor ends a run. The base of recall is f of the sum of
- *          f(words of a sentence): weighted twice, so that even a text equal to its reference has R < 1.
+ * perl155: the table only serves to mark words of a reference sentence (traced back as in
+ * rouge_lcs.c, marks of all
+ *          sentences of the text together). Marked words are spent as in union LCS; each run of
+ *          spent ones adds f(its length), a word that cannot be spent neither adds to nor ends a
+ *          run. The base of recall is f of the sum of f(words of a sentence): weighted twice, so
+ *          that even a text equal to its reference has R < 1.
  *
- * S. Pairs of words in order with at most d others between; hits = sum of the smaller counts, over the pairs of each.
- * SU adds single words: perl155 all but the last of each text, paper all.
+ * S. Pairs of words in order with at most d others between; hits = sum of the smaller counts, over
+ * the pairs of each. SU adds single words: perl155 all but the last of each text, paper all.
  */
 #include <math.h>
 #include <string.h>
@@ -82,7 +86,8 @@ static void weighted_trace(const weighted *w, uint8_t *mask)
     }
 }
 
-/* Adds the marks of one sentence of the reference against one of the text to mask (NULL: none); its c. */
+/* Adds the marks of one sentence of the reference against one of the text to mask (NULL: none); its
+ * c. */
 static bool weighted_pair(const comparison *c, weighted w, uint8_t *mask, double *value)
 {
     fab_arena_mark before = fab_arena_save(c->scratch);

@@ -1,6 +1,6 @@
-/* score: see score.h. ROUGE has its own words (rouge.h); BLEU, METEOR and CIDEr-D take those of mt_words.h: BLEU as they
- * stand, METEOR lower-cased, CIDEr-D lower-cased without punctuation, as COCO's evaluation feeds it (as they stand when
- * they are parted at blanks).
+/* score: see score.h. ROUGE has its own words (rouge.h); BLEU, METEOR and CIDEr-D take those of
+ * mt_words.h: BLEU as they stand, METEOR lower-cased, CIDEr-D lower-cased without punctuation, as
+ * COCO's evaluation feeds it (as they stand when they are parted at blanks).
  */
 #include "metrics/score.h"
 

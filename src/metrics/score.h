@@ -29,8 +29,8 @@ bool fab_score_init(fab_score_set *s, fab_err *err);
 void fab_score_clear(fab_score_set *s);
 bool fab_score_add(fab_score_set *s, const fab_score_record *r, fab_err *err); /* copies */
 
-/* JSONL, a record a line: id (a string or an integer, each once), hyp, refs (strings) or ref (one). An error names
- * file, line and field; no record at all is an error. "-" is stdin. */
+/* JSONL, a record a line: id (a string or an integer, each once), hyp, refs (strings) or ref (one).
+ * An error names file, line and field; no record at all is an error. "-" is stdin. */
 bool fab_score_read(fab_score_set *s, const char *path, fab_err *err);
 bool fab_score_parse(fab_score_set *s, const void *bytes, size_t size, const char *name,
                      fab_err *err);
@@ -86,14 +86,15 @@ typedef struct {
 bool fab_score_run(const fab_score_set *s, const fab_score_opts *o, const fab_metric *metrics,
                    int n_metrics, fab_arena *arena, fab_score_table *t, fab_err *err);
 
-/* Of the corpus: means (BLEU: of the summed counts) with bootstrap intervals over records; out [n_metrics, 3]: r, p, f;
- * of a metric of one number all three are the same. */
+/* Of the corpus: means (BLEU: of the summed counts) with bootstrap intervals over records; out
+ * [n_metrics, 3]: r, p, f; of a metric of one number all three are the same. */
 bool fab_score_corpus(const fab_score_table *t, const fab_boot_opts *boot, fab_interval *out,
                       fab_err *err);
 
 /* {id, rouge1: {r, p, f}, bleu: 31.2}; new reference, NULL when memory is out. */
 json_t *fab_score_record_json(const fab_score_table *t, const fab_score_record *r, int64_t i);
-/* {n, empty, mode, stem, tokenize, rouge1: {r, p, f, interval: {r: [low, high], ...}}, bleu: {score, interval}}. */
+/* {n, empty, mode, stem, tokenize, rouge1: {r, p, f, interval: {r: [low, high], ...}}, bleu:
+ * {score, interval}}. */
 json_t *fab_score_corpus_json(const fab_score_table *t, const fab_interval *corpus);
 
 bool fab_script_named(const char *name, fab_script *script, fab_err *err); /* cjk ascii all */

@@ -41,8 +41,8 @@ enum { FAB_ALWAYS_LEAST = 20 };
 fab_always fab_always_valid(const fab_arm *a, const fab_arm *b, double alpha, double tau);
 
 /* O'Brien-Fleming bounds for planned looks by Lan & DeMets' spending, half of alpha for each side:
- * alpha(t) = 4 - 4 Phi(z_(1 - alpha/4) / sqrt t). fractions[looks]: rising, of the planned cases, at most 1.
- * bounds[k]: |z| at look k from which on the difference counts. At most FAB_LOOKS. */
+ * alpha(t) = 4 - 4 Phi(z_(1 - alpha/4) / sqrt t). fractions[looks]: rising, of the planned cases,
+ * at most 1. bounds[k]: |z| at look k from which on the difference counts. At most FAB_LOOKS. */
 enum { FAB_LOOKS = 50 };
 bool fab_obrien_fleming(const double *fractions, int looks, double alpha, double *bounds,
                         fab_err *err);

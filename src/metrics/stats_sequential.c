@@ -1,8 +1,8 @@
 /* stats_sequential: a test that may be looked at every day, and one for planned looks. See
  * sequential.h.
  *
- * Planned looks: B(t) is a Brownian motion, z_k = B(t_k) / sqrt(t_k). With g_k the density of B(t_k)
- * on paths that crossed no bound so far,
+ * Planned looks: B(t) is a Brownian motion, z_k = B(t_k) / sqrt(t_k). With g_k the density of
+ * B(t_k) on paths that crossed no bound so far,
  *
  *   P(first crossing at k) = integral g_{k-1}(u) P(|B(t_k)| > b_k sqrt(t_k) | u) du
  *

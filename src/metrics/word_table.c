@@ -1,6 +1,7 @@
-/* word_table: see word_table.h. Two tables of numbers: every word ever met has an entry (hash table, open addressing), and an
- * entry stamped with the present comparison has its number there. A word is kept in multiples of eight bytes filled up
- * by zeros, so that it is hashed and compared eight bytes at once.
+/* word_table: see word_table.h. Two tables of numbers: every word ever met has an entry (hash
+ * table, open addressing), and an entry stamped with the present comparison has its number there. A
+ * word is kept in multiples of eight bytes filled up by zeros, so that it is hashed and compared
+ * eight bytes at once.
  */
 #include <string.h>
 #include <utf8proc.h>
@@ -332,7 +333,8 @@ static bool read_wide(reader *r)
     return (ascii && cp != 0x130) || flush(r);
 }
 
-/* The ASCII letters at i: the loop that most of the time goes to, in locals, for a char may alias all else. */
+/* The ASCII letters at i: the loop that most of the time goes to, in locals, for a char may alias
+ * all else. */
 static void read_letters(reader *r)
 {
     const char *s = r->s, *letter = r->to->table->letter;

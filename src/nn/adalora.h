@@ -1,4 +1,5 @@
-/* adalora: which singular directions of an adapter of kind adalora stay (Zhang et al. 2023, AdaLoRA).
+/* adalora: which singular directions of an adapter of kind adalora stay (Zhang et al. 2023,
+ * AdaLoRA).
  *
  *   R      = mean over P, Q of |P'P - I|, |Q Q' - I|         its gradient, times `orth`, is added
  *   I      = |w dL/dw|           of every entry of P, E, Q, before each update

@@ -86,8 +86,8 @@ void fab_peft_params(fab_params *p, fab_peft *t, const fab_sites *sites, const f
 void fab_peft_attach(const fab_peft *t);
 void fab_peft_detach(const fab_sites *sites);
 /* W and, of a full part, b of the i-th site with its part worked in, both f32: w [out,in], b [out]
- * or NULL. What a file holds in a smaller type is widened in the arena. False: a bottleneck or a prefix
- * is no change of weights. */
+ * or NULL. What a file holds in a smaller type is widened in the arena. False: a bottleneck or a
+ * prefix is no change of weights. */
 bool fab_peft_merge(const fab_peft *t, int64_t i, float *w, float *b, fab_arena *a, fab_err *err);
 
 /* ---- for the layers -------------------------------------------------------------------------- */

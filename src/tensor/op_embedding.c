@@ -2,8 +2,8 @@
  *
  *   y[i,:] = table[id[i],:]          dtable[id[i],:] += dy[i,:]
  *
- * The table may be f32, bf16, f16 or a quantised type; only f32 can be trained. An id outside the table is an
- * error, not a clamp.
+ * The table may be f32, bf16, f16 or a quantised type; only f32 can be trained. An id outside the
+ * table is an error, not a clamp.
  */
 #include "tensor/op.h"
 

@@ -4,9 +4,9 @@
  *
  *   dx = dy w          dw = dy' x          db = sum_r dy
  *
- * w may be f32, bf16, f16 or a quantised type; only an f32 weight can be trained. A weight packed by the
- * running instruction set is used as packed. With ctx->bf16 the operands of all three products may
- * be rounded to bf16; sums are f32.
+ * w may be f32, bf16, f16 or a quantised type; only an f32 weight can be trained. A weight packed
+ * by the running instruction set is used as packed. With ctx->bf16 the operands of all three
+ * products may be rounded to bf16; sums are f32.
  */
 #include "tensor/op.h"
 

@@ -1,5 +1,5 @@
-/* match: within each sample, row i of a [B,L,D] and row i of b [B,L,D] find each other among all rows
- * of the sample, both ways: the local loss of MGCA (Wang et al. 2022, eq. 4 to 6).
+/* match: within each sample, row i of a [B,L,D] and row i of b [B,L,D] find each other among all
+ * rows of the sample, both ways: the local loss of MGCA (Wang et al. 2022, eq. 4 to 6).
  *
  *   Z = a b' / T over the first n[b] rows of sample b (all without n)
  *   L = 1/2B sum_b sum_i w[b,i] (CE(i, softmax Z[i,:]) + CE(i, softmax Z[:,i]))

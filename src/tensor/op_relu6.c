@@ -1,5 +1,5 @@
-/* relu6: y = min(max(x, 0), 6) (Krizhevsky 2010, in MobileNets since 2017), whose range is known when
- * weights are rounded.
+/* relu6: y = min(max(x, 0), 6) (Krizhevsky 2010, in MobileNets since 2017), whose range is known
+ * when weights are rounded.
  *
  *   dx = dy where 0 < x < 6, else 0
  */

@@ -1,5 +1,5 @@
-/* pairs: what the two contrastive losses share: the products of all pairs of rows, and the way back from the gradient
- * of the pair scores to that of the rows. */
+/* pairs: what the two contrastive losses share: the products of all pairs of rows, and the way back
+ * from the gradient of the pair scores to that of the rows. */
 #include <math.h>
 #include "tensor/op.h"
 

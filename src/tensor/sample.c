@@ -49,8 +49,8 @@ static int64_t order(float v)
     return bits < 0 ? (int64_t)INT32_MIN - bits : bits;
 }
 
-/* Relative to the likeliest; below e^-30 of it a token counts as impossible (262144 of them together
- * hold less than 3e-8). */
+/* Relative to the likeliest; below e^-30 of it a token counts as impossible (262144 of them
+ * together hold less than 3e-8). */
 static double weight(const row *r, float v)
 {
     double x = ((double)v - r->top) * r->heat;

@@ -1,5 +1,5 @@
-/* tensor: shaped f32 arrays (weights also bf16, f16, quantised), eager coarse operations, and the tape
- * that runs them back.
+/* tensor: shaped f32 arrays (weights also bf16, f16, quantised), eager coarse operations, and the
+ * tape that runs them back.
  *
  *   ctx      one request or one training step: arena, kernels, pool, error, randomness, tape
  *   tensor   lives in the ctx's arena and dies with it; parameters live in the model's arena

@@ -14,8 +14,8 @@
 /* HIDDEN: an id that no text gives. */
 enum { FAB_TOKEN_NONE, FAB_TOKEN_NORMAL, FAB_TOKEN_ADDED, FAB_TOKEN_SPECIAL, FAB_TOKEN_HIDDEN };
 
-/* What a word is before its merges: a token per byte; the same, the last with "</w>" (CLIP); a token
- * per character (SentencePiece). */
+/* What a word is before its merges: a token per byte; the same, the last with "</w>" (CLIP); a
+ * token per character (SentencePiece). */
 typedef enum { FAB_BPE_BYTES, FAB_BPE_SUFFIX, FAB_BPE_CHARS } fab_bpe_units;
 
 typedef struct {
@@ -81,8 +81,8 @@ bool fab_bpe_put_rule2(fab_bpe *b, const char *left, size_t n_left, const char *
 char *fab_bpe_text(const fab_bpe *b, int32_t id, fab_arena *a,
                    fab_err *err); /* in the alphabet, or as it is */
 
-/* One call's words. The cache makes a word met before quick; it needs text to hold all the words and
- * ids to have room for all of their ids. Cleared: no cache. */
+/* One call's words. The cache makes a word met before quick; it needs text to hold all the words
+ * and ids to have room for all of their ids. Cleared: no cache. */
 typedef struct {
     uint32_t text, len, id, n; /* where the word and its ids are in this call's input and output */
 } fab_bpe_seen;

@@ -1,7 +1,7 @@
 /* lexicon: the parser of the data file, and a trie over atoms.
  *
- * An atom's number is its code point when it is a Han character, else ATOM_WORDS + its place in the table of folded words;
- * -1 when no term has it. The trie is one hash table, (node, atom) -> node.
+ * An atom's number is its code point when it is a Han character, else ATOM_WORDS + its place in the
+ * table of folded words; -1 when no term has it. The trie is one hash table, (node, atom) -> node.
  */
 #include "text/lexicon.h"
 #include <string.h>

@@ -1,17 +1,20 @@
 /* lexicon: medical terms in Chinese and English, synonyms under one concept.
  *
- * The data file, lexicon/medical.tsv, is in the program; one line a concept, five fields between tabs:
+ * The data file, lexicon/medical.tsv, is in the program; one line a concept, five fields between
+ * tabs:
  *
  *     #fabrica-lexicon 1
  *     pleural_effusion <TAB> finding <TAB> 胸腔积液|胸水 <TAB> pleural effusion|effusion <TAB> LSW
  *
- * concept (a-z 0-9 _), kind, Chinese surfaces, English surfaces (either may be empty, the first is the one to print), and
- * letters for the sources (lexicon/README.md). A blank inside a Chinese surface, "右肺 上叶", says that the term is made of
- * several words: matching ignores it, the segmenter cuts there. Lines that begin with # are comments.
+ * concept (a-z 0-9 _), kind, Chinese surfaces, English surfaces (either may be empty, the first is
+ * the one to print), and letters for the sources (lexicon/README.md). A blank inside a Chinese
+ * surface, "右肺 上叶", says that the term is made of several words: matching ignores it, the segmenter
+ * cuts there. Lines that begin with # are comments.
  *
- * Matching runs over atoms: a Han character, or a run of other letters and digits, folded (full width, case, Porter's stem).
- * Between two runs of letters blanks, hyphens and apostrophes are passed over, so "ground-glass opacities" is "ground glass
- * opacity". A term begins and ends at an atom's edge.
+ * Matching runs over atoms: a Han character, or a run of other letters and digits, folded (full
+ * width, case, Porter's stem). Between two runs of letters blanks, hyphens and apostrophes are
+ * passed over, so "ground-glass opacities" is "ground glass opacity". A term begins and ends at an
+ * atom's edge.
  */
 #ifndef FAB_TEXT_LEXICON_H
 #define FAB_TEXT_LEXICON_H
@@ -69,7 +72,8 @@ int fab_lexicon_lookup(const fab_lexicon *l, const char *surface,
 /* The longest term that begins at byte `at` of text[0, n), an atom's first byte: true and *t. */
 bool fab_lexicon_match(const fab_lexicon *l, const char *text, size_t n, size_t at, fab_term *t);
 
-/* All terms of a text, greedily the longest from left to right, none overlapping; in the arena. NULL only without memory. */
+/* All terms of a text, greedily the longest from left to right, none overlapping; in the arena.
+ * NULL only without memory. */
 fab_term *fab_lexicon_scan(const fab_lexicon *l, const char *text, size_t n, fab_arena *a,
                            size_t *n_terms, fab_err *err);
 

@@ -1,9 +1,10 @@
-/* segment: the cutting. cost = -ln p in thousandths of a nat, in whole numbers: the same cut on every machine.
+/* segment: the cutting. cost = -ln p in thousandths of a nat, in whole numbers: the same cut on
+ * every machine.
  *
  *     cost[j] = min over words i..j of the dictionary: cost[i] + cost(word)
  *
- * A single character is always a way; a run of them that came out of this is cut once more by the hidden Markov model, whose
- * states are begin, middle, end of a word and single.
+ * A single character is always a way; a run of them that came out of this is cut once more by the
+ * hidden Markov model, whose states are begin, middle, end of a word and single.
  */
 #include <string.h>
 #include "text/segment_impl.h"
@@ -130,7 +131,8 @@ static bool cut_unknown(const fab_segmenter *s, const seg_atom *a, size_t k, fab
     return true;
 }
 
-/* Whether a single character may be part of an unknown word: not when it is often a word of its own. */
+/* Whether a single character may be part of an unknown word: not when it is often a word of its
+ * own. */
 enum { OFTEN = 7500 };
 
 static bool joins(const fab_segmenter *s, const seg_atom *a)
@@ -148,7 +150,8 @@ static fab_word_kind kind_of(const seg_atom *a, size_t k)
     return FAB_WORD_LATIN;
 }
 
-/* A run of atoms that touch, `from` turned round first: next[i] = where the word that begins at i ends. */
+/* A run of atoms that touch, `from` turned round first: next[i] = where the word that begins at i
+ * ends. */
 static bool cut_run(const fab_segmenter *s, const room *r, size_t m, fab_word_list *w, fab_err *err)
 {
     seg_cheapest(s, r->atoms, m, true, r->cost, r->from);

@@ -150,7 +150,8 @@ static void put_latin(const fab_segmenter *s, const char *text, size_t at, size_
     *a = (seg_atom){ (uint32_t)at, (uint32_t)(end - at), i < 0 ? 0 : s->n_han + 1 + i, kind };
 }
 
-/* What begins with a letter or digit at `at`: one atom, or number and unit; how many, *end behind them. */
+/* What begins with a letter or digit at `at`: one atom, or number and unit; how many, *end behind
+ * them. */
 static size_t read_latin(const fab_segmenter *s, const char *text, size_t n, size_t at,
                          bool after_number, seg_atom a[2], size_t *end)
 {

@@ -1,4 +1,5 @@
-/* segment_impl: what segment.c (cutting), segment_atoms.c (reading) and segment_words.c (the dictionary) share. */
+/* segment_impl: what segment.c (cutting), segment_atoms.c (reading) and segment_words.c (the
+ * dictionary) share. */
 #ifndef FAB_TEXT_SEGMENT_IMPL_H
 #define FAB_TEXT_SEGMENT_IMPL_H
 
@@ -35,8 +36,9 @@ struct fab_segmenter {
     char version[13];
 };
 
-/* The atoms of the text from *at on up to a blank, a punctuation mark or `room`, at least one unless *mark; *at moves behind
- * them. *mark: a punctuation mark (or broken byte) of *mark bytes comes next. Blanks before are passed over. */
+/* The atoms of the text from *at on up to a blank, a punctuation mark or `room`, at least one
+ * unless *mark; *at moves behind them. *mark: a punctuation mark (or broken byte) of *mark bytes
+ * comes next. Blanks before are passed over. */
 size_t seg_atoms(const fab_segmenter *s, const char *text, size_t n, size_t *at, seg_atom *atoms,
                  size_t room, size_t *mark);
 
@@ -50,8 +52,8 @@ static inline int32_t seg_child(const fab_segmenter *s, int32_t node, int32_t co
     return s->units[at].check == node ? at : -1;
 }
 
-/* The cheapest way to cut m atoms: from[i] is where the word that ends before i begins; not the whole as one word when
- * `whole` is false. cost and from have room for m + 1. */
+/* The cheapest way to cut m atoms: from[i] is where the word that ends before i begins; not the
+ * whole as one word when `whole` is false. cost and from have room for m + 1. */
 void seg_cheapest(const fab_segmenter *s, const seg_atom *atoms, size_t m, bool whole,
                   int64_t *cost, uint32_t *from);
 

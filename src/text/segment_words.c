@@ -6,8 +6,8 @@
  *     h <TAB> B <TAB> b <TAB> m <TAB> e <TAB> s     cost of the step from B (also M, E, S, start) to each
  *     h <TAB> stop <TAB> ...                    cost of ending in each
  *
- * A cost is -1000 ln p. The words of the lexicon join in; each of them costs at most half a nat less than the cheapest way
- * to cut it, so that it comes out whole.
+ * A cost is -1000 ln p. The words of the lexicon join in; each of them costs at most half a nat
+ * less than the cheapest way to cut it, so that it comes out whole.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -309,7 +309,8 @@ static size_t children(const maker *m, span p, span *kids)
     return n;
 }
 
-/* The lowest base at or behind *low where all children find a free unit; *low moves up where the array is nearly full. */
+/* The lowest base at or behind *low where all children find a free unit; *low moves up where the
+ * array is nearly full. */
 static bool find_base(maker *m, const span *kids, size_t n, int32_t *low, int32_t *base)
 {
     int32_t first = kids[0].node, at = *low > first ? *low : first, used = 0, from = at;

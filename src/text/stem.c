@@ -1,10 +1,12 @@
-/* stem: Porter's algorithm for suffix stripping (Program 14(3), 1980) in the two dialects that metrics use.
+/* stem: Porter's algorithm for suffix stripping (Program 14(3), 1980) in the two dialects that
+ * metrics use.
  *
- * A word is [C](VC)^m[V], y being a vowel after a consonant. Steps 1a to 5b each look for the first suffix of a list
- * that the word ends in and replace it when what is left has a large enough m. PORTER is the author's later version:
- * -bli -> -ble, -logi -> -log. NLTK's default differs: four-letter words in -ies and -ied end in -ie, -y -> -i only
- * after a consonant that is not the first letter, -alli goes round step 2 again, -fulli -> -ful, a vowel and a
- * consonant are a short syllable too, and some words are left as they are. Words above 255 letters are not stemmed.
+ * A word is [C](VC)^m[V], y being a vowel after a consonant. Steps 1a to 5b each look for the first
+ * suffix of a list that the word ends in and replace it when what is left has a large enough m.
+ * PORTER is the author's later version: -bli -> -ble, -logi -> -log. NLTK's default differs:
+ * four-letter words in -ies and -ied end in -ie, -y -> -i only after a consonant that is not the
+ * first letter, -alli goes round step 2 again, -fulli -> -ful, a vowel and a consonant are a short
+ * syllable too, and some words are left as they are. Words above 255 letters are not stemmed.
  */
 #include <stdbool.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* stem: Porter's suffix stripping (An algorithm for suffix stripping, Program 14(3), 1980) in two dialects. */
+/* stem: Porter's suffix stripping (An algorithm for suffix stripping, Program 14(3), 1980) in two
+ * dialects. */
 #ifndef FAB_TEXT_STEM_H
 #define FAB_TEXT_STEM_H
 

@@ -1,4 +1,5 @@
-/* strtab: strings to numbers 0, 1, 2 ... in the order they came; open addressing. The bytes stay the caller's. */
+/* strtab: strings to numbers 0, 1, 2 ... in the order they came; open addressing. The bytes stay
+ * the caller's. */
 #ifndef FAB_TEXT_STRTAB_H
 #define FAB_TEXT_STRTAB_H
 

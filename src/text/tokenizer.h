@@ -1,6 +1,7 @@
 /* tokenizer: one face for every kind of tokenizer that published models carry.
  *
- *   text --added tokens cut out--> --normalise--> --cut into words--> --model--> ids --template--> ids
+ *   text --added tokens cut out--> --normalise--> --cut into words--> --model--> ids --template-->
+ *   ids
  *
  *   model       | files                                            | models
  *   byte BPE    | tokenizer.json, vocab.json + merges.txt, GGUF gpt2 | GPT-2, Llama-3, Qwen, SmolLM, Whisper

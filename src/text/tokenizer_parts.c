@@ -67,8 +67,8 @@ bool fab_tok_meta_steps(fab_tokenizer *t, bool prefix, bool remove_extra, fab_er
     return true;
 }
 
-/* Added tokens are found in the text as it comes; those that SentencePiece spells with U+2581, after
- * its spaces were replaced. */
+/* Added tokens are found in the text as it comes; those that SentencePiece spells with U+2581,
+ * after its spaces were replaced. */
 bool fab_tok_add_by_kind(fab_tokenizer *t, fab_err *err)
 {
     for (int32_t i = 0; i < t->n; i++) {

@@ -1,6 +1,6 @@
-/* adversary: training on what is hard to answer: a step of fixed length up the gradient of the answers'
- * loss, on a share of the pictures, so that a batch holds plain and moved ones (Goodfellow et al. 2015;
- * Miyato et al. 2017 for the step along the gradient itself).
+/* adversary: training on what is hard to answer: a step of fixed length up the gradient of the
+ * answers' loss, on a share of the pictures, so that a batch holds plain and moved ones (Goodfellow
+ * et al. 2015; Miyato et al. 2017 for the step along the gradient itself).
  *
  *   pixels   x + epsilon sign(g)                      one more pass through tower and decoder
  *   tokens   t + epsilon |t| g / |g|, per picture     one more pass through the decoder

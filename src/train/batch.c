@@ -166,8 +166,8 @@ static const fab_qa *draw_weighted(fab_rng *rng, const choice *c)
     return last;
 }
 
-/* As the curriculum has it by now; a picture none of whose questions is due yet asks those that come
- * next. */
+/* As the curriculum has it by now; a picture none of whose questions is due yet asks those that
+ * come next. */
 static const fab_qa *draw_question(fab_session *s, const fab_stage *g, const fab_picture_qa *p)
 {
     bool real = p->n_real && (!p->n_made || fab_rng_uniform(&s->rng) < g->real_share);
@@ -227,7 +227,8 @@ static void add_question(fab_session *s, fab_ctx *c, const fab_stage *g, const f
     if (g->word_drop[set] > 0 && r->n > n) drop_words(r, &s->rng, g->word_drop[set]);
 }
 
-/* The batch's questions with their answers; of a mixed picture nothing is asked. False: c->err, or none. */
+/* The batch's questions with their answers; of a mixed picture nothing is asked. False: c->err, or
+ * none. */
 static bool draw_rows(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
                       fab_rows *r)
 {

@@ -32,8 +32,8 @@ fab_tensor *fab_batch_pixels(const fab_session *s, fab_ctx *c, const fab_drawn *
 /* Tokens that follow <a> in all rows: their count. */
 int64_t fab_rows_targets(const fab_rows *r);
 int64_t fab_rows_tokens(const fab_rows *r); /* of all rows, without padding */
-/* Logits [targets,V] of what follows <a>, with image tokens [B,P,T] in front of the rows that have a
- * picture (NULL: words alone). *want (may be NULL): what does follow, i32 [targets]. */
+/* Logits [targets,V] of what follows <a>, with image tokens [B,P,T] in front of the rows that have
+ * a picture (NULL: words alone). *want (may be NULL): what does follow, i32 [targets]. */
 fab_tensor *fab_rows_logits(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_tensor *tokens,
                             float drop, fab_tensor **want);
 
@@ -50,8 +50,8 @@ fab_tensor *fab_rows_loss(fab_ctx *c, const fab_mini *m, const fab_rows *r, fab_
                           float smoothing, float drop);
 
 /* adversary.c: moves the chosen share of a batch's pictures by the stage's epsilon to where the
- * answers r become less likely: pixels [B,S,S,3] in place, or image tokens [B,P,T] -> the moved ones
- * (the same tensor when the stage has none). Nothing is learnt from what finds the way. */
+ * answers r become less likely: pixels [B,S,S,3] in place, or image tokens [B,P,T] -> the moved
+ * ones (the same tensor when the stage has none). Nothing is learnt from what finds the way. */
 bool fab_adversary_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_rows *r,
                           fab_tensor *pixels);
 fab_tensor *fab_adversary_tokens(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_rows *r,

@@ -1,6 +1,6 @@
-/* confidence: the numbers by which what the model says of its answers comes true, from the validation
- * records: a temperature for the likelihoods of a yes and a no, and a curve for the sureness of an
- * answer in words.
+/* confidence: the numbers by which what the model says of its answers comes true, from the
+ * validation records: a temperature for the likelihoods of a yes and a no, and a curve for the
+ * sureness of an answer in words.
  */
 #include <string.h>
 #include "evaluate/calibrate.h"

@@ -3,7 +3,8 @@
  *
  *   K = Z Z'/F,   a = (K + r I)^-1 (y - mean y),   w = Z' a / F            Z [n,F], n < F
  *
- * where r of a ladder has the least error when each picture is left out in turn (Allen 1974, PRESS):
+ * where r of a ladder has the least error when each picture is left out in turn (Allen 1974,
+ * PRESS):
  *
  *   y_i - y^_(-i) = (y_i - y^_i) / (1 - H_ii),   H = 1 1'/n + K (K + r I)^-1
  *

@@ -1,14 +1,15 @@
-/* distil: a stage's teachers, finished minis that answer the same questions about the same augmented
- * pictures; the student learns from their answers beside the records' (Hinton, Vinyals & Dean 2015).
+/* distil: a stage's teachers, finished minis that answer the same questions about the same
+ * augmented pictures; the student learns from their answers beside the records' (Hinton, Vinyals &
+ * Dean 2015).
  *
  *   q = mean over teachers of softmax(z_teacher / T)       each token of an answer, V choices
  *                       or of sigmoid(z_teacher / T)       each label of a cell or a picture
  *   L = (1 - weight) L_records + weight T^2 KL(q || p),    p = softmax or sigmoid of z_student / T
  *
- * T^2 keeps the gradients' size whatever T is. Averaged are probabilities, not logits: an ensemble. A
- * teacher may have another size in everything but the tokenizer and the labels; its cells are resampled
- * to the student's grid. Teachers run as in the engine, weights in their file's type, without a tape.
- * For labels the cross-entropy stands in the place of KL: it differs by a constant.
+ * T^2 keeps the gradients' size whatever T is. Averaged are probabilities, not logits: an ensemble.
+ * A teacher may have another size in everything but the tokenizer and the labels; its cells are
+ * resampled to the student's grid. Teachers run as in the engine, weights in their file's type,
+ * without a tape. For labels the cross-entropy stands in the place of KL: it differs by a constant.
  */
 #ifndef FAB_TRAIN_DISTIL_H
 #define FAB_TRAIN_DISTIL_H
@@ -28,8 +29,8 @@ typedef struct {
 bool fab_distil_open(fab_session *s, const fab_train_opts *o, fab_err *err);
 void fab_distil_close(fab_session *s);
 
-/* Asks the stage's teachers; rows and pictures d [batch] may each be NULL. All NULL without teachers.
- * False: c->err. */
+/* Asks the stage's teachers; rows and pictures d [batch] may each be NULL. All NULL without
+ * teachers. False: c->err. */
 bool fab_distil_ask(fab_session *s, fab_ctx *c, const fab_stage *g, const fab_drawn *d,
                     const fab_rows *r, fab_lesson *out);
 

@@ -142,7 +142,8 @@ static bool tell(json_t *card, const fab_gate *gate, double refused, double T,
            fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
 }
 
-/* Temperature, curve of answers, gate, the worth of each row and the counter, for the card and for what is saved. */
+/* Temperature, curve of answers, gate, the worth of each row and the counter, for the card and for
+ * what is saved. */
 bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
                      fab_err *err)
 {

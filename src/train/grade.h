@@ -12,7 +12,8 @@
  *              pictures) answers wrong, 0 when right, 1/2 for made records, which it was not asked
  *
  * The levels are the fifths of the sums of the training records that people wrote, least first
- * (SYSTEMS.md 22.2, with what these data tell); made records and held-out ones fall where they fall.
+ * (SYSTEMS.md 22.2, with what these data tell); made records and held-out ones fall where they
+ * fall.
  */
 #ifndef FAB_TRAIN_GRADE_H
 #define FAB_TRAIN_GRADE_H
@@ -40,8 +41,8 @@ int fab_grade_guessed(const fab_picture_qa *p, int32_t i);
 /* Fills the levels of of_picture when a stage has a curriculum. */
 bool fab_session_grade(fab_session *s, fab_err *err);
 
-/* The share of the levels, in the stage's order, that is drawn after a share t of its steps: start at
- * the beginning, all from `full` on; x = t / full:
+/* The share of the levels, in the stage's order, that is drawn after a share t of its steps: start
+ * at the beginning, all from `full` on; x = t / full:
  *   linear   start + (1 - start) x
  *   root     sqrt(start^2 + (1 - start^2) x)        (Platanios et al. 2019)
  */

@@ -2,11 +2,11 @@
  *
  *   cases with val set -> the row's probability, as a report has it -> area under the ROC curve
  *
- * A row is measured only on pictures that it would be put to in a report: of its modality and region, and
- * for a row that follows another ("which kind of pneumonia") with that one present. A row of several
- * choices is worth what its weakest choice is, one against the rest, of those with enough pictures.
- * With its worth goes the curve by which its probabilities come true: of a yes-no row with both kinds
- * weighing the same, of choices as frequent as they are there.
+ * A row is measured only on pictures that it would be put to in a report: of its modality and
+ * region, and for a row that follows another ("which kind of pneumonia") with that one present. A
+ * row of several choices is worth what its weakest choice is, one against the rest, of those with
+ * enough pictures. With its worth goes the curve by which its probabilities come true: of a yes-no
+ * row with both kinds weighing the same, of choices as frequent as they are there.
  */
 #include <math.h>
 #include <string.h>
@@ -103,8 +103,9 @@ static void fit_curve(float *score, const uint8_t *truth, fab_skill *out)
     out->curve = (fab_curve){ (float)slope, { (float)offset } };
 }
 
-/* The curve of a row with choices, from all pictures whose choice is known, also those where a report
- * would not come to the row (normal lungs, asked for the kind of pneumonia): "classify" asks them. */
+/* The curve of a row with choices, from all pictures whose choice is known, also those where a
+ * report would not come to the row (normal lungs, asked for the kind of pneumonia): "classify" asks
+ * them. */
 static void fit_choices(const trial *t, int row, float *p, uint8_t *truth, fab_curve *out)
 {
     const fab_protocol_row *r = &fab_protocol[row];

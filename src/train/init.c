@@ -1,11 +1,12 @@
-/* init: what a run's weights start from: a finished mini, published weights of the tower's trunks, or
- * both: then the published ones are for the still trunk alone, the finished model brings its own,
- * unless that is left.
+/* init: what a run's weights start from: a finished mini, published weights of the tower's trunks,
+ * or both: then the published ones are for the still trunk alone, the finished model brings its
+ * own, unless that is left.
  *
  * Of a finished model every tensor is taken whose name and shape the recipe's model has; the others
- * keep their fresh values and are counted in the log, so a head may be added or a tower changed; so do
- * those that the recipe leaves. Learnt
- * positions of another image size are resampled. Its tokenizer comes along, since the rows of the embedding are its tokens.
+ * keep their fresh values and are counted in the log, so a head may be added or a tower changed; so
+ * do those that the recipe leaves. Learnt
+ * positions of another image size are resampled. Its tokenizer comes along, since the rows of the
+ * embedding are its tokens.
  */
 #include <math.h>
 #include <string.h>
@@ -87,8 +88,8 @@ static bool resample(fab_arena *a, const float *old, int from, float *out, int t
     return ok;
 }
 
-/* Positions of a file at another image size: its fine grid and, where there is one, the coarse one of
- * half the side behind it. */
+/* Positions of a file at another image size: its fine grid and, where there is one, the coarse one
+ * of half the side behind it. */
 static bool fill_positions(fab_session *s, const fab_weights *file, const fab_weight *w,
                            fab_err *err)
 {

@@ -6,8 +6,8 @@
  *   best validation 0.651  memory 4.4 GB
  *
  * elsewhere the same words as a log line every `every_s` seconds and at the end of the stage, or
- * progress events (base/progress.h). The run's ETA takes the later stages' steps to be as fast as this
- * one's.
+ * progress events (base/progress.h). The run's ETA takes the later stages' steps to be as fast as
+ * this one's.
  */
 #ifndef FAB_TRAIN_LIVE_H
 #define FAB_TRAIN_LIVE_H

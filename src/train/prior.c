@@ -1,11 +1,11 @@
 /* prior: second answers to the real questions of training, by who never saw the picture.
  *
  * Pictures are dealt into FOLDS; the question-only baseline (evaluate/vqa.h) trained on the other
- * folds answers the questions of each. A stage's `prior` is the share of draws that learn this answer
- * in the place of the record's: soft targets from an out-of-fold teacher (Hinton et al. 2015; Van der
- * Laan et al. 2007 for the folds). A few hundred pictures with thousands of questions are learnt by
- * heart within a few epochs; with these targets the answer to an unseen picture falls back on what
- * its question alone tells.
+ * folds answers the questions of each. A stage's `prior` is the share of draws that learn this
+ * answer in the place of the record's: soft targets from an out-of-fold teacher (Hinton et al.
+ * 2015; Van der Laan et al. 2007 for the folds). A few hundred pictures with thousands of questions
+ * are learnt by heart within a few epochs; with these targets the answer to an unseen picture falls
+ * back on what its question alone tells.
  */
 #include <string.h>
 #include "evaluate/vqa.h"

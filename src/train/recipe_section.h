@@ -1,5 +1,5 @@
-/* recipe_section: reads the settings of one mapping of a recipe; for the files recipe*.c alone. Each
- * failure is one sentence, and the first stays in the shared error. */
+/* recipe_section: reads the settings of one mapping of a recipe; for the files recipe*.c alone.
+ * Each failure is one sentence, and the first stays in the shared error. */
 #ifndef FAB_TRAIN_RECIPE_SECTION_H
 #define FAB_TRAIN_RECIPE_SECTION_H
 

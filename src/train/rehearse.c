@@ -54,8 +54,8 @@ static json_int_t size_of(const fab_session *s, const char *name)
     return n;
 }
 
-/* A checkpoint holds a parameter, its two moments and its average, in f32; the newest, the one before
- * and the best of a stage are kept. An adapter is a file of f32. */
+/* A checkpoint holds a parameter, its two moments and its average, in f32; the newest, the one
+ * before and the best of a stage are kept. An adapter is a file of f32. */
 json_t *fab_rehearse_files(const fab_session *s, fab_err *err)
 {
     const fab_param_list *made = s->adapting ? &s->learnt : &s->model->list;

@@ -57,14 +57,14 @@ bool fab_session_open(fab_session *s, const fab_train_opts *o, fab_err *err);
 bool fab_session_open_data(fab_session *s, const char *data_dir, fab_pool *pool, fab_err *err);
 void fab_session_close(fab_session *s);
 
-/* init.c: files that a run's weights start from, NULL: none. A resumed run has its own. Paths are as
- * the recipe says or from its folder. */
+/* init.c: files that a run's weights start from, NULL: none. A resumed run has its own. Paths are
+ * as the recipe says or from its folder. */
 typedef struct {
     const char *tower, *model;
     const char *leave; /* begins of names that stay fresh, blanks between; NULL: none */
 } fab_init_files;
-/* A file that the recipe's field ("init: model") names, as it stands or from the recipe's folder; name
- * NULL: *path NULL. An error ends with the hint. */
+/* A file that the recipe's field ("init: model") names, as it stands or from the recipe's folder;
+ * name NULL: *path NULL. An error ends with the hint. */
 bool fab_session_find(fab_session *s, const fab_train_opts *o, const char *field, const char *name,
                       const char *hint, const char **path, fab_err *err);
 bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_files *out,
@@ -72,13 +72,13 @@ bool fab_session_init_find(fab_session *s, const fab_train_opts *o, fab_init_fil
 /* All of the list from the file's tensors of the same names and shapes. */
 bool fab_session_take_all(fab_session *s, const fab_weights *w, const fab_param_list *l,
                           fab_err *err);
-/* What a start cost, from its card (NULL: none), into OUT/before.json, and from there into the card of
- * what comes of it. */
+/* What a start cost, from its card (NULL: none), into OUT/before.json, and from there into the card
+ * of what comes of it. */
 bool fab_session_keep_cost(fab_session *s, const char *card, fab_err *err);
 bool fab_session_tell_cost(fab_session *s, json_t *card, fab_err *err);
 fab_bpe *fab_session_init_tokenizer(const fab_init_files *from, fab_err *err); /* the model's */
-/* Into the visited parameters: the model's tensors of the same name and shape but those to leave; the
- * published trunk into both trunks, or beside a model that brings its own into the still one. */
+/* Into the visited parameters: the model's tensors of the same name and shape but those to leave;
+ * the published trunk into both trunks, or beside a model that brings its own into the still one. */
 bool fab_session_init_weights(fab_session *s, const fab_init_files *from, fab_err *err);
 
 /* prior.c: fills of_picture[].prior; only when a stage asks for it, or always. */
@@ -105,8 +105,8 @@ fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double w
 
 enum { FAB_EXAM_MADE = 400 }; /* the limit of validations and of the card */
 /* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how
- * many of the generated questions to take (0: all); those that people wrote are all asked. Record by
- * record, all arrays [n] in keep: */
+ * many of the generated questions to take (0: all); those that people wrote are all asked. Record
+ * by record, all arrays [n] in keep: */
 typedef struct {
     const fab_qa **q;
     bool *unseen, *right;
@@ -124,8 +124,8 @@ typedef struct {
 } fab_exam;
 bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
                       fab_err *err);
-/* About `sample` of the same questions, evenly from all kinds, to see what an exam takes: how many were
- * asked, of how many. */
+/* About `sample` of the same questions, evenly from all kinds, to see what an exam takes: how many
+ * were asked, of how many. */
 bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t sample,
                            int64_t *asked, int64_t *of, fab_err *err);
 json_t *fab_exam_json(const fab_exam *e); /* NULL: no memory */
@@ -143,8 +143,8 @@ const fab_look *fab_session_look(fab_session *s, fab_engine *e, int32_t image, f
  * session's arena. */
 bool fab_session_skills(fab_session *s, fab_engine *e, fab_skills *out, fab_err *err);
 
-/* counting.c: the counter of blood cells, from BCCD's training pictures; dim 0 when there are fewer than
- * 24 or the tower has no trunk. In the session's arena. */
+/* counting.c: the counter of blood cells, from BCCD's training pictures; dim 0 when there are fewer
+ * than 24 or the tower has no trunk. In the session's arena. */
 bool fab_session_counter(fab_session *s, fab_engine *e, fab_counter *out, fab_err *err);
 
 /* Ids of one sequence: words cut to fit, specials placed. question NULL: a caption in lang.
@@ -153,17 +153,17 @@ bool fab_session_counter(fab_session *s, fab_engine *e, fab_counter *out, fab_er
 int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, fab_lang lang,
                  int32_t *ids, int max, int *answer_at, fab_err *err);
 
-/* confidence.c. The temperature of yes and no, and how well the probabilities of both are calibrated
- * without it and with it. */
+/* confidence.c. The temperature of yes and no, and how well the probabilities of both are
+ * calibrated without it and with it. */
 bool fab_session_temperature(fab_session *s, fab_engine *e, double *T, fab_calibration *before,
                              fab_calibration *after, fab_err *err);
-/* The curve of answers in words (zoo/mini.h) from the records of an exam; into the card as "sureness":
- * {slope, offset, n, ece_before, ece}. */
+/* The curve of answers in words (zoo/mini.h) from the records of an exam; into the card as
+ * "sureness": {slope, offset, n, ece_before, ece}. */
 bool fab_session_sureness(fab_session *s, fab_engine *e, fab_curve *out, json_t *card,
                           fab_err *err);
 
-/* finish.c: temperature, curve of answers, input gate, the worth of each row and the counter, by the engine's model: into the card
- * and into what is to be saved. */
+/* finish.c: temperature, curve of answers, input gate, the worth of each row and the counter, by
+ * the engine's model: into the card and into what is to be saved. */
 bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
                      fab_err *err);
 /* The same, question-only baseline, card, model file. */

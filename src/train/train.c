@@ -232,7 +232,8 @@ static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
     return ok;
 }
 
-/* What may learn in the stage: all but the still trunk, or what `only` names; prototypes where they are asked for. */
+/* What may learn in the stage: all but the still trunk, or what `only` names; prototypes where they
+ * are asked for. */
 static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
 {
     const fab_param_list *l = &s->learnt;

@@ -36,8 +36,9 @@ typedef struct {
 
 /* What a run tells at its end, a new reference in *summary (may be NULL): {finished, steps,
  * seconds}, with {model, card} when it is finished; a dry run {stages: {NAME:
- * {steps, batch, learnt_parameters, pictures, seconds_per_step, validations, seconds_per_validation,
- * minutes, memory_mb}}, files: {NAME: bytes}, minutes, memory_mb} (rehearse.h); a trial {val}. */
+ * {steps, batch, learnt_parameters, pictures, seconds_per_step, validations,
+ * seconds_per_validation, minutes, memory_mb}}, files: {NAME: bytes}, minutes, memory_mb}
+ * (rehearse.h); a trial {val}. */
 bool fab_train_run(const fab_train_opts *o, json_t **summary, fab_err *err);
 
 #endif

@@ -156,8 +156,8 @@ static const char **settings_of(search *t, int64_t i, int *n, fab_err *err)
     return all;
 }
 
-/* Trains trial i to the rung's steps; false with err set when it cannot be, true and t->stopped when
- * interrupted. */
+/* Trains trial i to the rung's steps; false with err set when it cannot be, true and t->stopped
+ * when interrupted. */
 static bool train_to(search *t, int64_t i, int rung, double *score, double *seconds, fab_err *err)
 {
     char *dir = fab_arena_printf(t->arena, err, "%s/trial-%02lld", t->out, (long long)i);
@@ -197,8 +197,8 @@ static bool note(search *t, int64_t i, int rung, double score, double seconds, f
            save(t, err);
 }
 
-/* A setting that cannot be and a loss that is not finite are the trial's failure; all else, such as a
- * full disk, is the search's. */
+/* A setting that cannot be and a loss that is not finite are the trial's failure; all else, such as
+ * a full disk, is the search's. */
 static bool one_result(search *t, int64_t i, int rung, fab_err *err)
 {
     fab_err mine = FAB_ERR_INIT;

@@ -1,16 +1,16 @@
-/* tune: hyper-parameter search by successive halving (Jamieson & Talwalkar 2016) over the ranges of a
- * recipe's `tune` (tune_space.h).
+/* tune: hyper-parameter search by successive halving (Jamieson & Talwalkar 2016) over the ranges of
+ * a recipe's `tune` (tune_space.h).
  *
  *   rung 0        all trials         to `min` steps
  *   rung k        the best 1/eta     to min eta^k steps, from where each stopped
  *   ...
  *   last          at least one       to `max` steps
  *
- * Trial 0 is the recipe as it stands. Every trial is a run folder, OUT/trial-NN, with the recipe's own
- * schedule: a trial is stopped on the way, not shortened. OUT/tune.json is written after each result;
- * a search that was killed goes on from it and from the trials' checkpoints, and ends as it would have.
- * A trial that cannot be (sizes that do not fit each other, gradients that are not finite) has failed
- * and is last. OUT/tune.png shows every trial's score over its steps.
+ * Trial 0 is the recipe as it stands. Every trial is a run folder, OUT/trial-NN, with the recipe's
+ * own schedule: a trial is stopped on the way, not shortened. OUT/tune.json is written after each
+ * result; a search that was killed goes on from it and from the trials' checkpoints, and ends as it
+ * would have. A trial that cannot be (sizes that do not fit each other, gradients that are not
+ * finite) has failed and is last. OUT/tune.png shows every trial's score over its steps.
  */
 #ifndef FAB_TRAIN_TUNE_H
 #define FAB_TRAIN_TUNE_H
@@ -33,7 +33,8 @@ typedef struct {
 } fab_tune_opts;
 
 /* What tune.json holds, a new reference in *tune: {metric, eta, rungs: [steps], seconds, finished,
- * best: index or null, trials: [{set: ["path=value"], results: [{steps, score, seconds}], failed}]}. */
+ * best: index or null, trials: [{set: ["path=value"], results: [{steps, score, seconds}],
+ * failed}]}. */
 bool fab_tune_run(const fab_tune_opts *o, json_t **tune, fab_err *err);
 
 /* Whether the score a is better. */

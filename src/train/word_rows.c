@@ -79,7 +79,8 @@ int64_t fab_rows_targets(const fab_rows *r)
     return n;
 }
 
-/* Where each target is predicted, i32 [targets], with P image tokens before each row; and what it is. */
+/* Where each target is predicted, i32 [targets], with P image tokens before each row; and what it
+ * is. */
 static fab_tensor *rows_targets(fab_ctx *c, const fab_rows *r, int64_t P, fab_tensor **want)
 {
     int64_t n = fab_rows_targets(r), k = 0;

@@ -3,8 +3,8 @@
  *   tensors    base_model.model.SITE.lora_A.weight, ... (nn/peft.h), f32
  *   metadata   format          pt
  *              adapter_config  JSON, the fields of Hugging Face PEFT's adapter_config.json: peft_type
- *                              (LORA, ADALORA, BOTTLENECK, PREFIX_TUNING), r, lora_alpha, lora_dropout,
- *                              target_modules, modules_to_save
+ *                              (LORA, ADALORA, BOTTLENECK, PREFIX_TUNING), r, lora_alpha,
+ *                              lora_dropout, target_modules, modules_to_save
  *              base_sha256     of the model that it was trained on (fab_adapter_base)
  *              base_name, card
  *
@@ -36,8 +36,8 @@ fab_adapter *fab_adapter_open(const char *path, fab_err *err);
 /* The same over bytes that the caller keeps, for the fuzzer. */
 fab_adapter *fab_adapter_parse(const void *data, size_t size, fab_err *err);
 void fab_adapter_close(fab_adapter *a); /* NULL is fine; its sites must be free of it */
-/* Makes its parts for a model's sites, to be attached. base_sha256: of the model (fab_adapter_base);
- * NULL skips the comparison. */
+/* Makes its parts for a model's sites, to be attached. base_sha256: of the model
+ * (fab_adapter_base); NULL skips the comparison. */
 bool fab_adapter_fit(fab_adapter *a, const fab_sites *sites, const char *base_sha256,
                      fab_pool *pool, fab_err *err);
 

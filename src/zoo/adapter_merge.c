@@ -1,5 +1,5 @@
-/* adapter_merge: an adapter worked into its model's file. Tensors are found by where they lie in the
- * mapped file, so names that differ between file and model do not matter. */
+/* adapter_merge: an adapter worked into its model's file. Tensors are found by where they lie in
+ * the mapped file, so names that differ between file and model do not matter. */
 #include <string.h>
 #include "format/weights_write.h"
 #include "zoo/adapter.h"

@@ -1,5 +1,5 @@
-/* convert_decoder: the tensors of a decoder from one kind of file to the other; decoder_write.c has the
- * sizes, words_convert.c the tokenizer.
+/* convert_decoder: the tensors of a decoder from one kind of file to the other; decoder_write.c has
+ * the sizes, words_convert.c the tokenizer.
  *
  *   rows of q, k [H*K,D] of permuted kinds:   GGUF row (h, 2i + j) = HF row (h, j K/2 + i), j 0..1
  *   norms of Gemma:                           GGUF w + 1 = HF w

@@ -1,11 +1,11 @@
-/* curve: a model's probabilities made to say how often they are right, by a few numbers that its file
- * carries (evaluate/calibrate.h fits them).
+/* curve: a model's probabilities made to say how often they are right, by a few numbers that its
+ * file carries (evaluate/calibrate.h fits them).
  *
  *   p'_k is proportional to p_k^slope exp(offset_k)      k = 0..n-1
  *
- * Vector scaling with one slope for all outcomes (Guo et al. 2017); of two outcomes, and an offset for
- * the first alone, the logistic curve p' = sigmoid(slope logit p + offset) (Platt 1999). Probabilities
- * are kept within 1e-4 and 1 - 1e-4 before.
+ * Vector scaling with one slope for all outcomes (Guo et al. 2017); of two outcomes, and an offset
+ * for the first alone, the logistic curve p' = sigmoid(slope logit p + offset) (Platt 1999).
+ * Probabilities are kept within 1e-4 and 1 - 1e-4 before.
  */
 #ifndef FAB_ZOO_CURVE_H
 #define FAB_ZOO_CURVE_H

@@ -1,6 +1,6 @@
-/* lite0: the trunk of EfficientNet-Lite0 (Tan & Le 2019, "EfficientNet: Rethinking Model Scaling for
- * Convolutional Neural Networks"; the Lite variants drop squeeze-and-excitation and use ReLU6). Its
- * blocks are MobileNetV2's (Sandler et al. 2018):
+/* lite0: the trunk of EfficientNet-Lite0 (Tan & Le 2019, "EfficientNet: Rethinking Model Scaling
+ * for Convolutional Neural Networks"; the Lite variants drop squeeze-and-excitation and use ReLU6).
+ * Its blocks are MobileNetV2's (Sandler et al. 2018):
  *
  *   x -> 1x1 to e times the channels, relu6 -> depthwise k x k, relu6 -> 1x1 to the group's width
  *   + x where the shape stays; without the first product when e = 1

@@ -33,8 +33,8 @@ bool fab_lite0_check(const fab_lite0_config *cfg, fab_err *err);
 bool fab_lite0_init(fab_lite0 *t, fab_arena *a, const fab_lite0_config *cfg, fab_err *err);
 void fab_lite0_params(fab_params *p, fab_lite0 *t);
 
-/* finest at 1/8 of the side (after group 2), fine at 1/16 (after group 4), coarse at 1/32 (after the
- * last), halves rounded up. */
+/* finest at 1/8 of the side (after group 2), fine at 1/16 (after group 4), coarse at 1/32 (after
+ * the last), halves rounded up. */
 typedef struct {
     fab_tensor *finest, *fine, *coarse; /* [B,h,w,C] */
 } fab_lite0_maps;

@@ -121,9 +121,9 @@ fab_tensor *fab_mini_cells(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 
-/* What counting reads of pictures of any size, f32 [B,H,W,3] scaled as for look: of the still trunk,
- * else of the only one, means and standard deviations over the cells of its 1/8 and 1/16 maps.
- * out [B,F] (zoo/counter.h); F is 0 for a tower without a trunk. False: c->err says why. */
+/* What counting reads of pictures of any size, f32 [B,H,W,3] scaled as for look: of the still
+ * trunk, else of the only one, means and standard deviations over the cells of its 1/8 and 1/16
+ * maps. out [B,F] (zoo/counter.h); F is 0 for a tower without a trunk. False: c->err says why. */
 int fab_mini_texture_width(const fab_mini_config *cfg);
 bool fab_mini_texture(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float *out);
 

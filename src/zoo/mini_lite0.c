@@ -4,13 +4,13 @@
  *   linear of fine, linear of coarse         [B, G*G + G*G/4, D]
  *
  * Fine cells tell where, coarse ones have seen the most of ImageNet's depth; both are tokens of one
- * sequence, so that mini.c's transformer blocks let each read the other (as a feature pyramid does by
- * addition, Lin et al. 2017).
+ * sequence, so that mini.c's transformer blocks let each read the other (as a feature pyramid does
+ * by addition, Lin et al. 2017).
  *
- * still_trunk: a second trunk keeps the published weights, and the means of its maps go to the class
- * head in the place of the mean of the cells. Training on everything costs the trunk what ImageNet gave it:
- * a logistic regression on these 432 numbers tells melanoma with an AUC of 0.80 from the published
- * trunk, of 0.72 from the trained one.
+ * still_trunk: a second trunk keeps the published weights, and the means of its maps go to the
+ * class head in the place of the mean of the cells. Training on everything costs the trunk what
+ * ImageNet gave it: a logistic regression on these 432 numbers tells melanoma with an AUC of 0.80
+ * from the published trunk, of 0.72 from the trained one.
  */
 #include "zoo/mini_tower.h"
 

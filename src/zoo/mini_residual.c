@@ -4,8 +4,8 @@
  *     stage i  (3x3/2 conv between)                                        S/4, S/8, S/16
  *              depth x [ x + conv(gelu(norm(conv(gelu(norm x))))) ]
  *
- * He et al. 2016 blocks, pre-activated; LayerNorm over channels instead of batch statistics, so that
- * a batch of one is a batch of many.
+ * He et al. 2016 blocks, pre-activated; LayerNorm over channels instead of batch statistics, so
+ * that a batch of one is a batch of many.
  */
 #include "zoo/mini_tower.h"
 

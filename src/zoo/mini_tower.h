@@ -1,5 +1,5 @@
-/* mini_tower: what a mini's tower is, to mini.c. A tower is one file that ends in one row; mini.c names
- * the rows. Private to zoo/. */
+/* mini_tower: what a mini's tower is, to mini.c. A tower is one file that ends in one row; mini.c
+ * names the rows. Private to zoo/. */
 #ifndef FAB_ZOO_MINI_TOWER_H
 #define FAB_ZOO_MINI_TOWER_H
 

@@ -45,19 +45,21 @@ typedef enum {
 
 double fab_skill_error(const fab_skill *s); /* SE; 0 when a side is empty */
 fab_skill_verdict fab_skill_judge(const fab_skill *s);
-/* p [n], over the row's choices (yes first), put through the row's curve; stays when the row is not above
- * chance or not fitted, or s is NULL. */
+/* p [n], over the row's choices (yes first), put through the row's curve; stays when the row is not
+ * above chance or not fitted, or s is NULL. */
 void fab_skill_calibrate(const fab_skill *s, double *p, int n);
 const char *fab_skill_word(fab_skill_verdict v); /* "unknown", "unmeasured", ... */
 /* The row's entry; NULL: none. */
 const fab_skill *fab_skills_find(const fab_skills *s, const char *code);
 
-/* A list of {code, auc (null: unknown), positives, negatives, verdict, weakest_choice}; NULL: memory.
+/* A list of {code, auc (null: unknown), positives, negatives, verdict, weakest_choice}; NULL:
+ * memory.
  */
 json_t *fab_skills_json(const fab_skills *s);
 
 /* Reads the keys into the arena; strings are lent by w. A file without them gives n 0. Lists of
- * different lengths, an AUC outside [0,1], counts below 0 and a slope below 0 are errors that name the key. */
+ * different lengths, an AUC outside [0,1], counts below 0 and a slope below 0 are errors that name
+ * the key. */
 bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_err *err);
 /* Failures of the writer stay in g, as with every key. */
 bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err);

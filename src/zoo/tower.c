@@ -1,5 +1,5 @@
-/* tower: see tower.h. Fresh weights follow CLIP's code: N(0, w^-1/2 (2L)^-1/2) where a branch joins,
- * N(0, (2w)^-1/2) for fc1. */
+/* tower: see tower.h. Fresh weights follow CLIP's code: N(0, w^-1/2 (2L)^-1/2) where a branch
+ * joins, N(0, (2w)^-1/2) for fc1. */
 #include "zoo/tower.h"
 #include <math.h>
 

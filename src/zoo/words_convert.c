@@ -8,8 +8,8 @@
  *   post_processor begins with the bos token        add_bos_token
  *
  * SentencePiece merges the pair whose whole scores highest; a list of merges says the same
- * with the rank as score. From scores to merges: all cuts of a piece into two pieces, by score, then
- * as transformers orders them.
+ * with the rank as score. From scores to merges: all cuts of a piece into two pieces, by score,
+ * then as transformers orders them.
  */
 #include <stdlib.h>
 #include <string.h>
