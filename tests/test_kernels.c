@@ -429,15 +429,11 @@ static void check_attn(const attn_case *c)
 TEST(attention)
 {
     static const attn_case cases[] = {
-        { 2, 5, 5, 2, 2, 8, false, false, false },
-        { 1, 50, 50, 3, 3, 32, true, false, false },
-        { 2, 130, 130, 2, 1, 64, true, true, false },
-        { 3, 40, 40, 4, 2, 32, false, false, true },
-        { 3, 30, 70, 4, 2, 16, true, true, true },
-        { 2, 1, 90, 4, 2, 64, true, false, true },
-        { 2, 2, 300, 2, 2, 33, true, false, false },
-        { 2, 1, 279, 4, 2, 84, true, false, false },
-        { 1, 280, 300, 1, 1, 128, true, false, true },
+        { 2, 5, 5, 2, 2, 8, false, false, false },     { 1, 50, 50, 3, 3, 32, true, false, false },
+        { 2, 130, 130, 2, 1, 64, true, true, false },  { 3, 40, 40, 4, 2, 32, false, false, true },
+        { 3, 30, 70, 4, 2, 16, true, true, true },     { 2, 1, 90, 4, 2, 64, true, false, true },
+        { 2, 2, 300, 2, 2, 33, true, false, false },   { 2, 1, 279, 4, 2, 84, true, false, false },
+        { 1, 280, 300, 1, 1, 128, true, false, true }, { 1, 60, 60, 1, 1, 136, true, false, false },
         { 2, 20, 10, 2, 2, 16, true, false, false }, /* the first ten rows see nothing */
     };
     begin();

@@ -7,8 +7,8 @@
  *   P = exp(S scale - m),  O = sum P v / l,  lse = m + log l
  *   backward, P = exp(S scale - lse), D = dO . O:   dv += P' dO    dS = P (dO v' - D) scale    dq += dS k    dk += dS' q
  *
- * Forward may round the operands of both products to bf16; backward does not. Scores live in one BQ x BK block of the
- * worker's stack. A backward task owns one key head of one sample.
+ * Forward may round the operands of both products to bf16; backward does not. Scores live in one
+ * block of the worker's stack. A backward task owns one key head of one sample.
  */
 #include "kernels/core.h"
 #include "kernels/table.h"
@@ -16,6 +16,11 @@
 
 enum { BQ = 112, BK = 256, FEW = 2, AHEAD = 8 };
 _Static_assert(BK % FAB_VL == 0, "a row of scores is whole vectors");
+
+/* Forward, a task has QUERIES queries; some of them at a time, so that their scores lie in L1 and
+ * no more of a causal triangle is formed than they see, meet keys and values that are packed once
+ * for all of them. Keys of heads wider than WIDEST are packed by each product. */
+enum { QUERIES = FAB_KEEPS_B ? 224 : BQ, SOME = FAB_AMX ? 32 : 28, WIDEST = 128 };
 
 typedef struct {
     fab_attn s; /* rows and batches filled in */
@@ -32,7 +37,7 @@ static job job_of(const fab_attn *s)
     if (!j.s.kv_row) j.s.kv_row = (int64_t)s->kv_heads * s->width;
     if (!j.s.q_batch) j.s.q_batch = s->tq * j.s.q_row;
     if (!j.s.kv_batch) j.s.kv_batch = s->tk * j.s.kv_row;
-    j.q_blocks = ceil_div(s->tq, BQ);
+    j.q_blocks = ceil_div(s->tq, QUERIES);
     return j;
 }
 
@@ -52,14 +57,19 @@ INLINE int64_t first(const fab_attn *s, int64_t i)
     return s->window > 0 ? max64(0, i + s->tk - s->tq + 1 - s->window) : 0;
 }
 
-/* C[m,n] (+)= A B, strided, on this thread. */
+/* g, which has sizes and C, with the operands s, over the first k of K on this thread */
+static void multiply(const job *j, core g, const strided *s, int64_t k)
+{
+    g.bf16 = j->s.bf16;
+    FAB_NAME(fab_core_strided)(&g, s);
+    FAB_NAME(fab_core_serial)(&g, k);
+}
+
+/* C[m,n] (+)= A B */
 static void product(const job *j, int64_t m, int64_t n, int64_t k, const strided *s, float *c,
                     int64_t c_row, bool add)
 {
-    core g = { .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add, .bf16 = j->s.bf16 };
-
-    FAB_NAME(fab_core_strided)(&g, s);
-    FAB_NAME(fab_core_serial)(&g);
+    multiply(j, (core){ .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .add = add }, s, k);
 }
 
 INLINE float lanes(vf x) /* their sum */
@@ -95,14 +105,14 @@ INLINE void some_dots(const int n, const float *a, const float *b, int64_t row, 
     }
 }
 
-/* y[n registers] (+)= sum_t p[t] v[t], rows of v `row` apart */
+/* y[n registers] += sum_t p[t] v[t], rows of v `row` apart */
 INLINE void some_columns(const int n, const float *p, int64_t bk, const float *v, int64_t row,
-                         float *y, bool add)
+                         float *y)
 {
     vf sum[8];
 
 #pragma GCC unroll 8
-    for (int i = 0; i < n; i++) sum[i] = add ? vload(y + i * FAB_VL) : (vf){ 0 };
+    for (int i = 0; i < n; i++) sum[i] = vload(y + i * FAB_VL);
     for (int64_t t = 0; t < bk; t++, v += row) {
         vf s = vset(p[t]);
 #pragma GCC unroll 8
@@ -115,45 +125,58 @@ INLINE void some_columns(const int n, const float *p, int64_t bk, const float *v
     for (int i = 0; i < n; i++) vstore(y + i * FAB_VL, sum[i]);
 }
 
-/* s[bq][BK] = q k' for bk keys */
-static void scores(const job *j, const float *q, int64_t bq, const float *k, int64_t bk, float *s)
-{
-    int64_t w = j->s.width;
+/* n queries of a task from `first` of sample b on */
+typedef struct {
+    const float *q;
+    float *o, *m, *l;
+    int64_t b, first, n;
+} queries;
 
-    if (bq > FEW) {
-        product(j, bq, bk, w, &(strided){ q, k, j->s.q_row, 1, 1, j->s.kv_row }, s, BK, false);
+/* n keys and values from `from` on; what is packed of them for products is zeros where it is not */
+typedef struct {
+    const float *k, *v;
+    int64_t from, n;
+    core packed_k, packed_v;
+} keys;
+
+/* p[queries][BK] = q k' of the first n keys */
+static void scores(const job *j, const queries *t, const keys *s, int64_t n, float *p)
+{
+    int64_t w = j->s.width, row = j->s.kv_row;
+
+    if (t->n > FEW) {
+        core g = s->packed_k;
+        g.m = t->n, g.n = n, g.k = w, g.c = p, g.c_row = BK;
+        multiply(j, g, &(strided){ t->q, s->k, j->s.q_row, 1, 1, row }, w);
         return;
     }
-    for (int64_t i = 0; i < bq; i++) {
-        const float *a = q + i * j->s.q_row;
-        int64_t t = 0, row = j->s.kv_row;
-        for (; t + 4 <= bk; t += 4) some_dots(4, a, k + t * row, row, w, s + i * BK + t);
-        for (; t < bk; t++) some_dots(1, a, k + t * row, row, w, s + i * BK + t);
+    for (int64_t i = 0; i < t->n; i++) {
+        const float *a = t->q + i * j->s.q_row;
+        int64_t x = 0;
+        for (; x + 4 <= n; x += 4) some_dots(4, a, s->k + x * row, row, w, p + i * BK + x);
+        for (; x < n; x++) some_dots(1, a, s->k + x * row, row, w, p + i * BK + x);
     }
 }
 
-/* o[bq] (+)= p v */
-static void mix(const job *j, const float *p, int64_t bq, const float *v, int64_t bk, float *o,
-                bool add)
+/* o[queries] += p v */
+static void mix(const job *j, const queries *t, const keys *s, int64_t n, const float *p)
 {
-    int64_t w = j->s.width, row = (int64_t)j->s.heads * w;
+    int64_t w = j->s.width, row = (int64_t)j->s.heads * w, v_row = j->s.kv_row;
 
-    if (bq > FEW) {
-        product(j, bq, w, bk, &(strided){ p, v, BK, 1, j->s.kv_row, 1 }, o, row, add);
+    if (t->n > FEW) {
+        core g = s->packed_v;
+        g.m = t->n, g.n = w, g.k = s->n, g.c = t->o, g.c_row = row, g.add = true;
+        multiply(j, g, &(strided){ p, s->v, BK, 1, v_row, 1 }, n);
         return;
     }
-    for (int64_t i = 0; i < bq; i++) {
+    for (int64_t i = 0; i < t->n; i++) {
         const float *of = p + i * BK;
-        float *y = o + i * row;
-        int64_t c = 0, v_row = j->s.kv_row;
-        for (; c + 8 * FAB_VL <= w; c += 8 * FAB_VL)
-            some_columns(8, of, bk, v + c, v_row, y + c, add);
-        for (; c + FAB_VL <= w; c += FAB_VL) some_columns(1, of, bk, v + c, v_row, y + c, add);
-        for (; c < w; c++) {
-            float sum = add ? y[c] : 0;
-            for (int64_t t = 0; t < bk; t++) sum += of[t] * v[t * v_row + c];
-            y[c] = sum;
-        }
+        float *y = t->o + i * row;
+        int64_t c = 0;
+        for (; c + 8 * FAB_VL <= w; c += 8 * FAB_VL) some_columns(8, of, n, s->v + c, v_row, y + c);
+        for (; c + FAB_VL <= w; c += FAB_VL) some_columns(1, of, n, s->v + c, v_row, y + c);
+        for (; c < w; c++)
+            for (int64_t x = 0; x < n; x++) y[c] += of[x] * s->v[x * v_row + c];
     }
 }
 
@@ -164,6 +187,22 @@ static __attribute__((noinline)) float largest(const float *s, int64_t n, float 
     return top;
 }
 
+/* exp(x) for x <= 0, off by 2e-7 + 6e-8 |x| of it: 2^n times a polynomial of 2^f, half the
+ * operations of fast_exp. */
+INLINE float exp_down(float x)
+{
+    const float round = 0x1.8p23f + 127; /* leaves n + 127, an exponent's bits, in the low bits */
+    float t = x * 1.44269504f, c = t < -126.0f ? -126.0f : t, n = c + round, f = c - (n - round);
+    float p = 0.00132647264f;
+    p = p * f + 0.0096715127f;
+    p = p * f + 0.0555073375f;
+    p = p * f + 0.240222421f;
+    p = p * f + 0.693146978f;
+    p = p * f + 1.0f;
+    float y = p * fab_bits_f32(fab_f32_bits(n) << 23);
+    return t < -126.0f ? 0.0f : y;
+}
+
 /* s = exp(s scale - shift); their sum */
 static __attribute__((noinline)) float exponentials(float *s, int64_t n, float scale, float shift)
 {
@@ -171,7 +210,7 @@ static __attribute__((noinline)) float exponentials(float *s, int64_t n, float s
 
     SIMD_SUM(sum) for (int64_t i = 0; i < n; i++)
     {
-        float e = fast_exp(s[i] * scale - shift);
+        float e = exp_down(s[i] * scale - shift);
         s[i] = e;
         sum += e;
     }
@@ -200,34 +239,74 @@ static void softmax_step(float *row, int64_t lo, int64_t hi, int64_t bk, float s
     *l += sum;
 }
 
+/* Some queries meet some keys: of these only what the last of them sees is formed. */
+static void meet(const job *j, const queries *t, const keys *s, float *p)
+{
+    const fab_attn *a = &j->s;
+    int64_t w = a->width, row = (int64_t)a->heads * w,
+            seen = limit(a, t->b, t->first + t->n - 1) - s->from,
+            n = min64(s->n, (seen + 31) / 32 * 32);
+
+    if (n <= 0) return;
+    scores(j, t, s, n, p);
+    for (int64_t i = 0; i < t->n; i++)
+        softmax_step(p + i * BK, max64(0, min64(n, first(a, t->first + i) - s->from)),
+                     min64(n, limit(a, t->b, t->first + i) - s->from), n, a->scale, t->m + i,
+                     t->l + i, t->o + i * row, w);
+    mix(j, t, s, n, p);
+}
+
+typedef struct {
+    float k[BK * WIDEST], v[BK * WIDEST], p[QUERIES * BK];
+} buffers;
+
+/* n keys from `from` on, packed for many queries. */
+static keys keys_at(const job *j, const float *k, const float *v, int64_t from, int64_t n,
+                    int64_t parts, buffers *s)
+{
+    int64_t w = j->s.width, row = j->s.kv_row;
+    keys t = { .k = k + from * row, .v = v + from * row, .from = from, .n = n };
+    strided by_k = { NULL, t.k, 0, 1, 1, row }, by_v = { NULL, t.v, 0, 1, row, 1 };
+
+    if (parts == 1) return t;
+    t.packed_k = (core){ .m = SOME, .n = n, .k = w, .bf16 = j->s.bf16 };
+    t.packed_v = (core){ .m = SOME, .n = w, .k = n, .bf16 = j->s.bf16 };
+    FAB_NAME(fab_core_strided)(&t.packed_k, &by_k);
+    FAB_NAME(fab_core_strided)(&t.packed_v, &by_v);
+    FAB_NAME(fab_core_keep_b)(&t.packed_k, s->k);
+    FAB_NAME(fab_core_keep_b)(&t.packed_v, s->v);
+    return t;
+}
+
 static void forward_block(void *arg, int task, int worker)
 {
     const job *j = arg;
     const fab_attn *s = &j->s;
     int64_t b = task / j->q_blocks / s->heads, h = task / j->q_blocks % s->heads,
-            q0 = task % j->q_blocks * BQ;
-    int64_t bq = min64(BQ, s->tq - q0), w = s->width, row = (int64_t)s->heads * w, seen = 0,
-            from = first(s, q0);
-    const float *q = j->q + b * s->q_batch + q0 * s->q_row + h * w;
+            q0 = task % j->q_blocks * QUERIES;
+    int64_t bq = min64(QUERIES, s->tq - q0), w = s->width, row = (int64_t)s->heads * w,
+            seen = limit(s, b, q0 + bq - 1);
+    int64_t parts = FAB_KEEPS_B && w <= WIDEST ? max64(1, bq / SOME) : 1;
     int64_t kv = b * s->kv_batch + h / (s->heads / s->kv_heads) * w;
-    float *o = j->o + (b * s->tq + q0) * row + h * w, m[BQ], l[BQ];
-    _Alignas(64) float p[BQ * BK];
+    const float *q = j->q + b * s->q_batch + q0 * s->q_row + h * w;
+    float *o = j->o + (b * s->tq + q0) * row + h * w, m[QUERIES], l[QUERIES];
+    _Alignas(64) buffers space;
 
     (void)worker;
     for (int64_t i = 0; i < bq; i++) {
         m[i] = -INFINITY;
         l[i] = 0;
-        seen = max64(seen, limit(s, b, q0 + i));
         memset(o + i * row, 0, (size_t)w * sizeof *o);
     }
-    for (int64_t k0 = from; k0 < seen; k0 += BK) {
-        int64_t bk = min64(BK, seen - k0);
-        scores(j, q, bq, j->k + kv + k0 * s->kv_row, bk, p);
-        for (int64_t i = 0; i < bq; i++)
-            softmax_step(p + i * BK, max64(0, min64(bk, first(s, q0 + i) - k0)),
-                         min64(bk, limit(s, b, q0 + i) - k0), bk, s->scale, m + i, l + i,
-                         o + i * row, k0 > from ? w : 0);
-        mix(j, p, bq, j->v + kv + k0 * s->kv_row, bk, o, k0 > from);
+    for (int64_t k0 = first(s, q0); k0 < seen; k0 += BK) {
+        keys some = keys_at(j, j->k + kv, j->v + kv, k0, min64(BK, seen - k0), parts, &space);
+        for (int64_t t = 0; t < parts; t++) {
+            range r = part(bq, parts, t);
+            meet(j,
+                 &(queries){ q + r.from * s->q_row, o + r.from * row, m + r.from, l + r.from, b,
+                             q0 + r.from, r.to - r.from },
+                 &some, space.p);
+        }
     }
     for (int64_t i = 0; i < bq; i++) {
         float inv = l[i] > 0 || l[i] != l[i] ? 1.0f / l[i] : 0.0f; /* NaN stays NaN */

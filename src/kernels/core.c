@@ -167,9 +167,23 @@ static void any_tile(const core *g, range rows, range cols, range ks)
     f32_tile(g, rows, cols, ks);
 }
 
-void FAB_NAME(fab_core_serial)(const core *g)
+void FAB_NAME(fab_core_serial)(const core *g, int64_t k)
 {
-    any_tile(g, (range){ 0, g->m }, (range){ 0, g->n }, (range){ 0, g->k });
+    any_tile(g, (range){ 0, g->m }, (range){ 0, g->n }, (range){ 0, k });
+}
+
+void FAB_NAME(fab_core_keep_b)(core *g, void *room)
+{
+#if FAB_PAIRS
+    if (rounded(g)) {
+        FAB_NAME(fab_pairs_of_b)(g, room);
+        g->tiles = room;
+        return;
+    }
+#endif
+    for (int64_t j = 0; j < g->n; j += NR)
+        g->pack_b(g, j, (int)min64(NR, g->n - j), 0, (int)g->k, (float *)room + j * g->k);
+    g->panels = room;
 }
 
 /* How C and K are cut: a function of the shape alone. Partial sums stay at 4 MB: larger blocks come fresh from the system

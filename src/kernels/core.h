@@ -44,8 +44,9 @@ struct core {
 
 /* Needs scratch memory only when K is cut (few tiles, long sums); false with err set when that runs out. */
 bool FAB_NAME(fab_core_run)(fab_pool *p, const core *g, fab_err *err);
-/* The same, whole, on the calling thread, without cutting K: for products inside a task. */
-void FAB_NAME(fab_core_serial)(const core *g);
+/* The same with the first k of K, whole, on the calling thread, without cutting K: for products
+ * inside a task. */
+void FAB_NAME(fab_core_serial)(const core *g, int64_t k);
 
 /* Products with g->bf16 go to tiles of rounded operands where the instruction set has them (core_half.c, core_bf16.c):
  * the tile rows x cols of C over ks of K, the first of ks being the first that touches C. */
@@ -55,6 +56,13 @@ void FAB_NAME(fab_core_serial)(const core *g);
 #define FAB_ROUNDED 0
 #endif
 void FAB_NAME(fab_tile_rounded)(const core *g, range rows, range cols, range ks);
+/* B whole as panels of pairs, for core.tiles. */
+void FAB_NAME(fab_pairs_of_b)(const core *g, uint16_t *to);
+
+/* Packs B once for several products with rows of A: sets g->panels or g->tiles, in `room` of K by
+ * N floats, both rounded up to 32. Not where operands are rounded to f16: those form B anew. */
+#define FAB_KEEPS_B (FAB_PAIRS || !FAB_ROUNDED)
+void FAB_NAME(fab_core_keep_b)(core *g, void *room);
 
 /* Plain strided f32 operands, the usual case. */
 typedef struct {

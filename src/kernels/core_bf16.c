@@ -72,6 +72,26 @@ INLINE __m512i pairs(__m512 even, __m512 odd) /* bf16(even) | bf16(odd) << 16 */
     return _mm512_or_si512(e, _mm512_slli_epi32(o, 16));
 }
 
+/* n of NR columns of B, each along k and `col` behind the one before: pairs of k lie side by side,
+ * so their squares are turned */
+static void round_along(const float *x, int64_t col, int64_t n, int kc, uint16_t *dst)
+{
+    _Alignas(64) float square[256];
+
+    for (int k = 0; k < kc; k += 32)
+        for (int h = 0; h < NR; h += 16) {
+            for (int i = 0; i < 16; i++) {
+                const float *at = x + (h + i < n ? (h + i) * col : 0) + k;
+                __mmask16 lo = h + i < n ? first_of(kc - k) : 0,
+                          hi = h + i < n ? first_of(kc - k - 16) : 0;
+                __m512bh two = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(hi, at + 16),
+                                                   _mm512_maskz_loadu_ps(lo, at));
+                _mm512_store_si512(square + 16 * i, (__m512i)two);
+            }
+            transpose_block(square, 16, (float *)(void *)(dst + half_at(k, h)), 16);
+        }
+}
+
 /* NR columns of B from column j -> B panel */
 static void round_b(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0, int kc,
                     uint16_t *dst)
@@ -81,6 +101,10 @@ static void round_b(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0
     int64_t row = plain ? g->b_row : NR;
     int whole = (kc + 31) / 32 * 32;
 
+    if (g->b && g->b_row == 1) {
+        round_along(g->b + k0 + j * g->b_col, g->b_col, j1 - j, kc, dst);
+        return;
+    }
     if (!plain && g->panels) x = g->panels + j * g->k + k0 * NR;
     else if (!plain) g->pack_b(g, j, (int)min64(NR, j1 - j), k0, kc, s->columns);
     for (int k = 0; k < whole; k += 2)
@@ -90,6 +114,15 @@ static void round_b(const core *g, buffers *s, int64_t j, int64_t j1, int64_t k0
             __m512 odd = _mm512_maskz_loadu_ps(k + 1 < kc ? m : 0, x + (k + 1) * row + 16 * h);
             _mm512_storeu_si512(dst + half_at(k, 16 * h), pairs(even, odd));
         }
+}
+
+void FAB_NAME(fab_pairs_of_b)(const core *g, uint16_t *to)
+{
+    _Alignas(64) buffers s;
+
+    for (int64_t j = 0; j < g->n; j += NR, to += half_count(g->k))
+        for (int64_t k0 = 0; k0 < g->k; k0 += KC)
+            round_b(g, &s, j, g->n, k0, (int)min64(KC, g->k - k0), to + half_at(k0, 0));
 }
 
 static void panel(const core *g, buffers *s, tile_unit *u, int64_t row, int mr, int64_t j0,
