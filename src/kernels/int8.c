@@ -63,11 +63,6 @@ typedef struct {
     float d[KQ / 16 * CN], m[KQ / 32 * CN];
 } opened; /* CN columns */
 
-typedef struct {
-    opened panel[COLS / CN];
-    float sum[RM * CN];
-} buffers;
-
 /* A piece of W that is opened at once. */
 typedef struct {
     int64_t col, k0;
@@ -106,8 +101,8 @@ static void prefetch_c(const fab_gemm *g, range r, int64_t col)
         for (int c = 0; c < CN; c += 16) __builtin_prefetch(g->c + i * g->c_row + col + c, 1);
 }
 
-/* The piece at `at`, opened in s, with all its rows of A; meanwhile asks for the one at `next`. */
-static void multiply(const job *j, range panels, place at, place next, buffers *s)
+/* The piece at `at`, opened, with all its rows of A; meanwhile asks for the one at `next`. */
+static void multiply(const job *j, range panels, place at, place next, const opened *panel)
 {
     const fab_gemm *g = j->g;
     const kind *t = j->kind;
@@ -119,15 +114,16 @@ static void multiply(const job *j, range panels, place at, place next, buffers *
         ahead more = part_ahead(j, next, p - panels.from, panels.to - panels.from, at.kc);
         if (!spread) ask(&more, more.rows);
         for (int c = 0; c < at.cols; c += CN) {
-            const opened *w = s->panel + c / CN;
+            const opened *w = panel + c / CN;
             int64_t col = at.col + c;
             prefetch_c(g, r, col);
             fn[r.to - r.from](at.kc, j->a + p * a_panel(j) + at.k0 * RM,
                               j->meta + p * meta_panel(j) + at.k0 / t->sub * META * RM, w->w, w->d,
-                              w->m, s->sum, &more);
-            for (int64_t i = r.from; i < r.to; i++)
-                add_row(g->c + i * g->c_row + col, s->sum + (i - r.from) * CN, 1.0f,
-                        (int)min64(CN, at.cols - c), add, g->bias && !at.k0 ? g->bias + col : NULL);
+                              w->m,
+                              &(target){ g->c + r.from * g->c_row + col, g->c_row,
+                                         (int)min64(CN, at.cols - c), add,
+                                         g->bias && !at.k0 ? g->bias + col : NULL },
+                              &more);
         }
     }
 }
@@ -157,7 +153,7 @@ static void one_task(void *arg, int task, int worker)
     range cols = cols_of(j, task), after = cols_of(j, task + 1),
           panels = part(j->panels, j->row_parts, task % j->row_parts);
     int64_t n = ceil_div(cols.to - cols.from, j->cols) * ceil_div(j->g->k, j->kq);
-    _Alignas(64) buffers s;
+    _Alignas(64) opened panel[COLS / CN];
 
     (void)worker;
     for (int64_t t = 0; t < n; t++) {
@@ -165,8 +161,8 @@ static void one_task(void *arg, int task, int worker)
         if (t + 1 < n) next = place_of(j, cols, t + 1);
         else if (after.from < after.to) next = place_of(j, after, 0);
         for (int c = 0; c < at.cols; c += CN)
-            open_panel(j, at.col + c, at.k0, at.kc, s.panel + c / CN);
-        multiply(j, panels, at, next, &s);
+            open_panel(j, at.col + c, at.k0, at.kc, panel + c / CN);
+        multiply(j, panels, at, next, panel);
     }
 }
 

@@ -290,11 +290,28 @@ INLINE void by_eights(const int mr, const int8_t *a, const uint8_t *w, __m256i x
     }
 }
 
-/* sum[mr][CN] over kc; the first five are constants */
+/* a row of `to` = its sums */
+INLINE void put_row(const target *to, int i, const float *sum)
+{
+    float *c = to->c + i * to->row;
+    const float *bias = to->bias;
+    int t = 0;
+
+    for (; t + 8 <= to->n; t += 8) {
+        __m256 x = _mm256_load_ps(sum + t);
+        if (to->add) x = _mm256_add_ps(x, _mm256_loadu_ps(c + t));
+        if (bias) x = _mm256_add_ps(x, _mm256_loadu_ps(bias + t));
+        _mm256_storeu_ps(c + t, x);
+    }
+    for (; t < to->n; t++) c[t] = sum[t] + (to->add ? c[t] : 0.0f) + (bias ? bias[t] : 0.0f);
+}
+
+/* mr rows of C over kc; the first five are constants */
 INLINE void micro(const int mr, const int sub, const int run, const bool mins, const bool spread,
                   int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
-                  const float *m, float *sum, const ahead *next)
+                  const float *m, const target *to, const ahead *next)
 {
+    _Alignas(32) float sum[RM * CN];
     ahead more = *next;
 
 #pragma GCC unroll 8
@@ -330,13 +347,14 @@ INLINE void micro(const int mr, const int sub, const int run, const bool mins, c
             }
         }
     }
+    for (int i = 0; i < mr; i++) put_row(to, i, sum + i * CN);
 }
 
 #define MICRO(n, sub, run, mins, spread, suffix)                                                   \
     static void by##n##suffix(int kc, const int8_t *a, const float *meta, const uint8_t *w,        \
-                              const float *d, const float *m, float *sum, const ahead *next)       \
+                              const float *d, const float *m, const target *to, const ahead *next) \
     {                                                                                              \
-        micro(n, sub, run, mins, spread, kc, a, meta, w, d, m, sum, next);                         \
+        micro(n, sub, run, mins, spread, kc, a, meta, w, d, m, to, next);                          \
     }
 #define BY_ROWS(sub, run, mins, spread, suffix)                                                    \
     MICRO(1, sub, run, mins, spread, suffix)                                                       \
@@ -362,20 +380,6 @@ INLINE micro_fn *const *micros_of(const kind *t, bool spread)
     if (t->sub == 16) return micros_sixteen[spread];
     if (t->run == 8) return t->mins ? micros_eights_mins[spread] : micros_eights[spread];
     return t->mins ? micros_twos_mins[spread] : micros_twos[spread];
-}
-
-/* c[j] = (load ? c[j] : 0) + sum[j] scale + bias[j], n columns of a row; bias may be NULL */
-INLINE void add_row(float *c, const float *sum, float scale, int n, bool load, const float *bias)
-{
-    int t = 0;
-
-    for (; t + 8 <= n; t += 8) {
-        __m256 x = _mm256_mul_ps(_mm256_load_ps(sum + t), _mm256_set1_ps(scale));
-        if (load) x = _mm256_add_ps(x, _mm256_loadu_ps(c + t));
-        if (bias) x = _mm256_add_ps(x, _mm256_loadu_ps(bias + t));
-        _mm256_storeu_ps(c + t, x);
-    }
-    for (; t < n; t++) c[t] = sum[t] * scale + (load ? c[t] : 0.0f) + (bias ? bias[t] : 0.0f);
 }
 
 #endif

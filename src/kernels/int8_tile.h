@@ -7,7 +7,6 @@
  *   round_rows  one to RM rows of A to int8
  *   micros_of   the products with 1 to RM rows of A of a kind; up to SPREAD rows in all these ask for W's next lines block by
  *               block: at once they fill the line buffers, and everything waits; with more rows that would cost 2 %
- *   add_row     sums of a row to C
  */
 #ifndef FAB_KERNELS_INT8_TILE_H
 #define FAB_KERNELS_INT8_TILE_H
@@ -42,9 +41,19 @@ INLINE void ask(ahead *n, int rows)
         for (int64_t b = 0; b < n->bytes; b += 64) __builtin_prefetch(n->at + b, 0, 2);
 }
 
-/* sum = rows of A times an opened panel of W over kc; if they are spread, asks for what is next meanwhile */
+/* Where sums go: n columns of rows of C, added to what is there and to the bias (NULL: none). */
+typedef struct {
+    float *c;
+    int64_t row;
+    int n;
+    bool add;
+    const float *bias;
+} target;
+
+/* Rows of A times an opened panel of W over kc; if they are spread, asks for what is next
+ * meanwhile. */
 typedef void micro_fn(int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
-                      const float *m, float *sum, const ahead *next);
+                      const float *m, const target *to, const ahead *next);
 
 /* The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and the last 16; more: what is to be
  * added to the sum of products beside -offset (sum a). */

@@ -367,16 +367,19 @@ static void round_rows(const kind *t, const float *x, int64_t x_row, int mr, int
 
 /* ---- the product ----------------------------------------------------------------------------------------------- */
 
-/* sum[mr][CN] over kc; the first three are constants */
+/* mr rows of C over kc; the first three are constants */
 INLINE void micro(const int mr, const int sub, const bool mins, int kc, const int8_t *a,
-                  const float *meta, const uint8_t *w, const float *d, const float *m, float *sum,
-                  const ahead *next)
+                  const float *meta, const uint8_t *w, const float *d, const float *m,
+                  const target *to, const ahead *next)
 {
     __m512 acc[RM][2];
+    __mmask16 lo = first_of(to->n), hi = first_of(to->n - 16);
+    __m512 z0 = to->bias ? _mm512_maskz_loadu_ps(lo, to->bias) : _mm512_setzero_ps(),
+           z1 = to->bias ? _mm512_maskz_loadu_ps(hi, to->bias + 16) : _mm512_setzero_ps();
     ahead more = *next;
 
 #pragma GCC unroll 7
-    for (int i = 0; i < mr; i++) acc[i][0] = acc[i][1] = _mm512_setzero_ps();
+    for (int i = 0; i < mr; i++) acc[i][0] = z0, acc[i][1] = z1;
     for (int k = 0; k < kc; k += sub, meta += META * RM, d += CN, m += CN) {
         __m512i s[RM][2];
         ask(&more, more.each);
@@ -410,16 +413,21 @@ INLINE void micro(const int mr, const int sub, const bool mins, int kc, const in
     }
 #pragma GCC unroll 7
     for (int i = 0; i < mr; i++) {
-        _mm512_store_ps(sum + i * CN, acc[i][0]);
-        _mm512_store_ps(sum + i * CN + 16, acc[i][1]);
+        float *c = to->c + i * to->row;
+        if (to->add) {
+            acc[i][0] = _mm512_add_ps(acc[i][0], _mm512_maskz_loadu_ps(lo, c));
+            acc[i][1] = _mm512_add_ps(acc[i][1], _mm512_maskz_loadu_ps(hi, c + 16));
+        }
+        _mm512_mask_storeu_ps(c, lo, acc[i][0]);
+        _mm512_mask_storeu_ps(c + 16, hi, acc[i][1]);
     }
 }
 
 #define MICRO(n, sub, mins, suffix)                                                                \
     static void by##n##suffix(int kc, const int8_t *a, const float *meta, const uint8_t *w,        \
-                              const float *d, const float *m, float *sum, const ahead *next)       \
+                              const float *d, const float *m, const target *to, const ahead *next) \
     {                                                                                              \
-        micro(n, sub, mins, kc, a, meta, w, d, m, sum, next);                                      \
+        micro(n, sub, mins, kc, a, meta, w, d, m, to, next);                                       \
     }
 #define MICROS(sub, mins, suffix)                                                                  \
     MICRO(1, sub, mins, suffix)                                                                    \
