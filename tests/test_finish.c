@@ -273,6 +273,43 @@ TEST(a_curve_of_three_outcomes_is_the_best_one)
     }
 }
 
+/* Numbers that a file may hold, however large, give probabilities. */
+TEST(a_steep_curve_gives_probabilities)
+{
+    const fab_curve steep[] = { { 1, { 800 } }, { 2000, { 0 } }, { 1, { -3e38f, 3e38f } } };
+    for (size_t i = 0; i < sizeof steep / sizeof *steep; i++) {
+        double p[3] = { 0.5, 0.3, 0.2 };
+        fab_curve_apply(&steep[i], p, 3);
+        CHECK_NEAR(p[0] + p[1] + p[2], 1, 1e-12);
+    }
+    CHECK(fab_curve_at(&steep[0], 0.5) == 1);
+}
+
+/* What is said the surer the wronger: the slope stays at its least, and the offset is the best
+ * there. */
+TEST(an_upside_down_model_keeps_the_least_slope)
+{
+    static drawn d;
+    const fab_curve none = { 0 };
+    fab_curve c;
+    draw(&d, &none, false);
+    for (int i = 0; i < DRAWN; i++) {
+        const float *p = d.p + i * WAYS;
+        d.told[i] = p[0] < p[1] && i % 4 ? 1 : 2;
+    }
+    fab_curve_fit(d.p, d.told, DRAWN, WAYS, &c);
+    CHECK_NEAR(c.slope, FAB_SLOPE_LEAST, 1e-6);
+    double at[WAYS], mean = ((double)c.offset[0] + (double)c.offset[1]) / WAYS;
+    for (int k = 0; k < WAYS; k++) at[k] = (double)c.offset[k] - mean;
+    double least = cost_of(&d, (double)c.slope, at);
+    for (int k = 0; k < WAYS; k++)
+        for (int way = -1; way <= 1; way += 2) {
+            at[k] += way * 0.01;
+            CHECK(cost_of(&d, (double)c.slope, at) > least);
+            at[k] -= way * 0.01;
+        }
+}
+
 TEST(probabilities_that_are_true_get_no_curve)
 {
     static drawn d;
@@ -342,49 +379,95 @@ TEST(skills_travel_in_the_file)
                               { "finding.mass", "", NAN, 9, 9 },
                               { "finding.mass", "", 0.5f, -1, 9 },
                               { "finding.mass", "", 0.5f, 9, 9, { -1, { 0 } } },
-                              { "finding.mass", "", 0.5f, 9, 9, { 1, { INFINITY } } } };
-    const char *const says[] = { "1.5 of 'finding.mass' is not in [0,1]", "is not in [0,1]",
+                              { "finding.mass", "", 0.5f, 9, 9, { 1, { INFINITY } } },
+                              { "finding.mass", "mass", 0.5f, 9, 9, { 1, { 0, 0, 0, NAN } } } };
+    const char *const says[] = { "1.5 of 'finding.mass' is not in [0,1]",
+                                 "is not in [0,1]",
                                  "'finding.mass' counts -1 and 9 pictures",
-                                 "'finding.mass': slope -1", "offset inf" };
-    for (int i = 0; i < 5; i++) {
+                                 "'finding.mass': slope -1",
+                                 "offset 0 is inf",
+                                 "offset 3 is nan" };
+    for (int i = 0; i < 6; i++) {
         fab_err no = FAB_ERR_INIT;
         CHECK(!saved_with(&bad[i], 1, &no));
         CHECK_MSG(strstr(no.text, says[i]) && strstr(no.text, "s.gguf"), "%s", no.text);
     }
 }
 
-/* The sureness of an answer about a picture goes through the file's curve, that of a caption and of
- * words alone does not. */
+/* A random model, opened. length: of the row of <eos>; 1: its answers never end by themselves, 20:
+ * at once. */
+static fab_engine *open_of_length(float length, const fab_curve *curve, fab_err *err)
+{
+    const fab_mini_config cfg = tiny_config();
+    const fab_mini_save_opts o = {
+        .name = "tiny", .version = "0", .answers = *curve, .dtype = FAB_F32
+    };
+    char *path = in_folder("sure.gguf");
+    fab_arena *a = fab_arena_new(0, err);
+    fab_mini *m = tiny_mini(a, &cfg, 7, false, err);
+    fab_bpe *bpe = m ? tiny_bpe(NULL, 600, err) : NULL;
+    for (int64_t i = 0; bpe && i < m->list.n; i++) {
+        fab_tensor *t = m->list.items[i];
+        if (t->ndim != 2 || t->shape[0] != cfg.text.vocab) continue;
+        float *row = fab_f32(t) + FAB_MINI_EOS * t->shape[1];
+        for (int64_t k = 0; k < t->shape[1]; k++) row[k] *= length;
+    }
+    CHECK_MSG(bpe && fab_mini_save(path, m, bpe, &o, err), "%s", err->text);
+    fab_bpe_free(bpe);
+    fab_arena_free(a);
+    return fab_engine_open(path, NULL, err);
+}
+
+static fab_answer answer_to(fab_engine *e, const fab_look *look, const fab_ask_opts *o)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_answer said;
+    fab_arena *a = fab_arena_new(0, &err);
+    const char *question = o->kind == FAB_ASK ? "Is it round?" : NULL;
+    CHECK_MSG(fab_engine_ask(e, look, question, o, a, &said, &err), "%s", err.text);
+    fab_arena_free(a);
+    return said;
+}
+
+/* The sureness of a complete, greedy answer about a picture goes through the file's curve; that of
+ * half an answer, of words alone, of a caption and of drawn words does not. */
 TEST(sureness_goes_through_the_curve)
 {
     fab_err err = FAB_ERR_INIT;
     const fab_curve curve = { 1.9f, { -1.8f } };
-    const fab_mini_save_opts o = { .answers = curve };
-    CHECK_MSG(tiny_save(in_folder("sure.gguf"), 7, &o, &err), "%s", err.text);
-    fab_engine *e = fab_engine_open(in_folder("sure.gguf"), NULL, &err);
-    fab_arena *a = fab_arena_new(0, &err);
-    const fab_look *look = e ? fab_engine_look_grey(e, &err) : NULL;
-    fab_answer seen, blind, caption;
-    CHECK_MSG(look && fab_engine_ask(e, look, "Is it round?", NULL, a, &seen, &err) &&
-                  fab_engine_ask(e, NULL, "Is it round?", NULL, a, &blind, &err) &&
-                  fab_engine_ask(e, look, NULL, &(fab_ask_opts){ .kind = FAB_CAPTION_EN }, a,
-                                 &caption, &err),
-              "%s", err.text);
-    CHECK(seen.calibrated && !blind.calibrated && !caption.calibrated);
-    CHECK_NEAR(seen.sureness, fab_curve_at(&curve, fab_answer_probability(&seen)), 1e-12);
-    CHECK(seen.sureness != fab_answer_probability(&seen));
-    CHECK(blind.sureness == fab_answer_probability(&blind));
-    CHECK(caption.sureness == fab_answer_probability(&caption));
+    const fab_ask_opts plain = FAB_ASK_DEFAULTS, caption = { .kind = FAB_CAPTION_EN },
+                       loose = { .temperature = 0.01f };
+    fab_engine *half = open_of_length(1, &curve, &err), *e = open_of_length(20, &curve, &err),
+               *says = open_of_length(-20, &curve, &err); /* the same of captions */
+    CHECK_MSG(half && e && says, "%s", err.text);
+    const fab_look *look = fab_engine_look_grey(e, &err), *other = fab_engine_look_grey(half, &err),
+                   *third = fab_engine_look_grey(says, &err);
+    const fab_answer raw[] = { answer_to(half, other, &plain), answer_to(e, NULL, &plain),
+                               answer_to(says, third, &caption), answer_to(e, look, &loose) };
+    fab_answer whole = answer_to(e, look, &plain);
+    CHECK(whole.complete && whole.calibrated && !raw[0].complete && raw[2].complete &&
+          raw[3].complete);
+    CHECK_NEAR(whole.sureness, fab_curve_at(&curve, fab_answer_probability(&whole)), 1e-12);
+    CHECK(fabs(whole.sureness - fab_answer_probability(&whole)) > 1e-6);
+    for (int k = 0; k < 4; k++) {
+        CHECK_MSG(!raw[k].calibrated, "%d", k);
+        CHECK(raw[k].sureness == fab_answer_probability(&raw[k]));
+    }
+    CHECK_MSG(fab_engine_untrain(e, 3, &err), "%s", err.text);
+    CHECK(!answer_to(e, look, &plain).calibrated);
     fab_look_unref(look);
+    fab_look_unref(other);
+    fab_look_unref(third);
     fab_engine_close(e);
-    fab_arena_free(a);
+    fab_engine_close(half);
+    fab_engine_close(says);
 
     fab_err no = FAB_ERR_INIT;
     const fab_mini_save_opts bad = { .answers = { 1, { NAN } } };
     CHECK_MSG(tiny_save(in_folder("nan.gguf"), 7, &bad, &no), "%s", no.text);
     CHECK(!fab_mini_open(in_folder("nan.gguf"), NULL, &no));
     CHECK_MSG(strstr(no.text, "nan.gguf") && strstr(no.text, "answer_slope") &&
-                  strstr(no.text, "offset nan"),
+                  strstr(no.text, "offset 0 is nan"),
               "%s", no.text);
 }
 

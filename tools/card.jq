@@ -31,7 +31,7 @@ def cost: [recurse(.before; . != null) | .cost] | {steps: (map(.steps // 0) | ad
 "# \(.name)\n",
 "**\(.intended_use // "Research use only. Not for diagnostic use.")** A small bilingual (English, Chinese) vision-language model: what it is, `src/zoo/mini.c`; how it was trained, `recipes/` and `docs/training.md`.\n",
 "Trained on: \(.training_data // "-").\(if .started_from then " Its picture trunk started from `\(.started_from)`." else "" end)\n",
-"File: \(.bytes) bytes, SHA-256 `\(.sha256)`. Training: \(cost.steps) steps, \(cost.seconds / 60 | round) minutes on 2 cores shared with other work.\n",
+"File: \(if .version then "version \(.version), " else "" end)\(.bytes) bytes, SHA-256 `\(.sha256)`.\(if .weights_of then " Its weights are those of `\(.weights_of)`." else "" end) Training: \(cost.steps) steps, \(cost.seconds / 60 | round) minutes on 2 cores shared with other work.\n",
 "Every figure is of pictures that no training record is about, but VQA-RAD's, whose held-out questions are about pictures of which other questions trained; behind it its 95 % interval, drawn by picture. Under each table stands the command that gives it; `val/` is what `\(.commands.records // "fabrica data val -o val")` writes. All at once: `tools/card models/\(.name).gguf`. Settings were chosen while looking at these records, so expect a little less elsewhere.\n",
 
 "## Questions (exact match of generated answers, %)\n",
@@ -51,7 +51,7 @@ how("isic", "kermany"),
 "\nThe gap is between the best and the worst row of 10 pictures or more, its p the smallest of all pairs after Holm; three classes are told apart, so their shares differ between ages.\n",
 
 "## Calibration and gate\n",
-"How far what is said is from what comes true: expected calibration error over 15 bins with its interval. A perfect one shows the error *by chance* of so few records; the last column is the share of draws in which it is as large as the measured one.\n",
+"How far what is said is from what comes true: expected calibration error over 15 bins with its interval. Probabilities that come true show the error *by chance* of so few records; the last column is the share of draws in which it is as large as the measured one.\n",
 (["probabilities", "n", "error", "by chance", "as large by chance, %"] | head),
 ({sureness: "sureness of `ask`, SLAKE", sureness_rad: "sureness of `ask`, VQA-RAD", isic_sure: "classes of ISIC", kermany_sure: "classes of Kermany"} | to_entries[] | . as $e | ($m[.key] // {}) | [$e.value, (.n // "-"), (.ece | r3) + (.interval.ece | range(r3)), (.by_chance.ece | r3), (.by_chance.at_least | pct)] | cells),
 "\nTheir curves are fitted to the held-out records as well (`fabrica refit`): two numbers to \(.sureness.n // "-") answers in words, whose error was \(.sureness.ece_before | r3) before and is \(.sureness.ece | r3); a slope and an offset a class to rows with choices, where the likelihood asks for it. Yes-no answers (\(.calibration.n // "-") records): error \(.calibration.ece_before | r3) before and \(.calibration.ece | r3) after temperature \(.calibration.temperature | r2).",

@@ -82,17 +82,15 @@ static bool dispatch(int n, char **words, fab_run *r, const fab_verb **v, fab_er
     return run_verb(*v, words + used, n - used, r, err);
 }
 
-/* A wish for kernels that this processor has not, or that nobody has, is no wish for its best ones. */
-static bool check_isa(fab_err *err)
+/* A wish for kernels that this processor has not, or that nobody has, is no wish for its best. */
+static bool check_isa(fab_arena *a, fab_err *err)
 {
-    const char *wish = getenv("FABRICA_ISA");
-    const fab_kernels *const *all = fab_kernels_all();
-    char names[256];
-    int n = 0;
-    if (!wish || !strcmp(fab_kernels_best()->name, wish)) return true;
-    for (; *all; all++)
-        n += snprintf(names + n, sizeof names - (size_t)n, "%s%s", n ? ", " : "", (*all)->name);
-    return fab_fail(err, FAB_EUSAGE, "FABRICA_ISA=%.40s: this processor has %s", wish, names);
+    const char *wish = getenv("FABRICA_ISA"), *names = "";
+    if (!wish || !*wish || !strcmp(fab_kernels_best()->name, wish)) return true;
+    for (const fab_kernels *const *k = fab_kernels_all(); names && *k; k++)
+        names = fab_arena_printf(a, err, "%s %s", names, (*k)->name);
+    return names &&
+           fab_fail(err, FAB_EUSAGE, "FABRICA_ISA=%.40s: this processor has%s", wish, names);
 }
 
 int main(int argc, char **argv)
@@ -102,7 +100,7 @@ int main(int argc, char **argv)
     const fab_verb *v = NULL;
     catch_signals();
     r.arena = fab_arena_new(0, &err);
-    bool ok = r.arena && check_isa(&err) && dispatch(argc - 1, argv + 1, &r, &v, &err);
+    bool ok = r.arena && check_isa(r.arena, &err) && dispatch(argc - 1, argv + 1, &r, &v, &err);
     if (fflush(stdout) != 0 && ok)
         ok = fab_fail(&err, FAB_EIO, "standard output cannot be written");
     if (!ok) {

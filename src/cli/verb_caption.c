@@ -24,7 +24,8 @@ static bool caption(fab_run *r, const void *vo, fab_engine *e, const fab_input *
         if (ok && !r->json) fprintf(r->out, "%s\n", a.text);
         if (ok)
             json_object_set_new(captions, codes[i],
-                                json_pack("{s:s,s:f}", "text", a.text, "sureness", a.sureness));
+                                json_pack("{s:s,s:f,s:b}", "text", a.text, "sureness", a.sureness,
+                                          "calibrated", a.calibrated));
     }
     fab_look_unref(look);
     if (!ok || !r->json) {

@@ -72,8 +72,8 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 /* clang-format off */
 const fab_verb fab_verb_eval_calibration = {
     .name = "eval calibration", .summary = "measure whether probabilities mean what they say",
-    .about = "Calibration error over 15 bins of the surest class, Brier score, the bins themselves, and what abstaining "
-             "below a confidence would gain. --answers reads records with a confidence and whether they were right, as "
+    .about = "Calibration error over 15 bins of the surest class, the error that true probabilities would show of so few records "
+             "(by chance), Brier score, the bins themselves, and what abstaining below a confidence would gain. --answers reads records with a confidence and whether they were right, as "
              "eval vqa --predictions writes them.",
     .example = "fabrica eval calibration --answers predictions.jsonl", .opts_size = sizeof(opts), .run = run,
     .opts = (const fab_opt[]){

@@ -3,28 +3,26 @@
 #include "cli/verb.h"
 #include "train/refit.h"
 
-typedef struct {
-    const char *model, *data, *out, *version;
-} opts;
+typedef fab_refit_opts opts;
 
 static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
     json_t *card = NULL;
-    if (!fab_refit(o->model, o->data, o->out, o->version, r->pool, &card, err)) return false;
+    if (!fab_refit(o, r->pool, &card, err)) return false;
     if (r->json) return fab_run_json(r, card, err);
     const json_t *gate = json_object_get(card, "gate"), *fit = json_object_get(card, "calibration"),
                  *sure = json_object_get(card, "sureness");
-    fprintf(r->out,
-            "%s: temperature %.3f, calibration error of yes-no answers %.3f, of sureness %.3f (it "
-            "was %.3f), "
-            "gate limit %.3f, %.2f %% of held-out pictures refused\n",
+    fprintf(r->out, "%s: temperature %.3f, gate limit %.3f, %.2f %% of held-out pictures refused\n",
             o->out, json_number_value(json_object_get(fit, "temperature")),
-            json_number_value(json_object_get(fit, "ece")),
-            json_number_value(json_object_get(sure, "ece")),
-            json_number_value(json_object_get(sure, "ece_before")),
             json_number_value(json_object_get(gate, "limit")),
             100 * json_number_value(json_object_get(gate, "false_refusal_rate")));
+    if (sure)
+        fprintf(r->out,
+                "sureness of %.0f answers: calibration error %.3f, without its curve %.3f\n",
+                json_number_value(json_object_get(sure, "n")),
+                json_number_value(json_object_get(sure, "ece")),
+                json_number_value(json_object_get(sure, "ece_before")));
     json_decref(card);
     return true;
 }

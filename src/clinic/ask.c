@@ -204,6 +204,7 @@ static bool ask_free(fab_report *r, fab_engine *e, const fab_look *look,
     *(place ? &f->place_agree : &f->agree) = s.agree;
     if (place) {
         f->place_sureness = s.sureness;
+        f->place_calibrated = s.calibrated;
         return true;
     }
     f->state = FAB_STATE_ANSWERED;

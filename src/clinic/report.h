@@ -54,7 +54,7 @@ typedef struct {
     double part_head;              /* by the image-level head; -1: has none */
     const char *answer[FAB_LANGS]; /* ANSWERED: the words; else NULL */
     double sureness;               /* of the answer, as fab_answer has it */
-    bool calibrated;
+    bool calibrated, place_calibrated;
     bool agree, place_agree;      /* both languages gave the same answer, the same place */
     fab_skill_verdict verdict;    /* of the row on held-out pictures; never UNTAUGHT unless the */
     const fab_skill *skill;       /* rows to come depend on it. skill NULL: the file has none */

@@ -110,6 +110,7 @@ static json_t *finding_json(const fab_finding *f)
     if (f->place[FAB_EN] && f->place[FAB_ZH]) {
         json_t *place = both(f->place[FAB_EN], f->place[FAB_ZH]);
         json_object_set_new(place, "sureness", number(f->place_sureness));
+        json_object_set_new(place, "calibrated", json_boolean(f->place_calibrated));
         json_object_set_new(place, "agree", json_boolean(f->place_agree));
         json_object_set_new(o, "location", place);
     }

@@ -287,13 +287,15 @@ double fab_answer_probability(const fab_answer *a)
     return tokens ? exp(a->logp / tokens) : 0;
 }
 
-/* curve: slope 0 where none speaks of such an answer. */
-static bool write_answer(fab_engine *e, const reply *r, const fab_curve *curve, fab_arena *a,
-                         fab_answer *out, fab_err *err)
+/* judged: of such answers the file's curve speaks, when they are complete. */
+static bool write_answer(fab_engine *e, const reply *r, bool judged, fab_arena *a, fab_answer *out,
+                         fab_err *err)
 {
+    const fab_curve *curve = &e->file->answers;
     *out = (fab_answer){ .n_tokens = r->n, .complete = r->complete, .logp = r->logp };
-    out->sureness = fab_curve_at(curve, fab_answer_probability(out));
-    out->calibrated = curve->slope > 0;
+    out->sureness = fab_answer_probability(out);
+    out->calibrated = judged && r->complete && curve->slope > 0;
+    if (out->calibrated) out->sureness = fab_curve_at(curve, out->sureness);
     out->text = fab_bpe_decode(e->file->bpe, a, r->ids, r->n, true, err);
     if (!out->text) return false;
     size_t n;
@@ -328,10 +330,9 @@ static bool ask_batch(fab_engine *e, const fab_look *look, const char *const *qu
                         e->path);
     generate(e, &kv, logits, r, n, max, o);
     if (!fab_engine_settle(e, err)) return false;
-    const fab_curve none = { 0 },
-                    *curve = look && o->kind == FAB_ASK && !e->adapter ? &e->file->answers : &none;
+    const bool judged = look && o->kind == FAB_ASK && o->temperature <= 0 && !e->adapter;
     for (int i = 0; i < n; i++)
-        if (!write_answer(e, &r[i], curve, a, &out[i], err)) return false;
+        if (!write_answer(e, &r[i], judged, a, &out[i], err)) return false;
     return true;
 }
 

@@ -116,6 +116,8 @@ bool fab_engine_untrain(fab_engine *e, uint64_t seed, fab_err *err)
     fab_mini_params(&p, m);
     if (!fab_params_end(&p, err)) return false;
     f->model = m;
+    f->answers = (fab_curve){ 0 };
+    f->skills = (fab_skills){ 0 };
     forget_looks(e);
     return true;
 }

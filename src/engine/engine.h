@@ -31,7 +31,7 @@ fab_engine *fab_engine_open(const char *path, fab_pool *pool, fab_err *err);
 void fab_engine_close(fab_engine *e); /* NULL is fine; looks that are still held stay valid */
 
 /* The model's untrained twin in its place: the same shape, tokenizer and settings, every weight
- * drawn afresh. A baseline for what its vectors are worth. Not after an adapter. */
+ * drawn afresh, nothing measured. A baseline for what its vectors are worth. Not after an adapter. */
 bool fab_engine_untrain(fab_engine *e, uint64_t seed, fab_err *err);
 
 const fab_mini_file *fab_engine_model(const fab_engine *e); /* lent */
@@ -102,11 +102,10 @@ typedef struct {
     double logp;     /* sum of log probabilities of its tokens, <eos> included when complete */
     double sureness; /* calibrated: the share of such answers that are right; else the mean
                         probability of a token */
-    bool
-        calibrated; /* by the file's curve (zoo/curve.h), which speaks of answers about a picture by
-                        the model without an adapter; counts by theirs */
+    bool calibrated; /* by the file's curve (zoo/curve.h): complete, greedy answers about a picture
+                        by the model without an adapter; counts by theirs */
 } fab_answer;
-/* exp(logp / tokens): the geometric mean probability of a token, <eos> among them. */
+/* exp(logp / tokens): the geometric mean probability of a token, <eos> among them. Not of counts. */
 double fab_answer_probability(const fab_answer *a);
 
 /* One question about a look (NULL: about nothing, words alone). A bare yes or no is no answer to

@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-static const double LEAST = 1e-4;
-
 static int count_choices(const fab_protocol_row *row)
 {
     int n = 0;
@@ -39,7 +37,7 @@ static bool head_view(const fab_mini_file *m, const fab_look *look, const fab_pr
 
 static void blend(double *log_p, const double *p, int n, double share)
 {
-    for (int i = 0; i < n; i++) log_p[i] += share * log(p[i] > LEAST ? p[i] : LEAST);
+    for (int i = 0; i < n; i++) log_p[i] += share * log(fmax(p[i], FAB_CURVE_LEAST));
 }
 
 bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row,

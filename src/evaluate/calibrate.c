@@ -142,7 +142,7 @@ void fab_platt_fit(const float *z, const uint8_t *y, int64_t n, double *slope, d
         if (!(det > 0)) return;
         double da = (s.bb * s.ga - s.ab * s.gb) / det, db = (s.aa * s.gb - s.ab * s.ga) / det;
         double size = fmax(fabs(da), fabs(db)), shorten = size > 1 ? 1 / size : 1;
-        *slope = fmax(*slope - shorten * da, 0.05);
+        *slope = fmax(*slope - shorten * da, FAB_SLOPE_LEAST);
         *offset -= shorten * db;
         if (size < 1e-9) return;
     }

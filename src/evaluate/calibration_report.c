@@ -91,29 +91,33 @@ static json_t *bins_json(const bins *b)
     return list;
 }
 
-/* The error that probabilities which come true would show of so few rows: drawn DRAWS times. A
- * small set has a large one. at_least: the share of draws with an error at least as large as the
- * measured one. */
-static json_t *by_chance(const pairs *q, double measured, uint64_t seed)
+double fab_ece(const double *confidence, const double *correct, int64_t n)
+{
+    const pairs q = { confidence, correct, NULL, n };
+    bins b;
+    double most;
+    fill(&q, NULL, &b);
+    return ece_of(&b, &most);
+}
+
+/* The error that probabilities which come true would show of so few rows, each right or wrong: a
+ * small set has a large one. at_least: the share of draws with an error as large as the measured. */
+static json_t *by_chance(const pairs *q, double measured, uint64_t seed, fab_arena *a, fab_err *err)
 {
     enum { DRAWS = 500 };
-    double sum = 0, most;
+    double *right = fab_arena_take(a, (size_t)q->n * sizeof *right, err), sum = 0;
     int above = 0;
     fab_rng rng;
     fab_rng_init(&rng, seed);
-    for (int d = 0; d < DRAWS; d++) {
-        bins b = { 0 };
-        for (int64_t i = 0; i < q->n; i++) {
-            int k = bin_of(q->confidence[i]);
-            b.n[k]++;
-            b.confidence[k] += q->confidence[i];
-            b.correct[k] += (double)fab_rng_uniform(&rng) < q->confidence[i];
-        }
-        double e = ece_of(&b, &most);
+    for (int d = 0; right && d < DRAWS; d++) {
+        for (int64_t i = 0; i < q->n; i++)
+            right[i] = (double)fab_rng_uniform(&rng) < q->confidence[i];
+        double e = fab_ece(q->confidence, right, q->n);
         sum += e;
         above += e >= measured;
     }
-    return json_pack("{s:f,s:f}", "ece", sum / DRAWS, "at_least", (double)above / DRAWS);
+    return right ? json_pack("{s:f,s:f}", "ece", sum / DRAWS, "at_least", (double)above / DRAWS)
+                 : NULL;
 }
 
 static json_t *report(const pairs *q, const fab_measure_opts *opts, fab_arena *a, fab_err *err)
@@ -125,15 +129,15 @@ static json_t *report(const pairs *q, const fab_measure_opts *opts, fab_arena *a
     if (!fab_boot(figures, (void *)(uintptr_t)q, q->n, 4, &boot, v, err)) return NULL;
     fill(q, NULL, &b);
     ece_of(&b, &most);
-    json_t *risk = fab_risk_json(q->confidence, q->correct, q->n, a, err);
-    if (!risk) return NULL;
+    json_t *chance = by_chance(q, v[0].value, opts->seed, a, err),
+           *risk = chance ? fab_risk_json(q->confidence, q->correct, q->n, a, err) : NULL;
+    if (!risk) return json_decref(chance), NULL;
     return json_pack("{s:I,s:f,s:f,s:f,s:f,s:f,s:{s:o,s:o,s:o,s:o},s:o,s:o,s:o}", "n",
                      (json_int_t)q->n, "accuracy", v[2].value, "ece", v[0].value, "mce", most,
                      "brier", v[1].value, "overconfidence", v[3].value, "interval", "accuracy",
                      fab_interval_json(&v[2]), "ece", fab_interval_json(&v[0]), "brier",
                      fab_interval_json(&v[1]), "overconfidence", fab_interval_json(&v[3]),
-                     "by_chance", by_chance(q, v[0].value, opts->seed), "bins", bins_json(&b),
-                     "abstention", risk);
+                     "by_chance", chance, "bins", bins_json(&b), "abstention", risk);
 }
 
 static json_t *class_json(const fab_predictions *p, int c, double *confidence, double *correct)

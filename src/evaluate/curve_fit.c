@@ -15,7 +15,8 @@ typedef struct {
 } outcomes;
 
 typedef struct {
-    double loss, g[FREE], h[FREE][FREE]; /* -log likelihood, less its constant */
+    double loss, g[FREE],
+        h[FREE][FREE]; /* -log likelihood; gradient and Hessian of -log posterior */
 } bowl;
 
 /* log p [C], and the outcomes' probabilities under v: of all, and of those that are true alone.
@@ -25,7 +26,7 @@ static double weigh(const outcomes *o, int64_t i, const double v[FREE], double *
 {
     double sum = 0, true_sum = 0;
     for (int k = 0; k < o->C; k++) {
-        lp[k] = log(fmin(fmax((double)o->p[i * o->C + k], 1e-4), 1 - 1e-4));
+        lp[k] = log(fab_curve_clamp((double)o->p[i * o->C + k]));
         sum += all[k] = exp(v[0] * lp[k] + v[1 + k]);
         true_sum += told[k] = o->truth[i] >> k & 1 ? all[k] : 0;
     }
@@ -72,6 +73,13 @@ static void solve(double h[FREE][FREE], double *x, int n)
     }
 }
 
+/* The slope is as low as it may be and would go lower: the offsets alone move. */
+static void stay(bowl *b, int C)
+{
+    for (int k = 1; k <= C; k++) b->h[0][k] = b->h[k][0] = 0;
+    b->g[0] = 0;
+}
+
 void fab_curve_fit(const float *p, const uint8_t *truth, int64_t n, int C, fab_curve *out)
 {
     const outcomes o = { p, truth, n, C };
@@ -79,11 +87,12 @@ void fab_curve_fit(const float *p, const uint8_t *truth, int64_t n, int C, fab_c
     *out = (fab_curve){ 0 };
     for (int step = 0; n > 0 && step < 100 && size > 1e-9; step++) {
         bowl b = bowl_at(&o, v);
+        if (v[0] <= FAB_SLOPE_LEAST && b.g[0] > 0) stay(&b, C);
         solve(b.h, b.g, C + 1);
         size = 0;
         for (int k = 0; k <= C; k++) size = fmax(size, fabs(b.g[k]));
         for (int k = 0; k <= C; k++) v[k] -= b.g[k] / fmax(size, 1);
-        v[0] = fmax(v[0], 0.05);
+        v[0] = fmax(v[0], FAB_SLOPE_LEAST);
     }
     if (n < 1 || before - bowl_at(&o, v).loss < 0.5 * C * log((double)n)) return;
     out->slope = (float)v[0];

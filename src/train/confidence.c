@@ -2,9 +2,7 @@
  * validation records: a temperature for the likelihoods of a yes and a no, and a curve for the
  * sureness of an answer in words.
  */
-#include <string.h>
 #include "evaluate/calibrate.h"
-#include "evaluate/predictions.h"
 #include "evaluate/vqa.h"
 #include "train/session.h"
 
@@ -83,25 +81,20 @@ static bool gather(const fab_replies *r, fab_arena *a, said *out, fab_err *err)
     return true;
 }
 
-static bool error_under(const fab_curve *c, said *t, double *ece, fab_err *err)
+static double error_under(const fab_curve *c, said *t)
 {
     for (int64_t i = 0; i < t->n; i++) t->sure[i] = fab_curve_at(c, (double)t->p[2 * i]);
-    json_t *v = fab_confidence_report(t->sure, t->points, t->n, NULL, err);
-    *ece = json_number_value(json_object_get(v, "ece"));
-    json_decref(v);
-    return v != NULL;
+    return fab_ece(t->sure, t->points, t->n);
 }
 
 static bool fit_sureness(said *t, fab_curve *out, json_t *card, fab_err *err)
 {
     const fab_curve none = { 0 };
-    double before, after;
     fab_curve_fit(t->p, t->told, t->n, 2, out);
-    if (!t->n) return true;
-    if (!error_under(&none, t, &before, err) || !error_under(out, t, &after, err)) return false;
+    if (!t->n) return json_object_del(card, "sureness"), true; /* an earlier fit's */
     json_t *v = json_pack("{s:f, s:f, s:I, s:f, s:f}", "slope", (double)out->slope, "offset",
-                          (double)out->offset[0], "n", (json_int_t)t->n, "ece_before", before,
-                          "ece", after);
+                          (double)out->offset[0], "n", (json_int_t)t->n, "ece_before",
+                          error_under(&none, t), "ece", error_under(out, t));
     return json_object_set_new(card, "sureness", v) == 0 ||
            fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
 }
@@ -109,9 +102,9 @@ static bool fit_sureness(said *t, fab_curve *out, json_t *card, fab_err *err)
 bool fab_session_sureness(fab_session *s, fab_engine *e, fab_curve *out, json_t *card, fab_err *err)
 {
     fab_arena *keep = fab_arena_new(0, err);
-    fab_replies r;
+    fab_replies r = { 0 };
     said t;
-    bool ok = keep && fab_session_replies(s, e, FAB_EXAM_MADE, false, keep, &r, err) &&
+    bool ok = keep && fab_session_replies(s, e, FAB_EXAM_MADE, keep, &r, err) &&
               gather(&r, keep, &t, err) && fit_sureness(&t, out, card, err);
     fab_arena_free(keep);
     return ok;

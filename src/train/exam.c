@@ -39,7 +39,7 @@ fab_engine *fab_session_engine(fab_session *s, const char *path, const fab_mini_
 
 /* Answers to the records from i to end, at most GROUP of one picture, or of a grey one. */
 static bool answer_group(fab_session *s, fab_engine *e, fab_replies *r, int64_t i, int64_t end,
-                         bool blank, fab_err *err)
+                         fab_err *err)
 {
     const fab_ask_opts o = { .max_tokens = MAX_ANSWER };
     const fab_qa *const *q = r->q + i;
@@ -49,7 +49,7 @@ static bool answer_group(fab_session *s, fab_engine *e, fab_replies *r, int64_t 
     for (int k = 0; k < n; k++) questions[k] = q[k]->question;
     fab_arena_reset(s->step_arena);
     const fab_look *look =
-        blank ? fab_engine_look_grey(e, err) : fab_session_look(s, e, q[0]->image, err);
+        r->blank ? fab_engine_look_grey(e, err) : fab_session_look(s, e, q[0]->image, err);
     bool ok =
         look && s->recipe.peft.decoder
             ? fab_pefomed_answers(s, look, questions, n, answers, err)
@@ -208,7 +208,7 @@ static bool take_questions(const fab_session *s, int64_t limit, fab_arena *keep,
                            fab_err *err)
 {
     size_t N = (size_t)s->n_val;
-    *out = (fab_replies){ .q = fab_arena_take(keep, N * sizeof *out->q, err) };
+    *out = (fab_replies){ out->blank, fab_arena_take(keep, N * sizeof *out->q, err) };
     if (!out->q || !(out->unseen = fab_arena_take(keep, N, err)) ||
         !(out->right = fab_arena_zero(keep, N, err)) ||
         !(out->p = fab_arena_zero(keep, N * sizeof *out->p, err)))
@@ -237,7 +237,7 @@ bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t
     for (int64_t i = 0, end; ok && i < r.n; i = end) {
         end = group_end(&r, i);
         if (end <= next) continue;
-        ok = answer_group(s, e, &r, i, end, false, err);
+        ok = answer_group(s, e, &r, i, end, err);
         *asked += end - i;
         next = *asked * r.n / sample;
     }
@@ -245,13 +245,13 @@ bool fab_session_exam_some(fab_session *s, fab_engine *e, int64_t limit, int64_t
     return ok;
 }
 
-bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_arena *keep,
+bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, fab_arena *keep,
                          fab_replies *out, fab_err *err)
 {
     bool ok = take_questions(s, limit, keep, out, err);
     for (int64_t i = 0, end; ok && i < out->n; i = end) {
         end = group_end(out, i);
-        ok = answer_group(s, e, out, i, end, blank, err);
+        ok = answer_group(s, e, out, i, end, err);
     }
     return ok;
 }
@@ -259,9 +259,9 @@ bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, bool blan
 bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
                       fab_err *err)
 {
-    fab_replies r;
+    fab_replies r = { .blank = blank };
     fab_arena *keep = fab_arena_new(0, err);
-    bool ok = keep && fab_session_replies(s, e, limit, blank, keep, &r, err);
+    bool ok = keep && fab_session_replies(s, e, limit, keep, &r, err);
     if (ok) tell(out, r.right, r.q, r.unseen, r.n);
     fab_arena_free(keep);
     return ok;

@@ -16,6 +16,8 @@
 #include "evaluate/class_scores.h"
 #include "train/session.h"
 
+_Static_assert((int)FAB_ASK_CHOICES <= (int)FAB_CURVE_MOST, "a curve has an offset a choice");
+
 typedef struct {
     fab_session *s;
     fab_engine *e;
@@ -96,7 +98,7 @@ static void fit_curve(float *score, const uint8_t *truth, fab_skill *out)
     int64_t n = out->positives + out->negatives;
     double slope, offset;
     for (int64_t i = 0; i < n; i++) {
-        float p = fminf(fmaxf(score[i], 1e-4f), 1 - 1e-4f);
+        float p = (float)fab_curve_clamp((double)score[i]);
         score[i] = logf(p / (1 - p));
     }
     fab_platt_fit(score, truth, n, &slope, &offset);

@@ -5,13 +5,15 @@
 #include "base/json.h"
 #include "train/session.h"
 
-static json_t *card_of(const fab_engine *e, bool new_version, fab_err *err)
+/* version: the new file's own, NULL: none. */
+static json_t *card_of(const fab_engine *e, const char *version, fab_err *err)
 {
     const char *text = fab_engine_model(e)->card;
     json_t *card = *text ? fab_json_parse(text, strlen(text), err) : json_object();
     if (!card) fab_while(err, "%s: fabrica.card", fab_engine_path(e));
-    else if (new_version && !json_object_get(card, "weights_of"))
-        json_object_set_new(card, "weights_of", json_string(fab_engine_model(e)->id));
+    else if (version && !json_object_get(card, "weights_of") &&
+             json_object_set_new(card, "weights_of", json_string(fab_engine_model(e)->id)) != 0)
+        fab_fail(err, FAB_ENOMEM, "no memory for the model's card"), json_decref(card), card = NULL;
     return card;
 }
 
@@ -26,15 +28,14 @@ static bool save(fab_engine *e, const char *out, const json_t *card, fab_mini_sa
     return ok;
 }
 
-bool fab_refit(const char *model, const char *data, const char *out, const char *version,
-               fab_pool *pool, json_t **card, fab_err *err)
+bool fab_refit(const fab_refit_opts *o, fab_pool *pool, json_t **card, fab_err *err)
 {
     fab_session s = { 0 };
-    fab_mini_save_opts o = { .version = version };
-    fab_engine *e = fab_engine_open(model, pool, err);
-    json_t *told = e ? card_of(e, version != NULL, err) : NULL;
-    bool ok = told && fab_session_open_data(&s, data, pool, err) &&
-              fab_session_fit(&s, e, told, &o, err) && save(e, out, told, &o, err);
+    fab_mini_save_opts save_as = { .version = o->version };
+    fab_engine *e = fab_engine_open(o->model, pool, err);
+    json_t *told = e ? card_of(e, o->version, err) : NULL;
+    bool ok = told && fab_session_open_data(&s, o->data, pool, err) &&
+              fab_session_fit(&s, e, told, &save_as, err) && save(e, o->out, told, &save_as, err);
     fab_engine_close(e);
     fab_session_close(&s);
     if (ok && card) *card = json_incref(told);

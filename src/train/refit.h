@@ -7,11 +7,15 @@
 #include <jansson.h>
 #include "base/threads.h"
 
-/* model: the file (NULL: as the engine finds it); data: the folder of the training sets; out: the
- * file to write. version NULL: that of the old one; else the card's "weights_of" becomes the id of
- * the file that had these weights first, to which adapters belong. *card: what the file says of
- * itself now, a new reference (may be NULL). */
-bool fab_refit(const char *model, const char *data, const char *out, const char *version,
-               fab_pool *pool, json_t **card, fab_err *err);
+typedef struct {
+    const char *model;   /* NULL: as the engine finds it */
+    const char *data;    /* folder of the training sets */
+    const char *out;     /* file to write */
+    const char *version; /* of that file, whose card's "weights_of" then is the id of the file that
+                            had these weights first, to which adapters belong; NULL: the old one's */
+} fab_refit_opts;
+
+/* *card: what the file says of itself now, a new reference (may be NULL). */
+bool fab_refit(const fab_refit_opts *o, fab_pool *pool, json_t **card, fab_err *err);
 
 #endif

@@ -104,19 +104,21 @@ fab_tensor *fab_loss_add(fab_ctx *c, fab_tensor *sum, fab_tensor *part, double w
                          double *value);
 
 enum { FAB_EXAM_MADE = 400 }; /* the limit of validations and of the card */
-/* exam.c: greedy answers to val records, with the picture or with a blank one. limit: about how
- * many of the generated questions to take (0: all); those that people wrote are all asked. Record
- * by record, all arrays [n] in keep: */
+/* exam.c: greedy answers to val records, record by record, all arrays [n]. */
 typedef struct {
+    bool blank; /* to be set before: asked about a grey picture in place of each */
     const fab_qa **q;
     bool *unseen, *right;
-    float *p; /* the answer's mean probability of a token (fab_answer_probability) */
+    float *p; /* the answer's mean probability of a token (fab_answer_probability); 0 where a
+                 decoder of words answers (engine/pefomed.h) */
     int64_t n;
 } fab_replies;
-bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_arena *keep,
+/* limit: about how many of the generated questions to take (0: all); those that people wrote are
+ * all asked. Arrays in keep. */
+bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, fab_arena *keep,
                          fab_replies *out, fab_err *err);
-/* The same as shares that are right. all:
- * mean of slake_en, slake_zh, rad and made. What was not asked is NAN, and left out of the mean. */
+/* Of the same the shares that are right. all: mean of slake_en, slake_zh, rad and made. What was
+ * not asked is NAN, and left out of the mean. */
 typedef struct {
     double slake_en, slake_en_open, slake_en_closed, slake_zh, slake_unseen, rad, rad_open,
         rad_closed, made, all;

@@ -3,26 +3,25 @@
 
 #include <math.h>
 
-static const double LEAST = 1e-4;
-
 bool fab_curve_check(const fab_curve *c, fab_err *err)
 {
-    bool finite = isfinite(c->slope);
-    for (int k = 0; k < FAB_CURVE_MOST; k++) finite = finite && isfinite(c->offset[k]);
-    return (finite && c->slope >= 0) ||
-           fab_fail(err, FAB_EFORMAT,
-                    "slope %g and offset %g; a slope is 0 or more, and both are finite",
-                    (double)c->slope, (double)c->offset[0]);
+    if (!(c->slope >= 0 && isfinite(c->slope)))
+        return fab_fail(err, FAB_EFORMAT, "slope %g is not 0 or more", (double)c->slope);
+    for (int k = 0; k < FAB_CURVE_MOST; k++)
+        if (!isfinite(c->offset[k]))
+            return fab_fail(err, FAB_EFORMAT, "offset %d is %g", k, (double)c->offset[k]);
+    return true;
 }
 
 void fab_curve_apply(const fab_curve *c, double *p, int n)
 {
-    double sum = 0;
+    double top = -INFINITY, sum = 0;
     if (c->slope <= 0) return;
     for (int k = 0; k < n; k++) {
-        double q = fmin(fmax(p[k], LEAST), 1 - LEAST);
-        sum += p[k] = exp((double)c->slope * log(q) + (double)c->offset[k]);
+        p[k] = (double)c->slope * log(fab_curve_clamp(p[k])) + (double)c->offset[k];
+        top = fmax(top, p[k]);
     }
+    for (int k = 0; k < n; k++) sum += p[k] = exp(p[k] - top);
     for (int k = 0; k < n; k++) p[k] /= sum;
 }
 
@@ -32,3 +31,5 @@ double fab_curve_at(const fab_curve *c, double p)
     fab_curve_apply(c, both, 2);
     return both[0];
 }
+
+double fab_curve_clamp(double p) { return fmin(fmax(p, FAB_CURVE_LEAST), 1 - FAB_CURVE_LEAST); }

@@ -5,7 +5,7 @@
  *
  * Vector scaling with one slope for all outcomes (Guo et al. 2017); of two outcomes, and an offset
  * for the first alone, the logistic curve p' = sigmoid(slope logit p + offset) (Platt 1999).
- * Probabilities are kept within 1e-4 and 1 - 1e-4 before.
+ * Probabilities are kept within FAB_CURVE_LEAST and 1 - FAB_CURVE_LEAST before.
  */
 #ifndef FAB_ZOO_CURVE_H
 #define FAB_ZOO_CURVE_H
@@ -13,6 +13,7 @@
 #include "base/err.h"
 
 enum { FAB_CURVE_MOST = 8 };
+#define FAB_CURVE_LEAST 1e-4
 
 typedef struct {
     float slope; /* 0: no curve, probabilities stay as they are */
@@ -25,5 +26,6 @@ bool fab_curve_check(const fab_curve *c, fab_err *err);
 void fab_curve_apply(const fab_curve *c, double *p, int n);
 /* The first of two outcomes. */
 double fab_curve_at(const fab_curve *c, double p);
+double fab_curve_clamp(double p);
 
 #endif

@@ -12,7 +12,8 @@
  *   fabrica.calibration.temperature f32
  *   fabrica.calibration.{answer_slope, answer_offset} f32                       zoo/curve.h, of ask's sureness
  *   fabrica.gate.{n, dim u32, mean, ivar f32[n*dim], limit, clip f32}
- *   fabrica.skills.{code, choice string[], auc f32[], positives, negatives i32[]}   zoo/skills.h
+ *   fabrica.skills.{code, choice string[], auc f32[], positives, negatives i32[], ..}
+ *                                                                               zoo/skills.h
  *   fabrica.counter.{code string[], weight, offset, mae, exact f32[]}           zoo/counter.h
  *   fabrica.card, fabrica.question_only string (JSON)
  *

@@ -116,6 +116,9 @@ bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_er
                       *const *choices =
                           codes ? fab_weights_strs(w, KEY("choice"), &n_choices, err) : NULL;
     if (!choices || !same_length(KEY("choice"), n, n_choices, err)) return false;
+    if (n > 10000)
+        return fab_fail(err, FAB_EFORMAT, KEY("code") ": %lld entries, at most 10000 are read",
+                        (long long)n);
     const float *auc = read_numbers(w, KEY("auc"), false, n, a, err),
                 *slope = auc ? read_numbers(w, KEY("slope"), true, n, a, err) : NULL,
                 *offset = slope ? read_numbers(w, KEY("offset"), true, n, a, err) : NULL,
@@ -125,9 +128,6 @@ bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_er
     const int32_t *pos = further ? read_counts(w, KEY("positives"), n, a, err) : NULL,
                   *neg = pos ? read_counts(w, KEY("negatives"), n, a, err) : NULL;
     if (!neg) return false;
-    if (n > 10000)
-        return fab_fail(err, FAB_EFORMAT, KEY("code") ": %lld entries, at most 10000 are read",
-                        (long long)n);
     fab_skill *items = fab_arena_take(a, (size_t)(n ? n : 1) * sizeof *items, err);
     if (!items) return false;
     for (int64_t i = 0; i < n; i++) {

@@ -5,9 +5,11 @@
  *   fabrica.skills.choice     string[n]   for a row with choices its weakest one, else ""
  *   fabrica.skills.auc        f32[n]      area under the ROC curve, 0 when one side is empty
  *   fabrica.skills.positives, .negatives  i32[n]   held-out pictures of either kind
- *   fabrica.skills.slope, .offset         f32[n]   the row's curve (zoo/curve.h): of a yes-no row the probability
- *                             where both kinds are as frequent; slope 0, or no keys: not fitted
- *   fabrica.skills.choice_offset          f32[8n]  offsets of the choices of rows that have such; may be absent
+ *   fabrica.skills.slope, .offset  f32[n]  the row's curve (zoo/curve.h): of a yes-no row the
+ *                             probability where both kinds are as frequent; slope 0, or no keys:
+ *                             not fitted
+ *   fabrica.skills.choice_offset  f32[8n]  the curve's further offsets; the first of each eight is
+ *                             not read (.offset has it). May be absent: all 0
  *
  * A row that is not above chance was not taught, whatever the model answers to it:
  *

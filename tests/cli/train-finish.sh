@@ -43,6 +43,9 @@ same "VQA-RAD, blank" "$(scores $card 4)" "$(scores vqa_rad.json 5)"
 # What was fitted to the file is fitted to it again, and nothing else changes.
 "$FABRICA" refit a/tiny.gguf --data d -o again.gguf --quiet >out 2>err || tail -n 1 err
 cmp a/tiny.gguf again.gguf && echo "refitted, the same"
+sed -n 's/.*\(sureness of [0-9]* answers\).*/\1/p' out
+"$FABRICA" refit a/tiny.gguf --data d --version 9 -o nine.gguf --quiet >out 2>err || tail -n 1 err
+"$FABRICA" inspect nine.gguf --json | grep -o 'general.version": "9"\|weights_of\\":\\"tiny-[0-9.]*'
 
 # The same steps with averages and without: what ships is another model.
 one() { "$FABRICA" embed --model "$1/tiny.gguf" --text liver; }
