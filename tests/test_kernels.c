@@ -2,8 +2,7 @@
  * out in f64, and against themselves with 1, 2 and 3 threads.
  *
  * Tolerance, relative to the largest |reference| of the array (or 1e-3): f32 sums 2e-6 sqrt(length) + 2e-6;
- * bf16 operands 0.006 (two roundings of 2^-8 at worst, averaged over the sum); int8 activations 0.012 (a step is 1/127 of
- * the largest of 32); transcendental 4e-6.
+ * bf16 operands 0.006 (two roundings of 2^-8 at worst, averaged over the sum); int8 activations: a step (half_step); transcendental 4e-6.
  */
 #include "tables.h"
 
@@ -46,9 +45,10 @@ static bool in_bytes(const gemm_case *c, const char *isa)
     return strcmp(isa, "avx2") != 0 || c->m > 2 || c->type != FAB_Q8_0;
 }
 
-/* Half a step of 32 values of A: 127 steps are the largest of them; with AVX2 and weights of 8 bits 126 are the largest sum
- * of the positive or of the negative of four that are added in 16 bits: 0, 1, -4, -5 or 2, 3, -6, -7 of eight. */
-static double half_step(const float *x, bool words)
+/* Half a step of 32 values of A. AVX2: 127 steps are the largest of them; with weights of 8 bits 126 are the largest sum of
+ * the positive or of the negative of four that are added in 16 bits: 0, 1, -4, -5 or 2, 3, -6, -7 of eight. VNNI: 127 steps
+ * are the largest of the row, `row`, halved up to 12 times while the largest of the 32 is no larger. */
+static double half_step(const float *x, bool avx2, bool words, double row)
 {
     double top = 0, sums[4][2][2] = { 0 };
 
@@ -57,24 +57,32 @@ static double half_step(const float *x, bool words)
         sums[k / 8][k / 2 % 2][(x[k] < 0) != (k / 4 % 2)] += fabs(x[k]);
     }
     for (int i = 0; i < 16 && words; i++) top = fmax(top, sums[i / 4][i / 2 % 2][i % 2]);
-    return top / (words ? 252 : 254);
+    if (avx2) return top / (words ? 252 : 254);
+    for (int i = 0; i < 12 && row / 2 >= top; i++) row /= 2;
+    return row / 254;
+}
+
+static float a_value(const gemm_case *c, const float *a, int i, int k)
+{
+    return a[c->a_cols ? k * c->m + i : i * c->k + k];
 }
 
 /* The most that it changes C(i,j): half a step times each |b|. */
 static double byte_bound(const gemm_case *c, const char *isa, const float *a, const float *b, int i,
                          int j)
 {
-    bool words = !strcmp(isa, "avx2") && c->type == FAB_Q8_0;
-    double sum = 0;
+    bool avx2 = !strcmp(isa, "avx2"), words = avx2 && c->type == FAB_Q8_0;
+    double sum = 0, row = 0;
 
+    for (int k = 0; k < c->k; k++) row = fmax(row, fabs(a_value(c, a, i, k)));
     for (int k0 = 0; k0 < c->k; k0 += 32) {
         double all = 0;
         float x[32];
         for (int k = 0; k < 32; k++) {
-            x[k] = a[c->a_cols ? (k0 + k) * c->m + i : i * c->k + k0 + k];
+            x[k] = a_value(c, a, i, k0 + k);
             all += fabs(b_value(c, b, k0 + k, j));
         }
-        sum += half_step(x, words) * all;
+        sum += half_step(x, avx2, words, row) * all;
     }
     return sum * (1 + 1e-4);
 }
@@ -100,8 +108,7 @@ static void check_product(const gemm_case *c, const float *a, const void *weight
     for (int i = 0; i < c->m; i++)
         for (int j = 0; j < c->n; j++) {
             double s = (c->add ? start[i * c->n + j] : 0) + (c->bias ? bias[j] : 0);
-            for (int k = 0; k < c->k; k++)
-                s += (double)a[c->a_cols ? k * c->m + i : i * c->k + k] * b_value(c, b, k, j);
+            for (int k = 0; k < c->k; k++) s += (double)a_value(c, a, i, k) * b_value(c, b, k, j);
             ref[(int64_t)i * c->n + j] = s;
         }
     for (int t = 0, n = tables(list); t < n; t++) {

@@ -1,4 +1,4 @@
-/* int8: C = A W' + bias with W in GGUF's blocks as the file holds them, A rounded to int8 per 32 values. AVX-512 VNNI and,
+/* int8: C = A W' + bias with W in GGUF's blocks as the file holds them, A rounded to int8, 32 values under one step. AVX-512 VNNI and,
  * where there is none, AVX2.
  *
  * A block of 32 is x = d q + m with whole q, so a sum over it is d (q . a) + m (sum a): integer products, and two
@@ -9,8 +9,9 @@
  *   C   RM x CN sums in f32 over KQ, then added to memory
  *
  * Products of bytes multiply unsigned by signed, so q is offset to be unsigned and -offset (sum a) is where the sum starts.
- * The sum of a block becomes f32 without a conversion: it starts at the bits of C0 = 1.5 2^23, where one unit is one ulp;
- * s - C0, times the scale da of A, is one fused multiply-subtract, exact because da keeps 22 bits of mantissa.
+ * The sum of a block becomes f32 without a conversion: it starts at the bits of C0 = 1.5 2^23, where one unit is one ulp.
+ * AVX2: s - C0, times the scale da of A, is one fused multiply-subtract, exact because da keeps 22 bits of mantissa. VNNI:
+ * see int8_vnni.h.
  */
 #include "kernels/int8.h"
 

@@ -14,7 +14,9 @@
 #include "base/bytes.h"
 #include "kernels/isa.h"
 
-enum { DA, C0DA, SUM, START, META }; /* meta of A: [K/sub][META][RM]; see put_meta */
+/* Numbers of A beside its int8, meta: [K/sub][META][RM]. DA: the scale; SUM: of a, scaled; START: of the sum of products, as
+ * bits. AVX2: C0DA = C0 da, SUM times da. VNNI: C0UP = C0 2^up, SUM times 2^up, DA the same of all blocks of a row. */
+enum { DA, C0DA, C0UP = C0DA, SUM, START, META };
 #define C0      12582912.0f
 #define C0_BITS 0x4b400000
 
@@ -55,8 +57,8 @@ typedef struct {
 typedef void micro_fn(int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
                       const float *m, const target *to, const ahead *next);
 
-/* The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and the last 16; more: what is to be
- * added to the sum of products beside -offset (sum a). */
+/* AVX2. The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and the last 16; more: what is
+ * to be added to the sum of products beside -offset (sum a). */
 INLINE void put_meta(const kind *t, float *meta, int rm, int i, float d, const int32_t *sums,
                      int32_t more)
 {

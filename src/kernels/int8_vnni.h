@@ -1,7 +1,12 @@
-/* int8_vnni: int8.c's tile in AVX-512 VNNI. Of 10 operations per block and output 8 are products: 80 % of the VNNI rate is
- * the bound. 7 rows by 32 columns are 28 sums in registers; 16 rows of W are opened side by side, in pieces of 16 or 32
- * bytes turned as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a cycle, without loss; in pieces of L1's size the
- * calls and the passes over C cost 3 to 9 % of 577 rows on Zen 4.
+/* int8_vnni: int8.c's tile in AVX-512 VNNI. Of 9 operations per block and output that Zen 4 does where it multiplies, 8 are
+ * products: 89 % of the VNNI rate is the bound. For that a row of A has one scale da, and a block of it that scale times a
+ * power of two, which the sum of products has without an operation: it starts at the bits of C0 2^up (int8.c), where a unit is
+ * 2^up, and subtracting C0 2^up is for the units that add. da comes to the sums of a row once. A step is the block's own, as
+ * with a scale per block, or up to twice as coarse.
+ *
+ * 7 rows by 32 columns are 28 sums in registers; 16 rows of W are opened side by side, in pieces of 16 or 32 bytes turned
+ * as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a cycle, without loss; in pieces of L1's size the calls and the
+ * passes over C cost 3 to 9 % of 577 rows on Zen 4.
  */
 #ifndef FAB_KERNELS_INT8_VNNI_H
 #define FAB_KERNELS_INT8_VNNI_H
@@ -18,7 +23,8 @@ enum {
     COLS = 64,
     ROWS = 1024,
     WIDE = 256,
-    SPREAD = RM + 1
+    SPREAD = RM + 1,
+    DOWN = 12 /* halvings of a row's largest step to its least */
 };
 
 /* ---- opening weights ------------------------------------------------------------------------------------------- */
@@ -324,48 +330,111 @@ INLINE __m256i sums_of(const __m512i half[2])
     return _mm512_castsi512_si256(_mm512_shuffle_i32x4(t, t, 0x08));
 }
 
-/* put_meta for a panel's rows at once; the float after it is lost */
-INLINE void put_metas(const kind *t, float *meta, __m256 d, __m256i sum)
+/* Of a row whose largest value is `top`, both as bits, the value whose step is the least. */
+INLINE __m256i least_of(__m256i top)
 {
-    __m256i start = _mm256_mullo_epi32(_mm256_set1_epi32(t->offset), sum);
+    const __m256i far = _mm256_set1_epi32(DOWN << 23);
+    __m256i least = _mm256_max_epi32(_mm256_sub_epi32(top, far), _mm256_setzero_si256());
+    __mmask8 endless = _mm256_cmpge_epi32_mask(top, _mm256_set1_epi32(0x7f800000));
 
-    _mm256_storeu_ps(meta + DA * RM, d);
-    _mm256_storeu_ps(meta + C0DA * RM, _mm256_mul_ps(d, _mm256_set1_ps(C0)));
-    _mm256_storeu_ps(meta + SUM * RM, _mm256_mul_ps(d, _mm256_cvtepi32_ps(sum)));
-    _mm256_storeu_si256((void *)(meta + START * RM),
-                        _mm256_sub_epi32(_mm256_set1_epi32(C0_BITS), start));
+    return _mm256_mask_mov_epi32(least, endless, top);
 }
 
-/* The scales keep 22 bits of mantissa. A value that is not finite makes one NaN or infinite, and so the whole row of C NaN. */
+/* How often the least is to be doubled to reach a block's largest value, as bits of an exponent. */
+INLINE __m256i doublings(__m256i top, __m256i least)
+{
+    __m256i up = _mm256_add_epi32(_mm256_sub_epi32(top, least), _mm256_set1_epi32(0x7fffff));
+
+    return _mm256_and_si256(_mm256_max_epi32(up, _mm256_setzero_si256()),
+                            _mm256_set1_epi32(0x7f800000));
+}
+
+INLINE __m256 times_two_to(__m256 x, __m256i up)
+{
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), up));
+}
+
+/* A panel's numbers of `sub` values; the one after them is lost. */
+INLINE void put_metas(const kind *t, float *meta, __m256 d, __m256i up, __m256i sum)
+{
+    __m256i c0 = _mm256_add_epi32(_mm256_set1_epi32(C0_BITS), up),
+            less = _mm256_mullo_epi32(_mm256_set1_epi32(t->offset), sum);
+
+    _mm256_storeu_ps(meta + DA * RM, d);
+    _mm256_storeu_si256((void *)(meta + C0UP * RM), c0);
+    _mm256_storeu_ps(meta + SUM * RM, times_two_to(_mm256_cvtepi32_ps(sum), up));
+    _mm256_storeu_si256((void *)(meta + START * RM), _mm256_sub_epi32(c0, less));
+}
+
+/* 32 values of a panel's rows under the steps d 2^up */
+INLINE void round_block(const kind *t, const float *const row[8], int64_t k, __m256 d, __m256i up,
+                        int8_t *a, float *meta)
+{
+    __m256 step = times_two_to(d, up);
+    __mmask8 some = _mm256_cmp_ps_mask(step, _mm256_set1_ps(1e-30f), _CMP_GT_OQ);
+    _Alignas(32) float inv[8];
+    __m512i half[2][2];
+    __m256i sum[2];
+
+    _mm256_store_ps(inv, _mm256_maskz_div_ps(some, _mm256_set1_ps(1.0f), step));
+    round32(row, k, inv, half);
+    put_groups(a, half[0]);
+    put_groups(a + 16 * RM, half[1]);
+    sum[0] = sums_of(half[0]), sum[1] = sums_of(half[1]);
+    if (t->sub == 32) {
+        put_metas(t, meta, d, up, _mm256_add_epi32(sum[0], sum[1]));
+        return;
+    }
+    put_metas(t, meta, d, up, sum[0]);
+    put_metas(t, meta + META * RM, d, up, sum[1]);
+}
+
+/* The largest values of blocks wait in their place for START. A value that is not finite makes the scale of its row NaN or
+ * infinite, and so the row of C NaN. */
 static void round_rows(const kind *t, const float *x, int64_t x_row, int mr, int64_t n, int8_t *a,
                        float *meta)
 {
+    const int each = 32 / t->sub * META * RM;
     const float *row[8];
+    float *at = meta;
+    __m256i top = _mm256_setzero_si256();
 
     for (int r = 0; r < 8; r++) row[r] = x + min64(r, mr - 1) * x_row;
-    for (int64_t k = 0; k < n; k += 32, a += 32 * RM, meta += 32 / t->sub * META * RM) {
-        __m256 d =
-            _mm256_mul_ps(_mm256_castsi256_ps(tops_of(row, k)), _mm256_set1_ps(1.0f / 127.0f));
-        _Alignas(32) float inv[8];
-        __m512i half[2][2];
-        __m256i sum[2];
-        d = _mm256_and_ps(d, _mm256_castsi256_ps(_mm256_set1_epi32(~3)));
-        __mmask8 some = _mm256_cmp_ps_mask(d, _mm256_set1_ps(1e-30f), _CMP_GT_OQ);
-        _mm256_store_ps(inv, _mm256_maskz_div_ps(some, _mm256_set1_ps(1.0f), d));
-        round32(row, k, inv, half);
-        put_groups(a, half[0]);
-        put_groups(a + 16 * RM, half[1]);
-        sum[0] = sums_of(half[0]), sum[1] = sums_of(half[1]);
-        if (t->sub == 32) {
-            put_metas(t, meta, d, _mm256_add_epi32(sum[0], sum[1]));
-            continue;
-        }
-        put_metas(t, meta, d, sum[0]);
-        put_metas(t, meta + META * RM, d, sum[1]);
+    for (int64_t k = 0; k < n; k += 32, at += each) {
+        __m256i own = tops_of(row, k);
+        top = _mm256_max_epi32(top, own);
+        _mm256_storeu_si256((void *)(at + START * RM), own);
+    }
+    __m256i least = least_of(top);
+    __m256 d = _mm256_mul_ps(_mm256_castsi256_ps(least), _mm256_set1_ps(1.0f / 127.0f));
+    for (int64_t k = 0; k < n; k += 32, a += 32 * RM, meta += each) {
+        __m256i own = _mm256_loadu_si256((const void *)(meta + START * RM));
+        round_block(t, row, k, d, doublings(own, least), a, meta);
     }
 }
 
 /* ---- the product ----------------------------------------------------------------------------------------------- */
+
+/* mr rows of sums times da */
+INLINE void put_sums(const int mr, __m512 acc[RM][2], const float *da, const target *to)
+{
+    __mmask16 lo = first_of(to->n), hi = first_of(to->n - 16);
+    __m512 z0 = to->bias ? _mm512_maskz_loadu_ps(lo, to->bias) : _mm512_setzero_ps(),
+           z1 = to->bias ? _mm512_maskz_loadu_ps(hi, to->bias + 16) : _mm512_setzero_ps();
+
+#pragma GCC unroll 7
+    for (int i = 0; i < mr; i++) {
+        float *c = to->c + i * to->row;
+        __m512 by = _mm512_set1_ps(da[i]), y0 = _mm512_fmadd_ps(acc[i][0], by, z0),
+               y1 = _mm512_fmadd_ps(acc[i][1], by, z1);
+        if (to->add) {
+            y0 = _mm512_add_ps(y0, _mm512_maskz_loadu_ps(lo, c));
+            y1 = _mm512_add_ps(y1, _mm512_maskz_loadu_ps(hi, c + 16));
+        }
+        _mm512_mask_storeu_ps(c, lo, y0);
+        _mm512_mask_storeu_ps(c + 16, hi, y1);
+    }
+}
 
 /* mr rows of C over kc; the first three are constants */
 INLINE void micro(const int mr, const int sub, const bool mins, int kc, const int8_t *a,
@@ -373,13 +442,11 @@ INLINE void micro(const int mr, const int sub, const bool mins, int kc, const in
                   const target *to, const ahead *next)
 {
     __m512 acc[RM][2];
-    __mmask16 lo = first_of(to->n), hi = first_of(to->n - 16);
-    __m512 z0 = to->bias ? _mm512_maskz_loadu_ps(lo, to->bias) : _mm512_setzero_ps(),
-           z1 = to->bias ? _mm512_maskz_loadu_ps(hi, to->bias + 16) : _mm512_setzero_ps();
+    const float *da = meta + DA * RM;
     ahead more = *next;
 
 #pragma GCC unroll 7
-    for (int i = 0; i < mr; i++) acc[i][0] = z0, acc[i][1] = z1;
+    for (int i = 0; i < mr; i++) acc[i][0] = acc[i][1] = _mm512_setzero_ps();
     for (int k = 0; k < kc; k += sub, meta += META * RM, d += CN, m += CN) {
         __m512i s[RM][2];
         ask(&more, more.each);
@@ -400,10 +467,10 @@ INLINE void micro(const int mr, const int sub, const bool mins, int kc, const in
         }
 #pragma GCC unroll 7
         for (int i = 0; i < mr; i++) {
-            __m512 da = _mm512_set1_ps(meta[DA * RM + i]), c0 = _mm512_set1_ps(meta[C0DA * RM + i]);
+            __m512 c0 = _mm512_set1_ps(meta[C0UP * RM + i]);
 #pragma GCC unroll 2
             for (int h = 0; h < 2; h++) {
-                __m512 x = _mm512_fmsub_ps(_mm512_castsi512_ps(s[i][h]), da, c0);
+                __m512 x = _mm512_sub_ps(_mm512_castsi512_ps(s[i][h]), c0);
                 acc[i][h] = _mm512_fmadd_ps(x, _mm512_load_ps(d + 16 * h), acc[i][h]);
                 if (mins)
                     acc[i][h] = _mm512_fmadd_ps(_mm512_load_ps(m + 16 * h),
@@ -411,16 +478,7 @@ INLINE void micro(const int mr, const int sub, const bool mins, int kc, const in
             }
         }
     }
-#pragma GCC unroll 7
-    for (int i = 0; i < mr; i++) {
-        float *c = to->c + i * to->row;
-        if (to->add) {
-            acc[i][0] = _mm512_add_ps(acc[i][0], _mm512_maskz_loadu_ps(lo, c));
-            acc[i][1] = _mm512_add_ps(acc[i][1], _mm512_maskz_loadu_ps(hi, c + 16));
-        }
-        _mm512_mask_storeu_ps(c, lo, acc[i][0]);
-        _mm512_mask_storeu_ps(c + 16, hi, acc[i][1]);
-    }
+    put_sums(mr, acc, da, to);
 }
 
 #define MICRO(n, sub, mins, suffix)                                                                \

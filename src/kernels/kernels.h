@@ -5,7 +5,7 @@
  *   avx512bf16  + products of rounded operands in bf16     avx512fp16  instead in f16
  *   amx     AVX-512 + products of rounded operands in AMX bf16 tiles (amx_emu, by name only: the same, emulated)
  *
- * FABRICA_ISA=NAME, one of these, overrides the choice (downwards). This is the only folder with intrinsics and parallel
+ * FABRICA_ISA=NAME, one of these, overrides the choice (downwards); the program refuses another name. This is the only folder with intrinsics and parallel
  * loops. Every loop is cut by shape, never by thread count, and sums have a fixed order: results do not
  * depend on the number of threads. All arrays are contiguous f32 unless said; pool may be NULL.
  */
@@ -31,7 +31,7 @@ typedef struct {
 /* C[M,N] = A[M,K] B[K,N] (+ C if add) (+ bias[N]).  A(i,k) = a[i*a_row + k*a_col], B(k,j) = b[k*b_row + j*b_col]:
  * transposes are strides. Either b or packed (then b is ignored). b_dtype f32, bf16, f16 or a quantised type (then b_row = 1
  * and b_col = K: a weight [N,K] in blocks along K). bf16: operands may be rounded to
- * bf16 or (avx512fp16) to scaled f16, and A to int8 under a scale per 32 values where B is quantised; sums are f32, on
+ * bf16 or (avx512fp16) to scaled f16, and A to int8, 32 values under one step, where B is quantised; sums are f32, on
  * avx512fp16 of f16 sums of 64 products. */
 typedef struct {
     int64_t m, n, k;
