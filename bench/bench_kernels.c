@@ -1,9 +1,11 @@
-/* bench_kernels: each kernel as a fraction of this machine's own peak, one thread, the best table (FABRICA_ISA overrides).
+/* bench_kernels: each kernel as a fraction of this machine's own peak, one thread, the best table
+ * (FABRICA_ISA overrides).
  *
  *   bench_kernels [--json] [--quick]
  *
- * Rounds are interleaved: every round measures the peaks and then every kernel once, so a machine that changes speed
- * changes all of them alike; the fractions are median over median and best over best. Times are CPU time of the thread.
+ * Rounds are interleaved: every round measures the peaks and then every kernel once, so a machine
+ * that changes speed changes all of them alike; the fractions are median over median and best over
+ * best. Times are CPU time of the thread.
  */
 #include <stdio.h>
 #include <stdlib.h>

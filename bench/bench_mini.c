@@ -1,4 +1,5 @@
-/* bench_mini: one training step of the shipped model's shape on random pictures: milliseconds, and FLOP/s by part. */
+/* bench_mini: one training step of the shipped model's shape on random pictures: milliseconds, and
+ * FLOP/s by part. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/file.h"

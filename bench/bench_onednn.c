@@ -1,11 +1,12 @@
-/* bench_onednn: our matrix products beside oneDNN's matmul, weights packed (theirs: format any, reordered) beforehand, one
- * thread, in one process, round by round in turn.
+/* bench_onednn: our matrix products beside oneDNN's matmul, weights packed (theirs: format any,
+ * reordered) beforehand, one thread, in one process, round by round in turn.
  *
  *   bench_onednn [--json] [ROUNDS]
  *
- * Each side has what suits it: oneDNN reads activations already rounded to bf16, ours reads f32 and rounds inside; both
- * write f32. Times are CPU time of the thread, so other processes cost neither side. The register-only
- * peaks are measured in every round too, since AMX itself runs at full or half rate for seconds at a time.
+ * Each side has what suits it: oneDNN reads activations already rounded to bf16, ours reads f32 and
+ * rounds inside; both write f32. Times are CPU time of the thread, so other processes cost neither
+ * side. The register-only peaks are measured in every round too, since AMX itself runs at full or
+ * half rate for seconds at a time.
  */
 #include <dnnl.h>
 #include <omp.h>

@@ -1,11 +1,11 @@
-/* bench_ops: every row of ops.def at its benchmark sample, forward and backward, one thread, the best
- * table (FABRICA_ISA overrides), as a fraction of this machine's own peak.
+/* bench_ops: every row of ops.def at its benchmark sample, forward and backward, one thread, the
+ * best table (FABRICA_ISA overrides), as a fraction of this machine's own peak.
  *
  *   bench_ops [NAME...]
  *
- * A row that states its flops is held against the f32 peak (bf16 products may pass 100 %). Any other
- * is held against the read bandwidth of main memory: forward moves its inputs and its output once;
- * backward moves those, and the gradients of all of them. Rows whose data fit the caches, or
+ * A row that states its flops is held against the f32 peak (bf16 products may pass 100 %). Any
+ * other is held against the read bandwidth of main memory: forward moves its inputs and its output
+ * once; backward moves those, and the gradients of all of them. Rows whose data fit the caches, or
  * that touch a part of an input (embedding, gather, slice, reshape), pass 100 %.
  * Times are CPU time of the thread, best of the runs within a tenth of a second.
  */

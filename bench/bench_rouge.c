@@ -1,7 +1,8 @@
-/* ROUGE-1, 2 and L of report-length pairs, one core: fab_rouge_measure on texts in memory. `bench_rouge FILE` times the
- * records of a JSONL {id, hyp, refs}, else 1,000 made-up pairs of 76 words; bench/rouge_score.py runs the Python package
- * on the same file in turns with this. Prints "plain N pairs/s" and "stem N pairs/s", the best of
- * five rounds, of processor time: other work on the machine counts on neither side. */
+/* ROUGE-1, 2 and L of report-length pairs, one core: fab_rouge_measure on texts in memory.
+ * `bench_rouge FILE` times the records of a JSONL {id, hyp, refs}, else 1,000 made-up pairs of 76
+ * words; bench/rouge_score.py runs the Python package on the same file in turns with this. Prints
+ * "plain N pairs/s" and "stem N pairs/s", the best of five rounds, of processor time: other work on
+ * the machine counts on neither side. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>

@@ -1,11 +1,11 @@
-/* bench_vit: one training step of a 22M-parameter ViT (S/16: width 384, 12 layers, 6 heads, 224 x 224
- * pixels, 1000 classes; Dosovitskiy et al. 2021, mean pooling): forward, backward, AdamW, bf16
+/* bench_vit: one training step of a 22M-parameter ViT (S/16: width 384, 12 layers, 6 heads, 224 x
+ * 224 pixels, 1000 classes; Dosovitskiy et al. 2021, mean pooling): forward, backward, AdamW, bf16
  * products with f32 masters. bench/vit_torch.py runs the same step in PyTorch beside it.
  *
  *   bench_vit [THREADS] [BATCH] [STEPS]      defaults 1 8 5
  *
- * Prints the best and the median time of a step (CPU time for one thread, wall time for more), and the
- * loss of the first and the last (it falls: the batch is always the same).
+ * Prints the best and the median time of a step (CPU time for one thread, wall time for more), and
+ * the loss of the first and the last (it falls: the batch is always the same).
  */
 #include <stdio.h>
 #include <stdlib.h>

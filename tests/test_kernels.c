@@ -1,8 +1,10 @@
-/* kernels: products, attention and convolution of every table that runs here (and amx_emu, the AMX loops over an emulated tile unit) against formulas written
- * out in f64, and against themselves with 1, 2 and 3 threads.
+/* kernels: products, attention and convolution of every table that runs here (and amx_emu, the AMX
+ * loops over an emulated tile unit) against formulas written out in f64, and against themselves
+ * with 1, 2 and 3 threads.
  *
- * Tolerance, relative to the largest |reference| of the array (or 1e-3): f32 sums 2e-6 sqrt(length) + 2e-6;
- * bf16 operands 0.006 (two roundings of 2^-8 at worst, averaged over the sum); int8 activations: a step (half_step); transcendental 4e-6.
+ * Tolerance, relative to the largest |reference| of the array (or 1e-3): f32 sums 2e-6 sqrt(length)
+ * + 2e-6; bf16 operands 0.006 (two roundings of 2^-8 at worst, averaged over the sum); int8
+ * activations: a step (half_step); transcendental 4e-6.
  */
 #include "tables.h"
 
@@ -45,9 +47,10 @@ static bool in_bytes(const gemm_case *c, const char *isa)
     return strcmp(isa, "avx2") != 0 || c->m > 2 || c->type != FAB_Q8_0;
 }
 
-/* Half a step of 32 values of A. AVX2: 127 steps are the largest of them; with weights of 8 bits 126 are the largest sum of
- * the positive or of the negative of four that are added in 16 bits: 0, 1, -4, -5 or 2, 3, -6, -7 of eight. VNNI: 127 steps
- * are the largest of the row, `row`, halved up to 12 times while the largest of the 32 is no larger. */
+/* Half a step of 32 values of A. AVX2: 127 steps are the largest of them; with weights of 8 bits
+ * 126 are the largest sum of the positive or of the negative of four that are added in 16 bits: 0,
+ * 1, -4, -5 or 2, 3, -6, -7 of eight. VNNI: 127 steps are the largest of the row, `row`, halved up
+ * to 12 times while the largest of the 32 is no larger. */
 static double half_step(const float *x, bool avx2, bool words, double row)
 {
     double top = 0, sums[4][2][2] = { 0 };
@@ -193,7 +196,8 @@ TEST(gemm_dtypes_and_packed)
                                  false, i & 1, false, i & 2 ? FAB_BF16 : FAB_F16 });
 }
 
-/* One row (generation), 7 (no whole tile), 8 (a batch), 33 (many): K of one block, of no whole 256, of several pieces. */
+/* One row (generation), 7 (no whole tile), 8 (a batch), 33 (many): K of one block, of no whole 256,
+ * of several pieces. */
 TEST(gemm_quantised_awkward_shapes)
 {
     static const fab_dtype types[] = { FAB_Q8_0, FAB_Q4_0, FAB_Q4_1, FAB_Q5_0,
@@ -209,7 +213,8 @@ TEST(gemm_quantised_awkward_shapes)
         }
 }
 
-/* More than 64 rows, for which int8.c opens several panels and more of K at once: 40 columns in the last piece, then K in two. */
+/* More than 64 rows, for which int8.c opens several panels and more of K at once: 40 columns in the
+ * last piece, then K in two. */
 TEST(gemm_quantised_in_pieces)
 {
     static const fab_dtype types[] = { FAB_Q8_0, FAB_Q4_K, FAB_Q6_K };
@@ -222,7 +227,8 @@ TEST(gemm_quantised_in_pieces)
     }
 }
 
-/* [n,k] of the largest and the smallest q, most of a row alike; of q8_0 also -128, which from_f32 never writes. */
+/* [n,k] of the largest and the smallest q, most of a row alike; of q8_0 also -128, which from_f32
+ * never writes. */
 static void *extremes(fab_dtype type, float *b, int n, int k)
 {
     for (int i = 0; i < n * k; i++)

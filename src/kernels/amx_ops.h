@@ -1,10 +1,12 @@
-/* amx_ops: the five tile operations that bf16_amx.h needs, real (FAB_AMX 1) or emulated in C (FAB_AMX 2, for tests on
- * machines without AMX). Tile numbers are literals; every tile is 16 rows of 64 bytes.
+/* amx_ops: the five tile operations that bf16_amx.h needs, real (FAB_AMX 1) or emulated in C
+ * (FAB_AMX 2, for tests on machines without AMX). Tile numbers are literals; every tile is 16 rows
+ * of 64 bytes.
  *
  *   DP  c[16][16] f32 += sum over 16 pairs of a[i][2p] b[p][2j] + a[i][2p+1] b[p][2j+1], all bf16     (TDPBF16PS)
  *
- * The configuration goes through volatile asm with the whole 64-byte struct as its input, and loads clobber memory: gcc
- * 12's own intrinsics declare 8 bytes and no clobber. The process asks for tile permission in cpu.c.
+ * The configuration goes through volatile asm with the whole 64-byte struct as its input, and loads
+ * clobber memory: gcc 12's own intrinsics declare 8 bytes and no clobber. The process asks for tile
+ * permission in cpu.c.
  */
 #ifndef FAB_KERNELS_AMX_OPS_H
 #define FAB_KERNELS_AMX_OPS_H

@@ -1,8 +1,9 @@
-/* attention: softmax(q k' scale + mask) v and its gradient, in blocks of BQ queries by BK keys (Dao et al. 2022).
+/* attention: softmax(q k' scale + mask) v and its gradient, in blocks of BQ queries by BK keys (Dao
+ * et al. 2022).
  *
- * Query i sees the keys from first(i) to before limit(i): a causal limit i + Tk - Tq + 1, raised to the prefix, cut at
- * kv_len; with a window the last `window` up to itself. So a row's mask is two numbers, and whole blocks outside them are
- * never formed. Per row the running maximum m and sum l:
+ * Query i sees the keys from first(i) to before limit(i): a causal limit i + Tk - Tq + 1, raised to
+ * the prefix, cut at kv_len; with a window the last `window` up to itself. So a row's mask is two
+ * numbers, and whole blocks outside them are never formed. Per row the running maximum m and sum l:
  *
  *   P = exp(S scale - m),  O = sum P v / l,  lse = m + log l
  *   backward, P = exp(S scale - lse), D = dO . O:   dv += P' dO    dS = P (dO v' - D) scale    dq += dS k    dk += dS' q
@@ -180,7 +181,8 @@ static void mix(const job *j, const queries *t, const keys *s, int64_t n, const 
     }
 }
 
-/* These two stay functions of their own: gcc 12 clones their callers, and leaves the loops of one clone scalar. */
+/* These two stay functions of their own: gcc 12 clones their callers, and leaves the loops of one
+ * clone scalar. */
 static __attribute__((noinline)) float largest(const float *s, int64_t n, float scale, float top)
 {
     SIMD_MAX(top) for (int64_t i = 0; i < n; i++) top = s[i] * scale > top ? s[i] * scale : top;
@@ -217,8 +219,8 @@ static __attribute__((noinline)) float exponentials(float *s, int64_t n, float s
     return sum;
 }
 
-/* Row of BK scores to exp(s scale - m), those from lo to before hi visible of bk; updates m, l and scales what o holds
- * already. */
+/* Row of BK scores to exp(s scale - m), those from lo to before hi visible of bk; updates m, l and
+ * scales what o holds already. */
 static void softmax_step(float *row, int64_t lo, int64_t hi, int64_t bk, float scale, float *m,
                          float *l, float *o, int64_t width)
 {
@@ -328,7 +330,8 @@ void FAB_NAME(fab_attn_forward)(fab_pool *p, const fab_attn *s, const float *q, 
 
 /* ---- backward ------------------------------------------------------------------------------------------------ */
 
-/* One block: where its operands start, and how many rows. q_row is for q and dq, row for out and dout. */
+/* One block: where its operands start, and how many rows. q_row is for q and dq, row for out and
+ * dout. */
 typedef struct {
     const float *q, *k, *v, *dout, *lse, *d;
     float *dq, *dk, *dv;

@@ -1,6 +1,6 @@
-/* bf16_amx: core_bf16.c's products by AMX, 2 x 2 tiles of 16 x 16 sums: per step of 32 k, 4 loads of 1 KB
- * feed 4 tile products (16 K multiply-adds). Operations are those of amx_ops.h, so the same loops run
- * emulated.
+/* bf16_amx: core_bf16.c's products by AMX, 2 x 2 tiles of 16 x 16 sums: per step of 32 k, 4 loads
+ * of 1 KB feed 4 tile products (16 K multiply-adds). Operations are those of amx_ops.h, so the same
+ * loops run emulated.
  */
 #ifndef FAB_KERNELS_BF16_AMX_H
 #define FAB_KERNELS_BF16_AMX_H
@@ -45,8 +45,8 @@ INLINE void tiles(tile_unit *u, const bool half, const uint16_t *a, const uint16
     TILE_STORE(u, 3, c + 16 * row + 16, bytes);
 }
 
-/* mr rows of C, n <= NR columns at c[i] (+)= A panel x B panel; row: floats between rows of C, 0 when
- * that is not the same for all */
+/* mr rows of C, n <= NR columns at c[i] (+)= A panel x B panel; row: floats between rows of C, 0
+ * when that is not the same for all */
 INLINE void product(tile_unit *u, int mr, int n, const uint16_t *a, const uint16_t *b, int steps,
                     float *const *c, int64_t row, bool load, const float *bias)
 {

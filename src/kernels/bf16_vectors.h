@@ -1,6 +1,7 @@
-/* bf16_vectors: core_bf16.c's products by AVX512-BF16 (vdpbf16ps: the two products of a pair of k in each of
- * 16 columns), for processors without AMX and FP16. It does twice the multiply-adds of f32 on Zen 4 and half
- * of them on Intel's, which have one of the other two. 14 rows by 32 columns are 28 sums in registers.
+/* bf16_vectors: core_bf16.c's products by AVX512-BF16 (vdpbf16ps: the two products of a pair of k
+ * in each of 16 columns), for processors without AMX and FP16. It does twice the multiply-adds of
+ * f32 on Zen 4 and half of them on Intel's, which have one of the other two. 14 rows by 32 columns
+ * are 28 sums in registers.
  */
 #ifndef FAB_KERNELS_BF16_VECTORS_H
 #define FAB_KERNELS_BF16_VECTORS_H

@@ -1,4 +1,5 @@
-/* blocks: GGUF's quantised blocks, opened into whole numbers with a scale and a shift for every 16 of them.
+/* blocks: GGUF's quantised blocks, opened into whole numbers with a scale and a shift for every 16
+ * of them.
  *
  *   x[i] = d[i/16] q[i] + m[i/16]        (h, f16 scales little-endian; nibble j of n bytes: low j, high j + n)
  *

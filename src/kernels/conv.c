@@ -1,12 +1,14 @@
-/* conv: 2-D convolution on channels-last maps as a matrix product whose operand is never written out.
+/* conv: 2-D convolution on channels-last maps as a matrix product whose operand is never written
+ * out.
  *
  *   y[(b,oy,ox), o]     = sum_(ky,kx,i) x[b, oy s - p + ky, ox s - p + kx, i] w[o,i,ky,kx] + bias[o]
  *   dx[(b,y,x), i]     += sum_(ky,kx,o) dy[b, (y + p - ky)/s, (x + p - kx)/s, o] w[o,i,ky,kx]      where s divides
  *   dw[o, (ky,kx,i)]   += sum_(b,oy,ox) dy[b,oy,ox,o] x[b, oy s - p + ky, ox s - p + kx, i]
  *
- * dx is taken for each of the s x s phases of (y,x) apart: inside a phase the same taps (ky,kx) divide, so no product
- * with a known zero is formed. Groups run one after the other; depthwise (groups = in = out) is depthwise.c. A 1x1 kernel at
- * stride 1 without padding is a plain product: nothing is gathered.
+ * dx is taken for each of the s x s phases of (y,x) apart: inside a phase the same taps (ky,kx)
+ * divide, so no product with a known zero is formed. Groups run one after the other; depthwise
+ * (groups = in = out) is depthwise.c. A 1x1 kernel at stride 1 without padding is a plain product:
+ * nothing is gathered.
  */
 #include "kernels/core.h"
 #include "kernels/table.h"
@@ -47,7 +49,8 @@ INLINE const float *tap_at(const gather *g, pixel p, int64_t t)
     return g->x + ((p.b * g->h + y) * g->w + x) * g->row;
 }
 
-/* How many floats lie side by side in the map from tap t on: neighbours along x, all channels each. Sets *next. */
+/* How many floats lie side by side in the map from tap t on: neighbours along x, all channels each.
+ * Sets *next. */
 INLINE int64_t run_from(const gather *g, pixel p, int64_t t, int64_t n, int64_t *next)
 {
     int64_t run = g->chan, u = t + 1;
@@ -162,8 +165,8 @@ static bool is_depthwise(const fab_conv *c)
     return c->groups == c->in && c->in == c->out && c->groups > 1;
 }
 
-/* Rounding an operand costs a pass over it, which narrow products do not win back: a training step of EfficientNet-Lite0
- * took 0.43 s with all products rounded, 0.32 s with none. */
+/* Rounding an operand costs a pass over it, which narrow products do not win back: a training step
+ * of EfficientNet-Lite0 took 0.43 s with all products rounded, 0.32 s with none. */
 static bool worth_rounding(const fab_conv *c) { return c->in >= NARROW && c->out >= NARROW; }
 
 /* 1x1: y = x w' + b */

@@ -1,4 +1,5 @@
-/* convert: rows of bf16, f16 and the quantised types to f32, inlined into the loops that widen weights on the fly. */
+/* convert: rows of bf16, f16 and the quantised types to f32, inlined into the loops that widen
+ * weights on the fly. */
 #ifndef FAB_KERNELS_CONVERT_H
 #define FAB_KERNELS_CONVERT_H
 

@@ -1,14 +1,15 @@
 /* core: see core.h. The f32 microkernel, the loops around it, the tiling and the cut of long sums.
  *
- * Layout of the idea: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and BLIS; here B
- * streams from L2 and the A panel stays in L1.
+ * Layout of the idea: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
+ * (2008), and BLIS; here B streams from L2 and the A panel stays in L1.
  */
 #include "kernels/core.h"
 #include "kernels/transpose.h"
 
 enum { WHOLE_TILES = 8, TILE_FLOPS = 2000000, FEWEST = 16, PARTIALS = 1 << 20 };
 
-/* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc, first are constants. */
+/* C block of mr x NR += A panel x B panel, over kc; s1, s2: strides of A over i and k. All but kc,
+ * first are constants. */
 INLINE void micro(const int mr, const int s1, const int s2, int kc, const float *a, const float *b,
                   float *const *c, bool load, const float *bias)
 {
@@ -186,8 +187,8 @@ void FAB_NAME(fab_core_keep_b)(core *g, void *room)
     g->panels = room;
 }
 
-/* How C and K are cut: a function of the shape alone. Partial sums stay at 4 MB: larger blocks come fresh from the system
- * each time, and clearing their pages cost half of a training step. */
+/* How C and K are cut: a function of the shape alone. Partial sums stay at 4 MB: larger blocks come
+ * fresh from the system each time, and clearing their pages cost half of a training step. */
 typedef struct {
     const core *g;
     int64_t row_parts, col_parts, cuts, tall,
@@ -196,8 +197,8 @@ typedef struct {
 } plan;
 
 #if FAB_AMX
-/* Tile products are so fast that forming panels counts: a cut of columns rounds A again, a cut of rows reads the weight
- * again, which is dear when the weight does not stay in L2. */
+/* Tile products are so fast that forming panels counts: a cut of columns rounds A again, a cut of
+ * rows reads the weight again, which is dear when the weight does not stay in L2. */
 static void plan_tiles(plan *p, int64_t want)
 {
     const core *g = p->g;

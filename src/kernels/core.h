@@ -2,14 +2,16 @@
  *
  *   C[M,N] (+)= A[M,K] B[K,N] + bias
  *
- * Operands are described by functions that write a panel, so that an image convolution is a product whose A is never
- * written out. C is cut into tiles by its shape alone; a tile is one task. Inside a tile, for each KC of K:
+ * Operands are described by functions that write a panel, so that an image convolution is a product
+ * whose A is never written out. C is cut into tiles by its shape alone; a tile is one task. Inside
+ * a tile, for each KC of K:
  *
  *   B block   [NB/NR][KC][NR]  in the worker's L2, packed once per tile (or read in place when packed beforehand)
  *   A panel   [MR] rows of KC  in L1, packed just before use, streamed over all B panels of the block
  *   C block   MR x NR          in registers, added to memory once per KC
  *
- * Every element of C is a sum over k in order, cut at multiples of KC: the same for every tiling and thread count.
+ * Every element of C is a sum over k in order, cut at multiples of KC: the same for every tiling
+ * and thread count.
  */
 #ifndef FAB_KERNELS_CORE_H
 #define FAB_KERNELS_CORE_H
@@ -22,7 +24,8 @@ typedef struct core core;
 struct core {
     int64_t m, n, k;
     const void *user; /* for the functions below */
-    /* rows i..i+mr of A, columns k0..k0+kc. a_by_k: dst[k * MR + i] and mr <= MR, else dst[i * KSTRIDE + k] */
+    /* rows i..i+mr of A, columns k0..k0+kc. a_by_k: dst[k * MR + i] and mr <= MR, else dst[i *
+     * KSTRIDE + k] */
     void (*pack_a)(const core *g, int64_t i, int mr, int64_t k0, int kc, float *dst);
     bool a_by_k;
     /* rows k0..k0+kc of B, columns j..j+nr (nr <= NR), dst[k * NR + j], zero beyond nr */
@@ -42,14 +45,16 @@ struct core {
     bool bf16;  /* operands may be rounded to bf16 */
 };
 
-/* Needs scratch memory only when K is cut (few tiles, long sums); false with err set when that runs out. */
+/* Needs scratch memory only when K is cut (few tiles, long sums); false with err set when that runs
+ * out. */
 bool FAB_NAME(fab_core_run)(fab_pool *p, const core *g, fab_err *err);
 /* The same with the first k of K, whole, on the calling thread, without cutting K: for products
  * inside a task. */
 void FAB_NAME(fab_core_serial)(const core *g, int64_t k);
 
-/* Products with g->bf16 go to tiles of rounded operands where the instruction set has them (core_half.c, core_bf16.c):
- * the tile rows x cols of C over ks of K, the first of ks being the first that touches C. */
+/* Products with g->bf16 go to tiles of rounded operands where the instruction set has them
+ * (core_half.c, core_bf16.c): the tile rows x cols of C over ks of K, the first of ks being the
+ * first that touches C. */
 #if defined(__AVX512FP16__) || FAB_PAIRS
 #define FAB_ROUNDED 1
 #else

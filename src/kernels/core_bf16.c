@@ -1,4 +1,5 @@
-/* core_bf16: tiles of core.c with operands rounded to bf16 and multiplied in pairs of k, by AMX or by vectors.
+/* core_bf16: tiles of core.c with operands rounded to bf16 and multiplied in pairs of k, by AMX or
+ * by vectors.
  *
  *   A panel  [steps][SIDE][32]: TALL rows (AMX 32, vectors 14) by 32 of k per step, formed just before use, in L1
  *   B panel  [steps][2][16][16][2]: 32 columns, pairs of k side by side; a packed weight is read in place

@@ -1,9 +1,11 @@
-/* core_half: tiles of core.c with operands rounded to f16, for processors with AVX512-FP16 and no AMX.
+/* core_half: tiles of core.c with operands rounded to f16, for processors with AVX512-FP16 and no
+ * AMX.
  *
- * An f16 multiply-add does 32 columns where f32 does 16. f16 has 11 bits of precision (bf16 has 8) but a narrow range, so
- * each row of A (per KC of K) and each column of B (per CHUNK of K) is scaled by a power of two that brings its largest element to [8, 16),
- * and the sums are scaled back. Sums of CHUNK products are kept in f16 (below 64 * 16 * 16 = 16,384; the largest finite
- * f16 is 65,504), then added in f32.
+ * An f16 multiply-add does 32 columns where f32 does 16. f16 has 11 bits of precision (bf16 has 8)
+ * but a narrow range, so each row of A (per KC of K) and each column of B (per CHUNK of K) is
+ * scaled by a power of two that brings its largest element to [8, 16), and the sums are scaled
+ * back. Sums of CHUNK products are kept in f16 (below 64 * 16 * 16 = 16,384; the largest finite f16
+ * is 65,504), then added in f32.
  *
  *   A panel  [mr][KSTRIDE] of the half twice in 32 bits: a 32-bit broadcast is one load, a 16-bit one is two operations
  *   B panel  [KC][WIDE] halves
@@ -25,7 +27,8 @@ typedef struct {
     float sum[MR * WIDE];
 } buffers;
 
-/* The power of two that brings top to [8, 16), and its inverse. Zero, tiny and infinite tops stay in range. */
+/* The power of two that brings top to [8, 16), and its inverse. Zero, tiny and infinite tops stay
+ * in range. */
 INLINE float scale_for(float top, float *back)
 {
     int e = (int)(fab_f32_bits(top) >> 23) - 127 - TOP_EXPONENT;
@@ -70,7 +73,8 @@ static void round_rows(buffers *s, const float *x, int64_t row, int mr, int kc)
     }
 }
 
-/* A panel, x[k * step + i] -> [kc][MR]; a 16-wide write runs over into the next k, which comes after */
+/* A panel, x[k * step + i] -> [kc][MR]; a 16-wide write runs over into the next k, which comes
+ * after */
 static void round_by_k(buffers *s, const float *x, int64_t step, int mr, int kc)
 {
     _Alignas(64) float tops[16], scales[16];
@@ -96,7 +100,8 @@ static void round_a(const core *g, buffers *s, int64_t i, int mr, int64_t k0, in
     }
 }
 
-/* CHUNK x WIDE of B: vector v of row k is at x[v] + k * step, lanes m[v] -> [n][WIDE] halves and the scales' inverses */
+/* CHUNK x WIDE of B: vector v of row k is at x[v] + k * step, lanes m[v] -> [n][WIDE] halves and
+ * the scales' inverses */
 INLINE void round_chunk(const float *const x[4], const __mmask16 m[4], int64_t step, int n,
                         uint16_t *dst, float *back)
 {

@@ -1,7 +1,8 @@
 /* cpu: what this processor can do, and the choice of the table of kernels.
  *
- * CPUID leaves 1, 7.0, 7.1 (Intel SDM vol. 2A), and XCR0 for what the operating system saves: 0x6 AVX, 0xe6 AVX-512,
- * 0x60000 AMX tiles. AMX also needs the process's permission, arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
+ * CPUID leaves 1, 7.0, 7.1 (Intel SDM vol. 2A), and XCR0 for what the operating system saves: 0x6
+ * AVX, 0xe6 AVX-512, 0x60000 AMX tiles. AMX also needs the process's permission,
+ * arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
  */
 #define _GNU_SOURCE /* syscall */
 #include <stdlib.h>

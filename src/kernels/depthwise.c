@@ -1,13 +1,16 @@
-/* depthwise: convolution of every channel with a kernel of its own, channels-last, vectorised over channels.
+/* depthwise: convolution of every channel with a kernel of its own, channels-last, vectorised over
+ * channels.
  *
  *   y[b,oy,ox,c]  = bias[c] + sum_(ky,kx) x[b, oy s - p + ky, ox s - p + kx, c] w[c,ky,kx]
- *   dx: at stride 1 the same sum over dy with the kernel turned round, else a sum over the taps that divide
+ *   dx: at stride 1 the same sum over dy with the kernel turned round, else a sum over the taps
+ *   that divide
  *   dw[c,ky,kx]  += sum_(b,oy,ox) dy[b,oy,ox,c] x[...]
  *
- * Weights are used as [taps][C]. 3x3 and 5x5 kernels go by strips of STRIP outputs along a row: a pixel is loaded once
- * for all outputs of the strip that it reaches, through a pointer that leads to zeros when the pixel is outside. Other
- * kernels go output by output. A task is one row of a map; dw is summed over PARTS fixed shares of rows, joined in
- * order: no result depends on the number of threads.
+ * Weights are used as [taps][C]. 3x3 and 5x5 kernels go by strips of STRIP outputs along a row: a
+ * pixel is loaded once for all outputs of the strip that it reaches, through a pointer that leads
+ * to zeros when the pixel is outside. Other kernels go output by output. A task is one row of a
+ * map; dw is summed over PARTS fixed shares of rows, joined in order: no result depends on the
+ * number of threads.
  */
 #include "kernels/table.h"
 

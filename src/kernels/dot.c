@@ -1,20 +1,23 @@
-/* dot: C = A W' + bias for up to DOT_MOST rows of A, W in GGUF's blocks as the file holds them. AVX2.
+/* dot: C = A W' + bias for up to DOT_MOST rows of A, W in GGUF's blocks as the file holds them.
+ * AVX2.
  *
- * A is rounded under one scale per 32 values, so that a block's sum is whole numbers: x = d q + m gives
- * (d da) (q . a) + m (da sum a). To 16 bits (2^-16 of the largest of them: closer than bf16 by 2^7), or, where rounding is
- * allowed and q has at most 6 bits, to 8 (2^-8): bytes go 32 to a product (pmaddubsw), words 16. Rows are read 256 values
- * (a group) at a time; whatever the type, a group opens to eight registers of bytes q, and A lies to match:
+ * A is rounded under one scale per 32 values, so that a block's sum is whole numbers: x = d q + m
+ * gives (d da) (q . a) + m (da sum a). To 16 bits (2^-16 of the largest of them: closer than bf16
+ * by 2^7), or, where rounding is allowed and q has at most 6 bits, to 8 (2^-8): bytes go 32 to a
+ * product (pmaddubsw), words 16. Rows are read 256 values (a group) at a time; whatever the type, a
+ * group opens to eight registers of bytes q, and A lies to match:
  *
  *   q[u][h]   low lane: values 16h.. of the block of 32 numbered u; high lane: those of block u + 4       u < 4, h < 2
- *             (A in words: the even ones of the 16, then the odd ones, which masks and shifts of q give)
+ *             (A in words: the even ones of the 16, then the odd ones, which masks and shifts of q
+ *             give)
  *
- * so that three steps of blends and additions bring the four registers q[u] . a[u] of a row to one of 8 sums, those of the
- * 8 blocks in order, which meet their 8 scales: no scale is broadcast.
+ * so that three steps of blends and additions bring the four registers q[u] . a[u] of a row to one
+ * of 8 sums, those of the 8 blocks in order, which meet their 8 scales: no scale is broadcast.
  *
- * W is four stretches, read side by side, a row of each in turn, the next row of the same stretch being asked for: one
- * stretch alone is read 1.4 times slower than memory can give. A worker's next task begins where its last one ended. As
- * much of K as keeps A in L1 goes along a row at a time. Rows that do not fill 256 values end in a copy padded by zero
- * blocks.
+ * W is four stretches, read side by side, a row of each in turn, the next row of the same stretch
+ * being asked for: one stretch alone is read 1.4 times slower than memory can give. A worker's next
+ * task begins where its last one ended. As much of K as keeps A in L1 goes along a row at a time.
+ * Rows that do not fill 256 values end in a copy padded by zero blocks.
  */
 #include "kernels/dot.h"
 
@@ -25,8 +28,9 @@ enum { TASK_VALUES = 1 << 17, STREAMS = 4, L1_BYTES = 20480 };
 
 /* ---- rounding A ------------------------------------------------------------------------------------------------ */
 
-/* 256 values of a row of A: scales of each 32; scale (sum a) offset_of(type) of each 32 or, of q6_K, of their first and
- * their last 16; then a in bytes or words. No power of 2 long, so that rows side by side do not share a set of L1. */
+/* 256 values of a row of A: scales of each 32; scale (sum a) offset_of(type) of each 32 or, of
+ * q6_K, of their first and their last 16; then a in bytes or words. No power of 2 long, so that
+ * rows side by side do not share a set of L1. */
 typedef struct {
     float scale[8], sum[16];
 } head;
@@ -166,8 +170,8 @@ INLINE __m256i add_halves(bool words, __m256i x, __m256i y)
                _mm256_castpd_si256(_mm256_shuffle_pd(a, b, 5)));
 }
 
-/* The sums of the 8 blocks, in order; x: of units 0 and 2 by add_halves, y: of 1 and 3. Words of bytes' products reach
- * 2^15 - 1 after that one step of q5_K and q6_K. */
+/* The sums of the 8 blocks, in order; x: of units 0 and 2 by add_halves, y: of 1 and 3. Words of
+ * bytes' products reach 2^15 - 1 after that one step of q5_K and q6_K. */
 INLINE __m256 block_sums(fab_dtype type, const bool words, __m256i x, __m256i y)
 {
     const bool large = type == FAB_Q5_K || type == FAB_Q6_K;
@@ -213,8 +217,9 @@ INLINE void one_group(fab_dtype type, const bool words, const int mr, const char
 
 #define KEEP(x) __asm__ volatile("" : "+x"(x)) /* in a register, now */
 
-/* acc[2] += a group of two rows of 4-bit W times a row of A in bytes, loaded once for both. Two loads a cycle are as much a
- * bound here as four operations; left to itself gcc loads A again and puts all sums off to the end. */
+/* acc[2] += a group of two rows of 4-bit W times a row of A in bytes, loaded once for both. Two
+ * loads a cycle are as much a bound here as four operations; left to itself gcc loads A again and
+ * puts all sums off to the end. */
 INLINE void two_rows(fab_dtype type, const char *a, const uint8_t *const *p, __m256 *acc)
 {
     const head *of = (const void *)a;
@@ -261,8 +266,9 @@ INLINE void totals(const __m256 *x, float *y)
     _mm_storeu_ps(y, _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1)));
 }
 
-/* A line of W, into L1, or L2 where rows are as long as q8_0's: those four rows and the four next leave L1 before they are read
- * (Zen 4, a token's products, medians of 8 pairs: into L2 q8_0 has 1.04 of the rate, q4_0 0.95). */
+/* A line of W, into L1, or L2 where rows are as long as q8_0's: those four rows and the four next
+ * leave L1 before they are read (Zen 4, a token's products, medians of 8 pairs: into L2 q8_0 has
+ * 1.04 of the rate, q4_0 0.95). */
 INLINE void ask_for(fab_dtype type, const uint8_t *p)
 {
     if (type == FAB_Q8_0) __builtin_prefetch(p, 0, 2);
@@ -272,7 +278,8 @@ INLINE void ask_for(fab_dtype type, const uint8_t *p)
 /* rows of W that go side by side: at least four sums */
 INLINE int abreast(int mr) { return mr < 4 ? 4 / mr : 1; }
 
-/* y[wr][mr] = groups [from, to) of mr rows of A times those of wr rows of W; asks for the same of the rows ahead */
+/* y[wr][mr] = groups [from, to) of mr rows of A times those of wr rows of W; asks for the same of
+ * the rows ahead */
 INLINE void some_rows(fab_dtype type, const bool words, const int mr, const job *j, range t,
                       const char *a, const uint8_t *const *row, const uint8_t *const *ahead,
                       float *y)

@@ -1,4 +1,5 @@
-/* dot: a few rows of A against quantised weights, bound by reading the weights: generation. Private to kernels/. */
+/* dot: a few rows of A against quantised weights, bound by reading the weights: generation. Private
+ * to kernels/. */
 #ifndef FAB_KERNELS_DOT_H
 #define FAB_KERNELS_DOT_H
 
@@ -8,8 +9,8 @@ enum { DOT_MOST = 8 };
 
 /* Whether this file's instruction set has it, for this type of weights and this many rows. */
 bool FAB_BASE(fab_dot_takes)(fab_dtype type, int64_t m);
-/* g->b holds a type that it takes, g->m <= DOT_MOST, a_col is 1. A is rounded under one scale per 32 values: to 16 bits, or
- * to 8 where g->bf16 and the weights have fewer than 8. */
+/* g->b holds a type that it takes, g->m <= DOT_MOST, a_col is 1. A is rounded under one scale per
+ * 32 values: to 16 bits, or to 8 where g->bf16 and the weights have fewer than 8. */
 bool FAB_BASE(fab_dot_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* dot_open: what dot.c reads at a time, a group of 256 values of a row of GGUF's blocks: bytes q[u][h] as described there, and
- * scales. AVX2. */
+/* dot_open: what dot.c reads at a time, a group of 256 values of a row of GGUF's blocks: bytes
+ * q[u][h] as described there, and scales. AVX2. */
 #ifndef FAB_KERNELS_DOT_OPEN_H
 #define FAB_KERNELS_DOT_OPEN_H
 
@@ -38,8 +38,8 @@ INLINE __m256 eight_halves(const uint8_t *p, int step)
     return _mm256_cvtph_ps(_mm_blend_epi16(x, y, 0xf0));
 }
 
-/* The same of q4_0: blocks b and b + 1 (b even) are words b of the low, b + 1 of the high lane of the 32 bytes that lie
- * 2 b before block b */
+/* The same of q4_0: blocks b and b + 1 (b even) are words b of the low, b + 1 of the high lane of
+ * the 32 bytes that lie 2 b before block b */
 INLINE __m256 eight_of_q4_0(const uint8_t *p)
 {
     const __m256i *at = (const void *)p;
@@ -50,7 +50,8 @@ INLINE __m256 eight_of_q4_0(const uint8_t *p)
         _mm_blend_epi16(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1), 0xaa));
 }
 
-/* The scales d of the 8 blocks, and what the sums of A are multiplied by; of q6_K those of the first, of the last 16s. */
+/* The scales d of the 8 blocks, and what the sums of A are multiplied by; of q6_K those of the
+ * first, of the last 16s. */
 INLINE void open_scales(fab_dtype type, const uint8_t *p, __m256 d[2], __m256 m[2])
 {
     if (small(type)) {

@@ -1,9 +1,11 @@
-/* gemm: matrix products for every dtype of the second operand, weights packed once, and the few-row case of decoding.
+/* gemm: matrix products for every dtype of the second operand, weights packed once, and the few-row
+ * case of decoding.
  *
- * Packed weight, for this file's instruction set: panels of NR columns, those beyond N zero; f32 as [K][NR], bf16 as panel.h.
- * Up to FEW rows the product is bound by reading the weight: it goes over the panels (or the rows) of B once, with
- * independent partial sums over k. Quantised weights go to dot.c (few rows) and int8.c (more, where rounding is
- * allowed). Otherwise B is widened to f32 as core.c packs it.
+ * Packed weight, for this file's instruction set: panels of NR columns, those beyond N zero; f32 as
+ * [K][NR], bf16 as panel.h. Up to FEW rows the product is bound by reading the weight: it goes over
+ * the panels (or the rows) of B once, with independent partial sums over k. Quantised weights go to
+ * dot.c (few rows) and int8.c (more, where rounding is allowed). Otherwise B is widened to f32 as
+ * core.c packs it.
  */
 #include "kernels/convert.h"
 #include "kernels/core.h"

@@ -1,17 +1,17 @@
-/* int8: C = A W' + bias with W in GGUF's blocks as the file holds them, A rounded to int8, 32 values under one step. AVX-512 VNNI and,
- * where there is none, AVX2.
+/* int8: C = A W' + bias with W in GGUF's blocks as the file holds them, A rounded to int8, 32
+ * values under one step. AVX-512 VNNI and, where there is none, AVX2.
  *
- * A block of 32 is x = d q + m with whole q, so a sum over it is d (q . a) + m (sum a): integer products, and two
- * multiply-adds per block for the scales.
+ * A block of 32 is x = d q + m with whole q, so a sum over it is d (q . a) + m (sum a): integer
+ * products, and two multiply-adds per block for the scales.
  *
  *   A   once per product: [M/RM][K/4][RM] groups of four int8, and per block and row four numbers (see `put_meta`)
  *   W   panels of CN rows by KQ of K, opened into L1 or L2: [KQ/4][CN][4] bytes q + offset >= 0, [KQ/sub][CN] d and m
  *   C   RM x CN sums in f32 over KQ, then added to memory
  *
- * Products of bytes multiply unsigned by signed, so q is offset to be unsigned and -offset (sum a) is where the sum starts.
- * The sum of a block becomes f32 without a conversion: it starts at the bits of C0 = 1.5 2^23, where one unit is one ulp.
- * AVX2: s - C0, times the scale da of A, is one fused multiply-subtract, exact because da keeps 22 bits of mantissa. VNNI:
- * see int8_vnni.h.
+ * Products of bytes multiply unsigned by signed, so q is offset to be unsigned and -offset (sum a)
+ * is where the sum starts. The sum of a block becomes f32 without a conversion: it starts at the
+ * bits of C0 = 1.5 2^23, where one unit is one ulp. AVX2: s - C0, times the scale da of A, is one
+ * fused multiply-subtract, exact because da keeps 22 bits of mantissa. VNNI: see int8_vnni.h.
  */
 #include "kernels/int8.h"
 
@@ -81,7 +81,8 @@ static void open_panel(const job *j, int64_t col, int64_t k0, int kc, opened *s)
     }
 }
 
-/* What a piece of W is opened from, the t-th of n parts of its rows, to be asked for while kc of another are multiplied. */
+/* What a piece of W is opened from, the t-th of n parts of its rows, to be asked for while kc of
+ * another are multiplied. */
 static ahead part_ahead(const job *j, place at, int64_t t, int64_t n, int kc)
 {
     int64_t size = fab_dtype_block(j->kind->type), bytes = fab_dtype_bytes(j->kind->type);
@@ -129,7 +130,8 @@ static void multiply(const job *j, range panels, place at, place next, const ope
     }
 }
 
-/* The t-th piece of a task: few rows of A go along the rows of W, many stay in L2 while W's columns pass. */
+/* The t-th piece of a task: few rows of A go along the rows of W, many stay in L2 while W's columns
+ * pass. */
 static place place_of(const job *j, range cols, int64_t t)
 {
     int64_t across = ceil_div(cols.to - cols.from, j->cols), deep = ceil_div(j->g->k, j->kq);

@@ -1,18 +1,21 @@
-/* int8_avx2: int8.c's tile in AVX2, whose products of bytes (pmaddubsw) come in pairs, summed to 16 bits that saturate.
+/* int8_avx2: int8.c's tile in AVX2, whose products of bytes (pmaddubsw) come in pairs, summed to 16
+ * bits that saturate.
  *
- * What costs is bringing words to double words (pmaddwd by ones: one of two ports that multiply), so the products of `run`
- * groups of four are added in words first, as many as cannot overflow: a word takes 2 run products of a byte u >= 0
- * of W and |a| <= 127.
+ * What costs is bringing words to double words (pmaddwd by ones: one of two ports that multiply),
+ * so the products of `run` groups of four are added in words first, as many as cannot overflow: a
+ * word takes 2 run products of a byte u >= 0 of W and |a| <= 127.
  *
  *   4 bits   u <= 15    run 8: 16 x 15 x 127 = 30,480        5, 6 bits   u <= 31, 63    run 2: 4 x 63 x 127 = 32,004
  *   8 bits   u <= 255   run 2, and A is rounded so that of the four values that meet in a word neither the positive nor
- *                       the negative ones sum to more than 128: 255 x 128 = 32,640. Every second group of four is
- *                       turned, W to 127 - q and A to -a, for values mostly of one sign (behind a gelu) to cancel.
- *                       The step is, for normal values, 1.8 times that of 127 up to the largest of 32.
+ *                       the negative ones sum to more than 128: 255 x 128 = 32,640. Every second
+ *                       group of four is turned, W to 127 - q and A to -a, for values mostly of one
+ *                       sign (behind a gelu) to cancel. The step is, for normal values, 1.8 times
+ *                       that of 127 up to the largest of 32.
  *
- * Operations for 32 values of K and 8 columns, of which Zen 3 does four a cycle: 19 for 4 bits, of 11 that multiply; 22
- * and 14 for the others. 4 rows by 16 columns keep sums, the opened W and what is in flight in 16 registers; f32 sums are
- * in L1. 8 rows of W are opened side by side, 32 values turned as 8 x 8 groups of four.
+ * Operations for 32 values of K and 8 columns, of which Zen 3 does four a cycle: 19 for 4 bits, of
+ * 11 that multiply; 22 and 14 for the others. 4 rows by 16 columns keep sums, the opened W and what
+ * is in flight in 16 registers; f32 sums are in L1. 8 rows of W are opened side by side, 32 values
+ * turned as 8 x 8 groups of four.
  */
 #ifndef FAB_KERNELS_INT8_AVX2_H
 #define FAB_KERNELS_INT8_AVX2_H
@@ -174,7 +177,8 @@ static const kind kinds[] = {
 
 /* ---- rounding A ------------------------------------------------------------------------------------------------ */
 
-/* The largest sum of the positive, or of the negative, of four values that meet in a word: 0, 1, 4, 5 and 2, 3, 6, 7 of 8. */
+/* The largest sum of the positive, or of the negative, of four values that meet in a word: 0, 1, 4,
+ * 5 and 2, 3, 6, 7 of 8. */
 INLINE float word_sum(const __m256 v[4])
 {
     const __m256 zero = _mm256_setzero_ps();
@@ -189,7 +193,8 @@ INLINE float word_sum(const __m256 v[4])
     return largest(_mm256_max_ps(_mm256_hadd_ps(s[0], s[1]), _mm256_hadd_ps(s[2], s[3])));
 }
 
-/* One row to int8; a value that is not finite makes the first scale, and so the whole row of C, NaN. */
+/* One row to int8; a value that is not finite makes the first scale, and so the whole row of C,
+ * NaN. */
 static void round_row(const kind *t, const float *x, int64_t n, int8_t *a, float *meta, int i)
 {
     const __m256 no_sign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));

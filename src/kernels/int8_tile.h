@@ -1,4 +1,5 @@
-/* int8_tile: what int8.c and its two tiles, int8_vnni.h and int8_avx2.h, have in common. A tile gives
+/* int8_tile: what int8.c and its two tiles, int8_vnni.h and int8_avx2.h, have in common. A tile
+ * gives
  *
  *   RM, CN      rows and columns of C that its products keep in registers; ABREAST of the columns are opened side by side
  *   KQ, COLS    how much of K and how many columns of W are opened at once (of few rows of A: KQ_FEW, CN)
@@ -6,7 +7,8 @@
  *   kinds       a row per type of weights
  *   round_rows  one to RM rows of A to int8
  *   micros_of   the products with 1 to RM rows of A of a kind; up to SPREAD rows in all these ask for W's next lines block by
- *               block: at once they fill the line buffers, and everything waits; with more rows that would cost 2 %
+ *               block: at once they fill the line buffers, and everything waits; with more rows
+ *               that would cost 2 %
  */
 #ifndef FAB_KERNELS_INT8_TILE_H
 #define FAB_KERNELS_INT8_TILE_H
@@ -14,8 +16,9 @@
 #include "base/bytes.h"
 #include "kernels/isa.h"
 
-/* Numbers of A beside its int8, meta: [K/sub][META][RM]. DA: the scale; SUM: of a, scaled; START: of the sum of products, as
- * bits. AVX2: C0DA = C0 da, SUM times da. VNNI: C0UP = C0 2^up, SUM times 2^up, DA the same of all blocks of a row. */
+/* Numbers of A beside its int8, meta: [K/sub][META][RM]. DA: the scale; SUM: of a, scaled; START:
+ * of the sum of products, as bits. AVX2: C0DA = C0 da, SUM times da. VNNI: C0UP = C0 2^up, SUM
+ * times 2^up, DA the same of all blocks of a row. */
 enum { DA, C0DA, C0UP = C0DA, SUM, START, META };
 #define C0      12582912.0f
 #define C0_BITS 0x4b400000
@@ -29,7 +32,8 @@ typedef struct {
     int run; /* groups of four whose products int8_avx2.h adds in 16 bits */
 } kind;
 
-/* Pieces of rows of W that will be needed: `rows` of them, `bytes` long, `step` apart; `each` of them a block of k. */
+/* Pieces of rows of W that will be needed: `rows` of them, `bytes` long, `step` apart; `each` of
+ * them a block of k. */
 typedef struct {
     const uint8_t *at;
     int64_t step, bytes;
@@ -57,8 +61,8 @@ typedef struct {
 typedef void micro_fn(int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
                       const float *m, const target *to, const ahead *next);
 
-/* AVX2. The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and the last 16; more: what is
- * to be added to the sum of products beside -offset (sum a). */
+/* AVX2. The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and
+ * the last 16; more: what is to be added to the sum of products beside -offset (sum a). */
 INLINE void put_meta(const kind *t, float *meta, int rm, int i, float d, const int32_t *sums,
                      int32_t more)
 {

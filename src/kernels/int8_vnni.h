@@ -1,12 +1,13 @@
-/* int8_vnni: int8.c's tile in AVX-512 VNNI. Of 9 operations per block and output that Zen 4 does where it multiplies, 8 are
- * products: 89 % of the VNNI rate is the bound. For that a row of A has one scale da, and a block of it that scale times a
- * power of two, which the sum of products has without an operation: it starts at the bits of C0 2^up (int8.c), where a unit is
- * 2^up, and subtracting C0 2^up is for the units that add. da comes to the sums of a row once. A step is the block's own, as
- * with a scale per block, or up to twice as coarse.
+/* int8_vnni: int8.c's tile in AVX-512 VNNI. Of 9 operations per block and output that Zen 4 does
+ * where it multiplies, 8 are products: 89 % of the VNNI rate is the bound. For that a row of A has
+ * one scale da, and a block of it that scale times a power of two, which the sum of products has
+ * without an operation: it starts at the bits of C0 2^up (int8.c), where a unit is 2^up, and
+ * subtracting C0 2^up is for the units that add. da comes to the sums of a row once. A step is the
+ * block's own, as with a scale per block, or up to twice as coarse.
  *
- * 7 rows by 32 columns are 28 sums in registers; 16 rows of W are opened side by side, in pieces of 16 or 32 bytes turned
- * as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a cycle, without loss; in pieces of L1's size the calls and the
- * passes over C cost 3 to 9 % of 577 rows on Zen 4.
+ * 7 rows by 32 columns are 28 sums in registers; 16 rows of W are opened side by side, in pieces of
+ * 16 or 32 bytes turned as 4 x 4 groups of four. Opened W streams from L2, 8 bytes a cycle, without
+ * loss; in pieces of L1's size the calls and the passes over C cost 3 to 9 % of 577 rows on Zen 4.
  */
 #ifndef FAB_KERNELS_INT8_VNNI_H
 #define FAB_KERNELS_INT8_VNNI_H
@@ -282,7 +283,8 @@ INLINE __m256i tops_of(const float *const row[8], int64_t k)
                                  w));
 }
 
-/* 32 values of 8 rows times their inv, in int8 -> half[h][r / 4]: the four groups of four of half h of 4 rows, [4][4][4] */
+/* 32 values of 8 rows times their inv, in int8 -> half[h][r / 4]: the four groups of four of half h
+ * of 4 rows, [4][4][4] */
 INLINE void round32(const float *const row[8], int64_t k, const float inv[8], __m512i half[2][2])
 {
     __m512i z[4];
@@ -389,8 +391,8 @@ INLINE void round_block(const kind *t, const float *const row[8], int64_t k, __m
     put_metas(t, meta + META * RM, d, up, sum[1]);
 }
 
-/* The largest values of blocks wait in their place for START. A value that is not finite makes the scale of its row NaN or
- * infinite, and so the row of C NaN. */
+/* The largest values of blocks wait in their place for START. A value that is not finite makes the
+ * scale of its row NaN or infinite, and so the row of C NaN. */
 static void round_rows(const kind *t, const float *x, int64_t x_row, int mr, int64_t n, int8_t *a,
                        float *meta)
 {

@@ -1,8 +1,9 @@
 /* isa: what a hot loop needs to know about the instruction set that its file is being compiled for.
  *
- * Every file of this folder that includes it is compiled once per instruction set (meson.build) with -DFAB_ISA=c, avx2, ...;
- * its external names get that suffix through FAB_NAME. vf is one register of FAB_VL floats (gcc's vector extension), so the
- * same source is SSE2, AVX2 + FMA or AVX-512. Private to kernels/.
+ * Every file of this folder that includes it is compiled once per instruction set (meson.build)
+ * with -DFAB_ISA=c, avx2, ...; its external names get that suffix through FAB_NAME. vf is one
+ * register of FAB_VL floats (gcc's vector extension), so the same source is SSE2, AVX2 + FMA or
+ * AVX-512. Private to kernels/.
  */
 #ifndef FAB_KERNELS_ISA_H
 #define FAB_KERNELS_ISA_H
@@ -24,7 +25,8 @@
 #define SIMD_SUM(...) _Pragma(FAB_STR_(omp simd reduction(+ : __VA_ARGS__)))
 #define SIMD_MAX(s)   _Pragma(FAB_STR_(omp simd reduction(max : s)))
 
-/* MR x NR is the block of C that a microkernel keeps in registers: 28 + 3 of 32, 12 + 3 of 16, 8 + 3 of 16. */
+/* MR x NR is the block of C that a microkernel keeps in registers: 28 + 3 of 32, 12 + 3 of 16, 8 +
+ * 3 of 16. */
 #if defined(__AVX512F__)
 #define FAB_VL_IS 16
 enum { MR = 14 };

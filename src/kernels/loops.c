@@ -1,7 +1,8 @@
 /* loops: element-wise kernels, reductions over everything, the optimiser and dtype conversion.
  *
- * Each is a plain loop over [from, to) that the compiler vectorises, run over pieces of fixed size (PIECE elements), so
- * the cut depends on n alone. One argument struct serves them all: op says which loop.
+ * Each is a plain loop over [from, to) that the compiler vectorises, run over pieces of fixed size
+ * (PIECE elements), so the cut depends on n alone. One argument struct serves them all: op says
+ * which loop.
  *
  *   gelu   erf    x F(x), F = (1 + erf(x / sqrt 2)) / 2           f' = F + x phi(x)
  *          tanh   x/2 (1 + tanh u), u = c (x + 0.044715 x^3)      c = sqrt(2 / pi)
@@ -177,7 +178,8 @@ void FAB_NAME(fab_scale)(fab_pool *p, float s, const float *x, float *y, int64_t
     each(p, &(job){ scale_loop, .n = n, .a = x, .y = y, .s = s });
 }
 
-/* Columns [from, to) of d rows of n: blocks of 32 rows are summed first, so that long columns lose little. */
+/* Columns [from, to) of d rows of n: blocks of 32 rows are summed first, so that long columns lose
+ * little. */
 static void sum_rows_loop(const job *j, int64_t from, int64_t to)
 {
     float block[COLUMNS];

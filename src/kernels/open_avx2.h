@@ -27,7 +27,8 @@ INLINE __m256i bits_up(__m256i x, int up, int mask) /* up or, below 0, down */
     return _mm256_and_si256(x, bytes_of(mask));
 }
 
-/* The scales d and shifts m of the 8 blocks of 32 of q4_K or q5_K; of q6_K d of their first 16s, of their last 16s. */
+/* The scales d and shifts m of the 8 blocks of 32 of q4_K or q5_K; of q6_K d of their first 16s, of
+ * their last 16s. */
 INLINE void super_scales(fab_dtype type, const uint8_t *p, __m256 d[2], __m256 *m)
 {
     if (type == FAB_Q6_K) {

@@ -1,4 +1,5 @@
-/* panel: where a weight's bf16 elements lie once packed: NR columns at a time, in the order that the products read them.
+/* panel: where a weight's bf16 elements lie once packed: NR columns at a time, in the order that
+ * the products read them.
  *
  *   widened  [K][NR]                                        one row of a panel is two registers once widened
  *   pairs    [K/32][NR/16][16][16][2], K padded with zeros  each 1 KB [16][16][2] is a B tile of AMX, two of k side by side

@@ -4,8 +4,9 @@
 
 #include "kernels/isa.h"
 
-/* An array x of CHAINS registers, each the result of `rounds` operations `one` on itself (x[i]); then x[0] is their sum. The
- * empty asm makes each operation happen, whatever the compiler thinks of the series. */
+/* An array x of CHAINS registers, each the result of `rounds` operations `one` on itself (x[i]);
+ * then x[0] is their sum. The empty asm makes each operation happen, whatever the compiler thinks
+ * of the series. */
 enum { CHAINS = 12 };
 #define PEAK_CHAINS(x, first, one, rounds)                                                         \
     do {                                                                                           \

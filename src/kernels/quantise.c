@@ -1,12 +1,14 @@
-/* quantise: f32 to GGUF's blocks (blocks.h has the layouts). Plain C, compiled once; speed is no concern here.
+/* quantise: f32 to GGUF's blocks (blocks.h has the layouts). Plain C, compiled once; speed is no
+ * concern here.
  *
  *   q8_0        d = max|x| / 127, q rounds half away from zero
  *   q4_0, q5_0  d = (the x of largest size) / -8 or -16, q = floor(x/d + 8.5 or 16.5)
  *   q4_1, q5_1  d = (max - min) / 15 or 31, m = min
  *
- * K types: every sub-block is fitted first, x ~ s q + m, by trying several steps and solving the weighted least squares
- * for each; then the sub-blocks' s and m are themselves rounded to 6 (q4_K, q5_K) or 8 bits (q6_K) under one scale per
- * 256, and q is chosen again under what is left. The weight of x is |x| + sqrt(mean x^2): large values matter more.
+ * K types: every sub-block is fitted first, x ~ s q + m, by trying several steps and solving the
+ * weighted least squares for each; then the sub-blocks' s and m are themselves rounded to 6 (q4_K,
+ * q5_K) or 8 bits (q6_K) under one scale per 256, and q is chosen again under what is left. The
+ * weight of x is |x| + sqrt(mean x^2): large values matter more.
  */
 #include "kernels/quantise.h"
 #include <math.h>

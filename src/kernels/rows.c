@@ -5,7 +5,8 @@
  *   rmsnorm    n = x inv, y = w n                         dx += inv (g - n mean(g n)),  dw += sum_r dy n
  *   xent       nll = lse - (1-e) x[t] - e mean(x)         dx += s (softmax - (1-e) onehot - e / V)
  *
- * A task is a fixed number of rows; the sums over rows (dw, db) are a second pass cut by columns, so nothing is shared.
+ * A task is a fixed number of rows; the sums over rows (dw, db) are a second pass cut by columns,
+ * so nothing is shared.
  */
 #include "kernels/table.h"
 #include "kernels/vmath.h"

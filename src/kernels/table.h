@@ -1,5 +1,6 @@
-/* table: what each file gives to the table of its instruction set (table.c lists the fields once). Names are suffixed
- * by the instruction set; contracts are those of fab_kernels's fields. Private to kernels/. */
+/* table: what each file gives to the table of its instruction set (table.c lists the fields once).
+ * Names are suffixed by the instruction set; contracts are those of fab_kernels's fields. Private
+ * to kernels/. */
 #ifndef FAB_KERNELS_TABLE_H
 #define FAB_KERNELS_TABLE_H
 

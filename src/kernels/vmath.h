@@ -1,4 +1,5 @@
-/* vmath: exp, log-free sigmoid, tanh and erf that the compiler vectorises: no calls, no branches, NaN in NaN out.
+/* vmath: exp, log-free sigmoid, tanh and erf that the compiler vectorises: no calls, no branches,
+ * NaN in NaN out.
  *
  *   exp(x)   n = round(x / ln 2), r = x - n ln 2 in two pieces (Cody & Waite), degree 6 Taylor/minimax in r, times 2^n
  *   tanh(x)  (1 - e) / (1 + e) with e = exp(-2|x|); below 0.625 an odd polynomial (no cancellation)
