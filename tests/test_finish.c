@@ -246,6 +246,22 @@ static double cost_of(const drawn *d, double slope, const double offset[WAYS])
     return cost;
 }
 
+/* No other slope, where it is free, and no other offsets cost less. */
+static void check_best(const drawn *d, const fab_curve *c, bool free_slope)
+{
+    double at[WAYS], mean = ((double)c->offset[0] + (double)c->offset[1]) / WAYS;
+    for (int k = 0; k < WAYS; k++) at[k] = (double)c->offset[k] - mean; /* as the prior has them */
+    double slope = (double)c->slope, least = cost_of(d, slope, at);
+    for (int way = -1; way <= 1; way += 2) {
+        if (free_slope) CHECK(cost_of(d, slope + way * 0.01, at) > least);
+        for (int k = 0; k < WAYS; k++) {
+            at[k] += way * 0.01;
+            CHECK(cost_of(d, slope, at) > least);
+            at[k] -= way * 0.01;
+        }
+    }
+}
+
 TEST(a_curve_of_three_outcomes_is_the_best_one)
 {
     static drawn d;
@@ -258,18 +274,7 @@ TEST(a_curve_of_three_outcomes_is_the_best_one)
         CHECK_NEAR(c.offset[0], -1.2, 0.2);
         CHECK_NEAR(c.offset[1], 0.7, 0.2);
         CHECK(c.offset[2] == 0);
-        double at[WAYS], mean = ((double)c.offset[0] + (double)c.offset[1]) / WAYS;
-        for (int k = 0; k < WAYS; k++)
-            at[k] = (double)c.offset[k] - mean; /* where the prior has it */
-        double least = cost_of(&d, (double)c.slope, at);
-        CHECK(cost_of(&d, (double)c.slope + 0.01, at) > least);
-        CHECK(cost_of(&d, (double)c.slope - 0.01, at) > least);
-        for (int k = 0; k < WAYS; k++)
-            for (int way = -1; way <= 1; way += 2) {
-                at[k] += way * 0.01;
-                CHECK(cost_of(&d, (double)c.slope, at) > least);
-                at[k] -= way * 0.01;
-            }
+        check_best(&d, &c, true);
     }
 }
 
@@ -299,15 +304,7 @@ TEST(an_upside_down_model_keeps_the_least_slope)
     }
     fab_curve_fit(d.p, d.told, DRAWN, WAYS, &c);
     CHECK_NEAR(c.slope, FAB_SLOPE_LEAST, 1e-6);
-    double at[WAYS], mean = ((double)c.offset[0] + (double)c.offset[1]) / WAYS;
-    for (int k = 0; k < WAYS; k++) at[k] = (double)c.offset[k] - mean;
-    double least = cost_of(&d, (double)c.slope, at);
-    for (int k = 0; k < WAYS; k++)
-        for (int way = -1; way <= 1; way += 2) {
-            at[k] += way * 0.01;
-            CHECK(cost_of(&d, (double)c.slope, at) > least);
-            at[k] -= way * 0.01;
-        }
+    check_best(&d, &c, false);
 }
 
 TEST(probabilities_that_are_true_get_no_curve)

@@ -15,8 +15,8 @@ typedef struct {
 } outcomes;
 
 typedef struct {
-    double loss, g[FREE],
-        h[FREE][FREE]; /* -log likelihood; gradient and Hessian of -log posterior */
+    double loss;                   /* -log likelihood */
+    double g[FREE], h[FREE][FREE]; /* of -log posterior */
 } bowl;
 
 /* log p [C], and the outcomes' probabilities under v: of all, and of those that are true alone.

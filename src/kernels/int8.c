@@ -4,7 +4,7 @@
  * A block of 32 is x = d q + m with whole q, so a sum over it is d (q . a) + m (sum a): integer
  * products, and two multiply-adds per block for the scales.
  *
- *   A   once per product: [M/RM][K/4][RM] groups of four int8, and per block and row four numbers (see `put_meta`)
+ *   A   once per product: [M/RM][K/4][RM] groups of four int8, and per block and row four numbers (int8_tile.h)
  *   W   panels of CN rows by KQ of K, opened into L1 or L2: [KQ/4][CN][4] bytes q + offset >= 0, [KQ/sub][CN] d and m
  *   C   RM x CN sums in f32 over KQ, then added to memory
  *

@@ -193,6 +193,18 @@ INLINE float word_sum(const __m256 v[4])
     return largest(_mm256_max_ps(_mm256_hadd_ps(s[0], s[1]), _mm256_hadd_ps(s[2], s[3])));
 }
 
+/* The numbers of row i for 32 values under the scale d of A; sums: of the first and the last 16;
+ * more: what is to be added to the sum of products beside -offset (sum a). */
+INLINE void put_meta(const kind *t, float *meta, int i, float d, const int32_t *sums, int32_t more)
+{
+    bool whole = t->sub == 32;
+    for (int s = 0; s < (whole ? 1 : 2); s++, meta += META * RM) {
+        int32_t sum = whole ? sums[0] + sums[1] : sums[s];
+        meta[DA * RM + i] = d, meta[C0DA * RM + i] = C0 * d, meta[SUM * RM + i] = d * (float)sum;
+        meta[START * RM + i] = fab_bits_f32((uint32_t)(C0_BITS - t->offset * sum + more));
+    }
+}
+
 /* One row to int8; a value that is not finite makes the first scale, and so the whole row of C,
  * NaN. */
 static void round_row(const kind *t, const float *x, int64_t n, int8_t *a, float *meta, int i)
@@ -233,7 +245,7 @@ static void round_row(const kind *t, const float *x, int64_t n, int8_t *a, float
         y = _mm256_sad_epu8(_mm256_srli_epi64(y, 32), _mm256_setzero_si256());
         _mm256_storeu_si256((void *)sum8, y);
         int32_t second = (int32_t)(sum8[0] + sum8[1] + sum8[2] + sum8[3]) - 2048;
-        put_meta(t, meta, RM, i, d, sums, turned ? second : 0);
+        put_meta(t, meta, i, d, sums, turned ? second : 0);
     }
     if (_mm256_movemask_ps(_mm256_cmp_ps(bad, bad, _CMP_UNORD_Q))) *first = NAN;
 }

@@ -61,17 +61,4 @@ typedef struct {
 typedef void micro_fn(int kc, const int8_t *a, const float *meta, const uint8_t *w, const float *d,
                       const float *m, const target *to, const ahead *next);
 
-/* AVX2. The numbers of row i (of rm) for 32 values under the scale d of A; sums: of the first and
- * the last 16; more: what is to be added to the sum of products beside -offset (sum a). */
-INLINE void put_meta(const kind *t, float *meta, int rm, int i, float d, const int32_t *sums,
-                     int32_t more)
-{
-    bool whole = t->sub == 32;
-    for (int s = 0; s < (whole ? 1 : 2); s++, meta += META * rm) {
-        int32_t sum = whole ? sums[0] + sums[1] : sums[s];
-        meta[DA * rm + i] = d, meta[C0DA * rm + i] = C0 * d, meta[SUM * rm + i] = d * (float)sum;
-        meta[START * rm + i] = fab_bits_f32((uint32_t)(C0_BITS - t->offset * sum + more));
-    }
-}
-
 #endif

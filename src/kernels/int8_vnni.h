@@ -392,7 +392,7 @@ INLINE void round_block(const kind *t, const float *const row[8], int64_t k, __m
 }
 
 /* The largest values of blocks wait in their place for START. A value that is not finite makes the
- * scale of its row NaN or infinite, and so the row of C NaN. */
+ * scale of its row NaN or infinite, and so nothing of that row of C finite. */
 static void round_rows(const kind *t, const float *x, int64_t x_row, int mr, int64_t n, int8_t *a,
                        float *meta)
 {

@@ -99,13 +99,11 @@ static bool fit_sureness(said *t, fab_curve *out, json_t *card, fab_err *err)
            fab_fail(err, FAB_ENOMEM, "no memory for the model's card");
 }
 
-bool fab_session_sureness(fab_session *s, fab_engine *e, fab_curve *out, json_t *card, fab_err *err)
+bool fab_sureness_fit(const fab_replies *r, fab_curve *out, json_t *card, fab_err *err)
 {
-    fab_arena *keep = fab_arena_new(0, err);
-    fab_replies r = { 0 };
+    fab_arena *a = fab_arena_new(0, err);
     said t;
-    bool ok = keep && fab_session_replies(s, e, FAB_EXAM_MADE, keep, &r, err) &&
-              gather(&r, keep, &t, err) && fit_sureness(&t, out, card, err);
-    fab_arena_free(keep);
+    bool ok = a && gather(r, a, &t, err) && fit_sureness(&t, out, card, err);
+    fab_arena_free(a);
     return ok;
 }

@@ -81,9 +81,11 @@ static double share(const bool *right, const fab_qa *const *q, int64_t n, const 
     return all ? (double)hit / (double)all : NAN;
 }
 
-static void tell(fab_exam *e, const bool *right, const fab_qa *const *q, const bool *unseen,
-                 int64_t n)
+void fab_exam_of(const fab_replies *r, fab_exam *e)
 {
+    const fab_qa *const *q = r->q;
+    const bool *right = r->right, *unseen = r->unseen;
+    const int64_t n = r->n;
     *e = (fab_exam){
         .slake_en = share(right, q, n, "SLAKE", FAB_EN, -1, NULL),
         .slake_en_open = share(right, q, n, "SLAKE", FAB_EN, 0, NULL),
@@ -262,7 +264,7 @@ bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, 
     fab_replies r = { .blank = blank };
     fab_arena *keep = fab_arena_new(0, err);
     bool ok = keep && fab_session_replies(s, e, limit, keep, &r, err);
-    if (ok) tell(out, r.right, r.q, r.unseen, r.n);
+    if (ok) fab_exam_of(&r, out);
     fab_arena_free(keep);
     return ok;
 }

@@ -92,14 +92,16 @@ static fab_blind *train_blind(const fab_session *s, fab_err *err)
     return b;
 }
 
-/* What the file says of itself, from the validation records with their pictures and without. */
-static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_err *err)
+/* What the file says of itself, from the validation records with their pictures (r: what it
+ * replied) and without. */
+static json_t *measure(fab_session *s, fab_engine *e, json_t *summary, fab_replies *r, fab_err *err)
 {
     fab_exam seen, blank;
     fab_log(FAB_LOG_INFO, "measuring on the validation records, then with a blank picture");
-    if (!fab_session_exam(s, e, FAB_EXAM_MADE, false, &seen, err) ||
+    if (!fab_session_replies(s, e, FAB_EXAM_MADE, s->arena, r, err) ||
         !fab_session_exam(s, e, FAB_EXAM_MADE, true, &blank, err))
         return NULL;
+    fab_exam_of(r, &seen);
     json_t *card = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o}}", "schema", "fabrica.card/1", "name",
         s->recipe.name, "intended_use", "Research use only. Not for diagnostic use.",
@@ -144,16 +146,15 @@ static bool tell(json_t *card, const fab_gate *gate, double refused, double T,
 
 /* Temperature, curve of answers, gate, the worth of each row and the counter, for the card and for
  * what is saved. */
-bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
-                     fab_err *err)
+bool fab_session_fit(fab_session *s, fab_engine *e, const fab_replies *r, json_t *card,
+                     fab_mini_save_opts *o, fab_err *err)
 {
     fab_gate gate;
     fab_calibration before, after;
     double T = 1, refused = 0;
     fab_log(FAB_LOG_INFO, "fitting temperature, sureness and input gate");
     if (!fab_session_temperature(s, e, &T, &before, &after, err) ||
-        !fab_session_sureness(s, e, &o->answers, card, err) ||
-        !fit_gate(s, e, &gate, &refused, err))
+        !fab_sureness_fit(r, &o->answers, card, err) || !fit_gate(s, e, &gate, &refused, err))
         return false;
     fab_engine_set_temperature(e, (float)T);
     if (!fab_session_skills(s, e, &o->skills, err) || !fab_session_counter(s, e, &o->counter, err))
@@ -191,8 +192,9 @@ bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err)
                              .dtype = s->recipe.dtype };
     bool ok = path && (o.question_only = pack_blind(s, err)) != NULL;
     fab_engine *e = ok ? fab_session_engine(s, path, &o, err) : NULL;
-    json_t *card = e ? measure(s, e, summary, err) : NULL;
-    ok = card && fab_session_fit(s, e, card, &o, err) && save_with_card(s, path, card, &o, err);
+    fab_replies r = { 0 };
+    json_t *card = e ? measure(s, e, summary, &r, err) : NULL;
+    ok = card && fab_session_fit(s, e, &r, card, &o, err) && save_with_card(s, path, card, &o, err);
     fab_engine_close(e);
     if (ok && (json_object_set_new(summary, "model", json_string(path)) != 0 ||
                json_object_set(summary, "card", card) != 0))

@@ -34,8 +34,11 @@ bool fab_refit(const fab_refit_opts *o, fab_pool *pool, json_t **card, fab_err *
     fab_mini_save_opts save_as = { .version = o->version };
     fab_engine *e = fab_engine_open(o->model, pool, err);
     json_t *told = e ? card_of(e, o->version, err) : NULL;
+    fab_replies r = { 0 };
     bool ok = told && fab_session_open_data(&s, o->data, pool, err) &&
-              fab_session_fit(&s, e, told, &save_as, err) && save(e, o->out, told, &save_as, err);
+              fab_session_replies(&s, e, FAB_EXAM_MADE, s.arena, &r, err) &&
+              fab_session_fit(&s, e, &r, told, &save_as, err) &&
+              save(e, o->out, told, &save_as, err);
     fab_engine_close(e);
     fab_session_close(&s);
     if (ok && card) *card = json_incref(told);

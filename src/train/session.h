@@ -117,13 +117,14 @@ typedef struct {
  * all asked. Arrays in keep. */
 bool fab_session_replies(fab_session *s, fab_engine *e, int64_t limit, fab_arena *keep,
                          fab_replies *out, fab_err *err);
-/* Of the same the shares that are right. all: mean of slake_en, slake_zh, rad and made. What was
+/* What share of them is right. all: mean of slake_en, slake_zh, rad and made. What was
  * not asked is NAN, and left out of the mean. */
 typedef struct {
     double slake_en, slake_en_open, slake_en_closed, slake_zh, slake_unseen, rad, rad_open,
         rad_closed, made, all;
     int64_t n;
 } fab_exam;
+void fab_exam_of(const fab_replies *r, fab_exam *out);
 bool fab_session_exam(fab_session *s, fab_engine *e, int64_t limit, bool blank, fab_exam *out,
                       fab_err *err);
 /* About `sample` of the same questions, evenly from all kinds, to see what an exam takes: how many
@@ -159,15 +160,15 @@ int fab_sequence(const fab_bpe *bpe, const char *question, const char *answer, f
  * calibrated without it and with it. */
 bool fab_session_temperature(fab_session *s, fab_engine *e, double *T, fab_calibration *before,
                              fab_calibration *after, fab_err *err);
-/* The curve of answers in words (zoo/mini.h) from the records of an exam; into the card as
+/* The curve of answers in words (zoo/mini.h) from the replies to an exam; into the card as
  * "sureness": {slope, offset, n, ece_before, ece}. */
-bool fab_session_sureness(fab_session *s, fab_engine *e, fab_curve *out, json_t *card,
-                          fab_err *err);
+bool fab_sureness_fit(const fab_replies *r, fab_curve *out, json_t *card, fab_err *err);
 
-/* finish.c: temperature, curve of answers, input gate, the worth of each row and the counter, by
- * the engine's model: into the card and into what is to be saved. */
-bool fab_session_fit(fab_session *s, fab_engine *e, json_t *card, fab_mini_save_opts *o,
-                     fab_err *err);
+/* finish.c: temperature, curve of answers, input gate, the worth of each row and the counter, by the
+ * engine's model and its replies to the exam of the card (FAB_EXAM_MADE): into the card and into what
+ * is to be saved. */
+bool fab_session_fit(fab_session *s, fab_engine *e, const fab_replies *r, json_t *card,
+                     fab_mini_save_opts *o, fab_err *err);
 /* The same, question-only baseline, card, model file. */
 bool fab_session_finish(fab_session *s, json_t *summary, fab_err *err);
 
