@@ -395,7 +395,7 @@ TEST(class_names_find_their_way)
         CHECK_MSG(fab_classifier_way(c) == cases[i].way, "case %zu goes way %d", i,
                   fab_classifier_way(c));
         if (cases[i].row) CHECK_STR(fab_classifier_row(c), cases[i].row);
-        CHECK_MSG(fab_classifier_run(c, l, p, cosine, &err), "%s", err.text);
+        CHECK_MSG(fab_classifier_run(c, l, NULL, p, cosine, &err), "%s", err.text);
         for (int k = 0; k < cases[i].n; k++) sum += p[k];
         CHECK_NEAR(sum, 1, 1e-5);
         fab_classifier_free(c);

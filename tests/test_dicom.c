@@ -365,6 +365,32 @@ static void check_utf8(const char *terms, const char *bytes, const char *want)
     fab_image_free(im);
 }
 
+TEST(the_patients_age_and_sex)
+{
+    static const struct {
+        const char *age, *birth, *study, *sex;
+        double years;
+        char is;
+    } rows[] = {
+        { "061Y", "19300101", "20200101", "F", 61, 'F' }, /* the age as it says */
+        { "", "19600101", "20200101", "M", 60, 'M' },     /* else by the dates */
+        { "", "", "20200101", "O", 0, 0 },
+        { "old", "1960", "20200101", "", 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        file f;
+        begin(&f);
+        put_text(&f, 0x00080020, "DA", rows[i].study);
+        put_text(&f, 0x00100030, "DA", rows[i].birth);
+        put_text(&f, 0x00100040, "CS", rows[i].sex);
+        put_text(&f, 0x00101010, "AS", rows[i].age);
+        fab_image *im = image_of(&f, &(fab_image_opts){ .facts_only = true });
+        CHECK_NEAR(im->patient.age, rows[i].years, 0.01);
+        CHECK(im->patient.sex == rows[i].is);
+        fab_image_free(im);
+    }
+}
+
 TEST(names_in_every_character_set)
 {
     check_utf8(NULL, "Doe^Jane", "Doe^Jane");

@@ -33,7 +33,8 @@ static bool by_model(fab_run *r, const char *verb, const fab_predict_opts *o, fa
     fab_eval_opts eo = { .limit = o->limit };
     const fab_eval_classes classes = { .label = o->label,
                                        .images_dir = o->images,
-                                       .zero_shot = !strcmp(o->how, "prompts") };
+                                       .zero_shot = !strcmp(o->how, "prompts"),
+                                       .picture_alone = o->picture_alone };
     fab_file there = { 0 }; /* a missing file is told before the model is loaded */
     if (strcmp(o->data, "-") != 0 && !fab_file_map(&there, o->data, 0, err)) return false;
     fab_file_unmap(&there);

@@ -18,6 +18,7 @@ void fab_evaluating(fab_run *r, const char *name, int64_t total, fab_progress *b
 typedef struct {
     const char *data, *scores, *images, *label, *how, *model;
     int64_t limit;
+    bool picture_alone;
 } fab_predict_opts;
 
 /* p is cleared by the caller, also on failure. Sets r->exit_code when records failed. */
@@ -74,6 +75,8 @@ bool fab_eval_result(fab_run *r, json_t *v, const char *kind, const char *html, 
           "only the first so many records; 0: all",                                                \
           .min = 0,                                                                                \
           .max = 1e9 },                                                                            \
+        { "picture-alone", FAB_FLAG, offsetof(type, in.picture_alone), NULL,                       \
+          "do not tell the model a record's age and sex" },                                        \
     {                                                                                              \
         "model", FAB_FILE_IN, offsetof(type, in.model), NULL,                                      \
             "the model file; else $FABRICA_MODEL, else models/mini.gguf"                           \

@@ -34,6 +34,20 @@ bool fab_run_result(fab_run *r, json_t *o, const fab_engine *e, const fab_input 
         "adapter", FAB_FILE_IN, offsetof(type, adapter), NULL,                                     \
             "an adapter trained on the model (fabrica adapter info)"                               \
     }
+/* Of a struct with double age and const char *sex. */
+#define FAB_OPT_PATIENT(type)                                                                      \
+    { "age",                                                                                       \
+      FAB_FLOAT,                                                                                   \
+      offsetof(type, age),                                                                         \
+      "0",                                                                                         \
+      "the patient's age in years; 0: as the file's header says",                                  \
+      .min = 0,                                                                                    \
+      .max = FAB_AGE_MOST,                                                                         \
+      .meta = "YEARS" },                                                                           \
+    {                                                                                              \
+        "sex", FAB_CHOICE, offsetof(type, sex), NULL,                                              \
+            "the patient's sex; else as the file's header says", .choices = "male|female"          \
+    }
 #define FAB_OPT_MODEL(type)                                                                        \
     {                                                                                              \
         "model", FAB_FILE_IN, offsetof(type, model), NULL,                                         \

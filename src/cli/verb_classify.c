@@ -8,7 +8,8 @@
 #include "engine/zero_shot.h"
 
 typedef struct {
-    const char *image, *labels, *model, *how;
+    const char *image, *labels, *model, *how, *sex;
+    double age;
     fab_list templates;
     bool force, exact;
 } opts;
@@ -97,6 +98,8 @@ static bool classify(fab_run *r, const void *vo, fab_engine *e, const fab_input 
     const opts *o = vo;
     const char *names[FAB_CLASSES_MAX];
     float p[FAB_CLASSES_MAX], cosine[FAB_CLASSES_MAX];
+    const fab_patient given = { (float)o->age, fab_patient_sex(o->sex) },
+                      who = fab_patient_or(given, in->image->patient);
     fab_gate_verdict v;
     char *labels = fab_arena_strdup(r->arena, o->labels, err);
     int n = labels ? split(labels, names, FAB_CLASSES_MAX, err) : -1;
@@ -105,7 +108,7 @@ static bool classify(fab_run *r, const void *vo, fab_engine *e, const fab_input 
     if (!c) return false;
     const fab_look *look = fab_engine_admit(e, in->image, o->force, &v, err);
     bool ok = (look || fab_while(err, "%s", o->image)) &&
-              fab_classifier_run(c, look, p, cosine, err) &&
+              fab_classifier_run(c, look, &who, p, cosine, err) &&
               print(r, c, e, in, names, n, p, cosine, err);
     fab_look_unref(look);
     fab_classifier_free(c);
@@ -156,6 +159,9 @@ static bool run(fab_run *r, const void *vo, fab_err *err)
 {
     const opts *o = vo;
     const char *published = fab_published_model(o->model);
+    if (strcmp(o->how, "prompts") == 0 && (o->age > 0 || o->sex))
+        return fab_fail(err, FAB_EUSAGE, "--%s is for --by questions: prompts know no patient",
+                        o->sex ? "sex" : "age");
     if (published) return run_published(r, o, published, err);
     if (o->templates.n) return fab_fail(err, FAB_EUSAGE, "--template is for published models");
     return fab_run_picture(r, o->image, NULL, o->model, classify, o, err);
@@ -176,6 +182,7 @@ const fab_verb fab_verb_classify = {
         { "by", FAB_CHOICE, offsetof(opts, how), "prompts", "zero-shot, or by the questions the model was trained on", .choices = "prompts|questions" },
         { "template", FAB_LIST, offsetof(opts, templates), NULL, "a sentence with {} for the label, again and again, for a published model" },
         FAB_OPT_EXACT(opts),
+        FAB_OPT_PATIENT(opts),
         FAB_OPT_FORCE(opts),
         FAB_OPT_MODEL(opts),
         { 0 } },

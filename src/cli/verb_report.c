@@ -7,7 +7,8 @@
 
 typedef struct {
     const char *image, *history, *lang, *out, *model, *window;
-    double threshold;
+    const char *sex;
+    double threshold, age;
     int64_t overlays, frame;
     bool force;
 } opts;
@@ -40,6 +41,7 @@ static bool make(fab_run *r, const void *vo, fab_engine *e, const fab_input *in,
     const opts *o = vo;
     steps s = { .what = NULL };
     fab_report_opts ro = { .history = o->history,
+                           .patient = { (float)o->age, fab_patient_sex(o->sex) },
                            .threshold = o->threshold,
                            .force = o->force,
                            .software = "fabrica " FAB_VERSION };
@@ -89,6 +91,7 @@ const fab_verb fab_verb_report = {
     .opts = (const fab_opt[]){
         FAB_OPT_IMAGE(opts),
         { "history", FAB_STR, offsetof(opts, history), NULL, "what is known of the patient: shown, not used by the model" },
+        FAB_OPT_PATIENT(opts),
         { "lang", FAB_CHOICE, offsetof(opts, lang), "both", "language of the sentences", .choices = "zh|en|both" },
         { "out", FAB_FILE_OUT, offsetof(opts, out), NULL, "write the report's files into this folder", .meta = "DIR", .letter = 'o' },
         { "threshold", FAB_FLOAT, offsetof(opts, threshold), "0.5", "nothing is claimed below this probability", .min = 0.05, .max = 0.99 },

@@ -30,7 +30,7 @@ static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_fi
 {
     fab_reply reply;
     bool presence = f->row->kind == FAB_ASK_PRESENT;
-    if (!fab_engine_query(e, look, f->row, &reply, err)) return false;
+    if (!fab_engine_query(e, look, f->row, &r->patient, &reply, err)) return false;
     memcpy(f->all, reply.p, sizeof f->all);
     double most = 0;
     for (int i = 0; i < reply.n; i++) {
@@ -41,6 +41,8 @@ static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_fi
     }
     int shown = presence ? 0 : f->choice;
     f->p = shared(f->row, f->all, shown);
+    f->p_picture = shared(f->row, reply.picture, shown);
+    f->by_patient = reply.by_patient;
     for (int lang = 0; lang < FAB_LANGS; lang++)
         f->part_lang[lang] = shared(f->row, reply.lang[lang], shown);
     f->part_head = reply.has_head ? shared(f->row, reply.head, shown) : -1;

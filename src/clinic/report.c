@@ -172,6 +172,7 @@ fab_report *fab_report_make(fab_engine *e, const fab_image *im, const void *byte
     if (!r) return NULL;
     r->image = im;
     r->opts = opts ? *opts : defaults;
+    r->patient = fab_patient_or(r->opts.patient, im->patient);
     r->arena = fab_arena_new(0, err);
     if (!r->arena || !check_history(r->opts.history, err) || !identify(r, e, bytes, size, err)) {
         fab_report_free(r);

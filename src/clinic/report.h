@@ -7,7 +7,8 @@
  * Sentences are templates over codes and numbers; the language model writes none of them. What it
  * does write (a location, a count) is quoted as its answer with its own probability. Sizes come
  * from geometry only. A history is recorded and shown; the model does not see it, and the report
- * says so.
+ * says so. The patient's age and sex are considered where the model file knows what they say of a
+ * row; such a finding tells its probability by the picture alone too.
  */
 #ifndef FAB_CLINIC_REPORT_H
 #define FAB_CLINIC_REPORT_H
@@ -23,6 +24,7 @@
 typedef struct {
     bool lang[FAB_LANGS]; /* which languages are rendered; codes and findings carry both always */
     const char *history;  /* NULL or "": none. UTF-8, at most 4,000 bytes */
+    fab_patient patient;  /* what is not known of it is taken from the picture's file */
     double threshold;     /* nothing is claimed below; 0: 0.5 */
     int overlays;         /* heat maps at most; 0: 12, negative: none */
     bool force;           /* report although the gate refuses; recorded in the report */
@@ -49,6 +51,8 @@ typedef struct {
     fab_finding_state state;
     int choice;                    /* index into row->choices; PRESENT: 0 yes */
     double p;                      /* of the choice; PRESENT: of yes, whatever the state */
+    double p_picture;              /* p by the picture alone */
+    bool by_patient;               /* p is by the patient too */
     double all[FAB_ASK_CHOICES];   /* over the choices */
     double part_lang[FAB_LANGS];   /* p by the question in one language, */
     double part_head;              /* by the image-level head; -1: has none */
@@ -80,6 +84,7 @@ typedef struct {
     char input_sha256[65], pixels_sha256[65], id[24];
     size_t input_bytes;
     fab_gate_verdict gate;
+    fab_patient patient;
     const char *header_modality; /* "ct" ... by the file's header; NULL unknown */
     const char *header_region;   /* "head" ... by Body Part Examined (0018,0015); NULL unknown */
     const char *header_plane;    /* "transverse" ... by its orientation; NULL unknown */

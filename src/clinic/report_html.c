@@ -126,6 +126,18 @@ static void put_history(const fab_report *r, fab_words *w)
 
 /* ---- the picture and its facts --------------------------------------------------------------- */
 
+static void put_patient(const fab_report *r, fab_words *w)
+{
+    char who[FAB_LANGS][FAB_PATIENT_WORDS];
+    for (int lang = 0; lang < FAB_LANGS; lang++) fab_report_patient(r, lang, who[lang]);
+    if (!who[FAB_EN][0]) return;
+    fab_words_put(w, "<dt>");
+    put_both(r, w, "Patient", "患者");
+    fab_words_put(w, "</dt><dd>");
+    put_both(r, w, who[FAB_EN], who[FAB_ZH]);
+    fab_words_put(w, "</dd>\n");
+}
+
 static void put_facts(const fab_report *r, fab_words *w)
 {
     const fab_image *im = r->image;
@@ -134,6 +146,7 @@ static void put_facts(const fab_report *r, fab_words *w)
     snprintf(s, sizeof s, "%d × %d", im->width, im->height);
     put_row(r, w, "Pixels", "像素", s);
     put_row(r, w, "Format", "格式", im->format);
+    put_patient(r, w);
     if (im->spacing_mm[0] > 0 && im->spacing_mm[1] > 0) {
         snprintf(s, sizeof s, "%.3g × %.3g mm", im->spacing_mm[1], im->spacing_mm[0]);
         put_row(r, w, "Pixel spacing", "像素间距", s);

@@ -52,5 +52,8 @@ bool fab_finding_abnormal(
     const fab_finding *f); /* a presence row about an abnormality or diagnosis */
 const char *fab_finding_value(const fab_finding *f, int lang); /* the chosen words, the answer */
 const char *fab_state_code(fab_finding_state s);
+enum { FAB_PATIENT_WORDS = 48 };
+void fab_report_patient(const fab_report *r, int lang,
+                        char out[FAB_PATIENT_WORDS]); /* "65 years, male"; "" nothing known */
 
 #endif

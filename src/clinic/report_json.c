@@ -61,6 +61,12 @@ static json_t *image_facts(const fab_report *r)
     return o;
 }
 
+static json_t *patient_json(const fab_patient *who)
+{
+    return json_pack("{s:o,s:s?}", "age", who->age > 0 ? number((double)who->age) : json_null(),
+                     "sex", who->sex ? who->sex == 'M' ? "male" : "female" : NULL);
+}
+
 static json_t *gate_json(const fab_report *r)
 {
     json_t *o = json_pack("{s:s,s:b,s:b}", "verdict", fab_gate_code(r->gate.reason), "fitted",
@@ -97,6 +103,7 @@ static json_t *finding_json(const fab_finding *f)
         json_pack("{s:o,s:s,s:s,s:o,s:s,s:o}", "id", ref('F', f->id), "code", f->row->code, "kind",
                   kind_code(f), "name", both(f->row->name[FAB_EN], f->row->name[FAB_ZH]), "state",
                   fab_state_code(f->state), "probability", number(f->p));
+    if (f->by_patient) json_object_set_new(o, "probability_by_picture", number(f->p_picture));
     if (f->row->kind != FAB_ASK_PRESENT) {
         json_object_set_new(o, "value",
                             both(fab_finding_value(f, FAB_EN), fab_finding_value(f, FAB_ZH)));
@@ -222,6 +229,7 @@ json_t *fab_report_json(const fab_report *r, fab_err *err)
                         r->opts.history
                             ? json_pack("{s:s,s:b}", "text", r->opts.history, "used_by_model", 0)
                             : json_null());
+    json_object_set_new(o, "patient", patient_json(&r->patient));
     json_object_set_new(o, "gate", gate_json(r));
     json_object_set_new(o, "threshold", number(r->opts.threshold));
     lists(r, o);

@@ -23,6 +23,7 @@ static void put_facts(const fab_report *r, fab_words *w, int lang)
 {
     const fab_image *im = r->image;
     bool zh = lang == FAB_ZH;
+    char who[FAB_PATIENT_WORDS];
     fab_words_printf(w, zh ? "图像：%s，%d x %d 像素" : "Image: %s, %d x %d pixels", im->format,
                      im->width, im->height);
     if (im->spacing_mm[0] > 0 && im->spacing_mm[1] > 0)
@@ -35,6 +36,8 @@ static void put_facts(const fab_report *r, fab_words *w, int lang)
         fab_words_printf(w, zh ? "，窗位 %.0f，窗宽 %.0f" : ", window %.0f / %.0f",
                          im->shown.center, im->shown.width);
     fab_words_put(w, "\n");
+    fab_report_patient(r, lang, who);
+    if (*who) fab_words_printf(w, zh ? "患者：%s\n" : "Patient: %s\n", who);
     if (r->opts.history)
         fab_words_printf(w,
                          zh ? "病史：%s（模型未使用）\n" : "History: %s (not used by the model)\n",

@@ -28,6 +28,20 @@ const fab_band *fab_band_of(double p)
     return &fab_bands[i];
 }
 
+void fab_report_patient(const fab_report *r, int lang, char out[FAB_PATIENT_WORDS])
+{
+    static const char *const sexes[2][FAB_LANGS] = { { "female", "女" }, { "male", "男" } };
+    const fab_patient *who = &r->patient;
+    bool zh = lang == FAB_ZH, both = who->age > 0 && who->sex;
+    char age[24] = "";
+    if (who->age > 0) snprintf(age, sizeof age, zh ? "%.3g 岁" : "%.3g years", (double)who->age);
+    snprintf(out, FAB_PATIENT_WORDS, "%s%s%s", age,
+             !both ? ""
+             : zh  ? "，"
+                   : ", ",
+             who->sex ? sexes[who->sex == 'M'][lang] : "");
+}
+
 /* ---- building one sentence ------------------------------------------------------------------- */
 
 static void refer(fab_sentence *s, const fab_finding *f)
@@ -214,14 +228,25 @@ static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const
     return finish(r, &s, w, err);
 }
 
+/* "p = 0.52; by the image alone 0.31": without brackets */
+static void put_p(const fab_finding *f, fab_words w[FAB_LANGS])
+{
+    fab_words_printf(&w[FAB_EN], "p = %.2f", f->p);
+    fab_words_printf(&w[FAB_ZH], "概率 %.2f", f->p);
+    if (!f->by_patient) return;
+    fab_words_printf(&w[FAB_EN], "; by the image alone, without age and sex, %.2f", f->p_picture);
+    fab_words_printf(&w[FAB_ZH], "；仅凭图像、不计年龄性别为 %.2f", f->p_picture);
+}
+
 static void put_claim(const fab_finding *f, fab_words w[FAB_LANGS])
 {
     const fab_band *b = fab_band_of(f->p);
     bool unmeasured = f->verdict == FAB_SKILL_UNMEASURED;
-    fab_words_printf(&w[FAB_EN], "%s: %s (p = %.2f%s)", f->row->name[FAB_EN], b->en, f->p,
-                     unmeasured ? ", not validated" : "");
-    fab_words_printf(&w[FAB_ZH], "%s：%s（概率 %.2f%s）", f->row->name[FAB_ZH], b->zh, f->p,
-                     unmeasured ? "，未经验证" : "");
+    fab_words_printf(&w[FAB_EN], "%s: %s (", f->row->name[FAB_EN], b->en);
+    fab_words_printf(&w[FAB_ZH], "%s：%s（", f->row->name[FAB_ZH], b->zh);
+    put_p(f, w);
+    fab_words_put(&w[FAB_EN], unmeasured ? ", not validated)" : ")");
+    fab_words_put(&w[FAB_ZH], unmeasured ? "，未经验证）" : "）");
 }
 
 /* Surely enough said, and of one side: "left lung, right" tells a reader nothing. */
@@ -275,10 +300,13 @@ static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
     bool sure = f->p >= r->opts.threshold;
     refer(&s, f);
     if (sure) {
-        fab_words_printf(&w[FAB_EN], "%s: %s, %s (p = %.2f).", f->row->name[FAB_EN],
-                         fab_finding_value(f, FAB_EN), b->en, f->p);
-        fab_words_printf(&w[FAB_ZH], "%s：%s，%s（概率 %.2f）。", f->row->name[FAB_ZH],
-                         fab_finding_value(f, FAB_ZH), b->zh, f->p);
+        fab_words_printf(&w[FAB_EN], "%s: %s, %s (", f->row->name[FAB_EN],
+                         fab_finding_value(f, FAB_EN), b->en);
+        fab_words_printf(&w[FAB_ZH], "%s：%s，%s（", f->row->name[FAB_ZH],
+                         fab_finding_value(f, FAB_ZH), b->zh);
+        put_p(f, w);
+        fab_words_put(&w[FAB_EN], ").");
+        fab_words_put(&w[FAB_ZH], "）。");
     } else {
         fab_words_printf(&w[FAB_EN], "%s: undecided (highest p = %.2f).", f->row->name[FAB_EN],
                          f->p);

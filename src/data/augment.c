@@ -36,6 +36,24 @@ static void draw_geometry(fab_rng *r, const fab_augment_opts *o, fab_warp *w)
     w->mirrored = flip != flop;
 }
 
+fab_square fab_square_about(float x0, float y0, float x1, float y1, float margin)
+{
+    float side = fmaxf(x1 - x0, y1 - y0) * (1 + 2 * margin);
+    fab_square s = { .side = fminf(fmaxf(side, FAB_SQUARE_LEAST), 1) };
+    float half = s.side / 2;
+    s.x = fminf(fmaxf((x0 + x1) / 2, half), 1 - half);
+    s.y = fminf(fmaxf((y0 + y1) / 2, half), 1 - half);
+    return s;
+}
+
+static void within(const fab_square *s, fab_warp *w)
+{
+    if (s->side <= 0) return;
+    for (int i = 0; i < 6; i++) w->m[i] *= s->side;
+    w->m[2] += s->x - s->side / 2;
+    w->m[5] += s->y - s->side / 2;
+}
+
 static void draw_table(fab_rng *r, const fab_augment_opts *o, float table[256])
 {
     float contrast = 1 + spread(r, o->contrast), bright = spread(r, o->brightness);
@@ -138,6 +156,7 @@ void fab_augment(fab_rng *rng, const fab_augment_opts *o, const uint8_t *rgb, in
     fab_warp w;
     float table[256];
     draw_geometry(rng, o, &w);
+    within(&o->part, &w);
     draw_table(rng, o, table);
     float colour = 1 + spread(rng, o->saturation), noise = fab_rng_uniform(rng) * o->noise;
     bool soft = fab_rng_uniform(rng) < o->blur, cut = fab_rng_uniform(rng) < o->cutout;

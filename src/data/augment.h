@@ -20,7 +20,18 @@ typedef struct {
     bool mirrored;
 } fab_warp;
 
+/* The square part of a picture, in fractions of its sides, that is shown in the place of all of it. */
 typedef struct {
+    float x, y, side; /* its middle; side 0: all of the picture */
+} fab_square;
+
+/* The one about a box, with margin of the box's longer side to either side of it, pushed and cut so
+ * as to lie in the picture, and no smaller than FAB_SQUARE_LEAST. */
+#define FAB_SQUARE_LEAST 0.2f
+fab_square fab_square_about(float x0, float y0, float x1, float y1, float margin);
+
+typedef struct {
+    fab_square part;            /* what of the picture is taken for all of it, before all else */
     float scale_min, scale_max; /* side of the crop as a fraction of the picture; 1, 1: none */
     float aspect;               /* log-uniform stretch up to this factor; 0 none */
     float rotate_deg;           /* uniform in +-; 0 none */

@@ -31,7 +31,7 @@ fab_case *fab_case_new(fab_case_list *c, fab_set set, const char *id, const char
         c->cap = cap;
     }
     fab_case *x = &c->items[c->n];
-    *x = (fab_case){ .set = set, .diagnosis = "", .age = -1, .counts = { -1, -1, -1 } };
+    *x = (fab_case){ .set = set, .diagnosis = "", .counts = { -1, -1, -1 } };
     memset(x->presence, -1, sizeof x->presence);
     x->id = fab_arena_strdup(c->arena, id, err);
     x->image = fab_paths_add(images, path, err);
@@ -253,6 +253,30 @@ static bool isic_facts(fab_case_list *c, fab_case *x, fab_err *err)
     return ok;
 }
 
+fab_square fab_case_lesion(const fab_case *c)
+{
+    int x0 = FAB_MAP_SIDE, y0 = FAB_MAP_SIDE, x1 = 0, y1 = 0,
+        lesion = fab_label_find("skin_lesion") + 1;
+    for (int i = 0; c->map && i < FAB_MAP_SIDE * FAB_MAP_SIDE; i++) {
+        if (c->map[i] != lesion) continue;
+        int x = i % FAB_MAP_SIDE, y = i / FAB_MAP_SIDE;
+        x0 = x < x0 ? x : x0, x1 = x >= x1 ? x + 1 : x1;
+        y0 = y < y0 ? y : y0, y1 = y >= y1 ? y + 1 : y1;
+    }
+    const float s = FAB_MAP_SIDE;
+    return x1 > x0 ? fab_square_about((float)x0 / s, (float)y0 / s, (float)x1 / s, (float)y1 / s,
+                                      FAB_LESION_MARGIN)
+                   : (fab_square){ 0 };
+}
+
+fab_patient fab_record_patient(const json_t *record)
+{
+    const char *sex = json_string_value(json_object_get(record, "sex"));
+    double age = json_number_value(json_object_get(record, "age"));
+    return (fab_patient){ .age = age > 0 && age <= FAB_AGE_MOST ? (float)age : 0,
+                          .sex = fab_patient_sex(sex) };
+}
+
 static bool isic_record(void *arg, const json_t *o, fab_err *err)
 {
     reader *r = arg;
@@ -262,10 +286,7 @@ static bool isic_record(void *arg, const json_t *o, fab_err *err)
     if (!diagnosis || !(x->diagnosis = fab_arena_strdup(r->cases->arena, diagnosis, err)))
         return false;
     x->val = fab_split_val(FAB_SET_ISIC, x->group);
-    const json_t *age = json_object_get(o, "age");
-    const char *sex = fab_json_str(o, "sex", NULL);
-    if (json_is_number(age)) x->age = (float)json_number_value(age);
-    if (sex && !(x->sex = fab_arena_strdup(r->cases->arena, sex, err))) return false;
+    x->patient = fab_record_patient(o);
     rule_out(x, FAB_REGION_SKIN);
     absent_kind(x, FAB_KIND_MODALITY);
     absent_kind(x, FAB_KIND_DIAGNOSIS);

@@ -10,8 +10,10 @@
 
 #include <jansson.h>
 
+#include "data/augment.h"
 #include "data/fact.h"
 #include "data/label.h"
+#include "media/patient.h"
 
 typedef enum {
     FAB_SET_SLAKE,
@@ -42,9 +44,8 @@ typedef struct {
     int8_t presence[FAB_LABELS]; /* 1, 0, -1 unknown */
     const fab_box *boxes;
     int n_boxes;
-    const char *sex; /* ISIC: "female", "male"; NULL unknown */
-    float age;       /* ISIC, in years; -1 unknown */
-    int counts[3];   /* BCCD: WBC, RBC, platelets; -1 elsewhere */
+    fab_patient patient; /* ISIC */
+    int counts[3];       /* BCCD: WBC, RBC, platelets; -1 elsewhere */
     const uint8_t
         *map; /* label + 1 per place, 0 background, [FAB_MAP_SIDE * FAB_MAP_SIDE]; NULL: no mask */
     uint64_t dense_known; /* bit l: where spatial label l is, or that it is absent, is known */
@@ -53,6 +54,13 @@ typedef struct {
     fab_fact *facts; /* [n_facts]: what the questions are made from; kind and noun appear once */
     int n_facts, cap_facts;
 } fab_case;
+
+/* The skin lesion that the mask shows, with a margin of FAB_LESION_MARGIN; side 0: no such mask. */
+#define FAB_LESION_MARGIN 0.15f
+fab_square fab_case_lesion(const fab_case *c);
+
+/* A record's "age", a number of years, and "sex", as fab_patient_sex has it: what of them is known. */
+fab_patient fab_record_patient(const json_t *record);
 
 typedef struct {
     fab_arena *arena; /* owned */

@@ -198,10 +198,11 @@ const char *fab_classifier_row(const fab_classifier *c)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static bool run_row(fab_classifier *c, const fab_look *look, float *p, fab_err *err)
+static bool run_row(fab_classifier *c, const fab_look *look, const fab_patient *who, float *p,
+                    fab_err *err)
 {
     fab_reply r;
-    if (!fab_engine_query(c->e, look, c->row, &r, err)) return false;
+    if (!fab_engine_query(c->e, look, c->row, who, &r, err)) return false;
     for (int i = 0; i < c->n; i++) {
         double sum = 0;
         for (int j = 0; j < r.n; j++) sum += c->members[i] >> j & 1 ? r.p[j] : 0;
@@ -211,7 +212,8 @@ static bool run_row(fab_classifier *c, const fab_look *look, float *p, fab_err *
 }
 
 /* The normal class is what is left when no finding is there. */
-static bool run_presence(fab_classifier *c, const fab_look *look, float *p, fab_err *err)
+static bool run_presence(fab_classifier *c, const fab_look *look, const fab_patient *who, float *p,
+                         fab_err *err)
 {
     double none = 1;
     int normal = -1;
@@ -221,7 +223,7 @@ static bool run_presence(fab_classifier *c, const fab_look *look, float *p, fab_
             normal = i;
             continue;
         }
-        if (!fab_engine_query(c->e, look, c->presence[i], &r, err)) return false;
+        if (!fab_engine_query(c->e, look, c->presence[i], who, &r, err)) return false;
         p[i] = (float)r.p[0];
         none *= 1 - r.p[0];
     }
@@ -243,14 +245,14 @@ static void run_prompts(const fab_classifier *c, const fab_look *look, float *p,
     for (int i = 0; i < c->n; i++) p[i] = (float)exp(scale * ((double)p[i] - top));
 }
 
-bool fab_classifier_run(fab_classifier *c, const fab_look *look, float *p, float *cosine,
-                        fab_err *err)
+bool fab_classifier_run(fab_classifier *c, const fab_look *look, const fab_patient *who, float *p,
+                        float *cosine, fab_err *err)
 {
     double sum = 0;
     bool ok = true;
     for (int i = 0; cosine && i < c->n; i++) cosine[i] = 0;
-    if (c->way == FAB_BY_ROW) ok = run_row(c, look, p, err);
-    else if (c->way == FAB_BY_PRESENCE) ok = run_presence(c, look, p, err);
+    if (c->way == FAB_BY_ROW) ok = run_row(c, look, who, p, err);
+    else if (c->way == FAB_BY_PRESENCE) ok = run_presence(c, look, who, p, err);
     else run_prompts(c, look, p, cosine);
     if (!ok) return false;
     for (int i = 0; i < c->n; i++) sum += (double)p[i];

@@ -27,8 +27,9 @@ fab_classify_way fab_classifier_way(const fab_classifier *c);
 const char *fab_classifier_row(
     const fab_classifier *c); /* code of the row asked, NULL when none is */
 
-/* p [n], sums to one; cosine [n] or NULL: raw cosines (zero-shot only, else 0). */
-bool fab_classifier_run(fab_classifier *c, const fab_look *look, float *p, float *cosine,
-                        fab_err *err);
+/* p [n], sums to one; cosine [n] or NULL: raw cosines (zero-shot only, else 0). who NULL: nothing is
+ * known of the patient; zero-shot has no use for it. */
+bool fab_classifier_run(fab_classifier *c, const fab_look *look, const fab_patient *who, float *p,
+                        float *cosine, fab_err *err);
 
 #endif

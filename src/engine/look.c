@@ -139,7 +139,8 @@ const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width
     }
     fab_sha256_hex(pixels, 3 * (size_t)l->side * (size_t)l->side, l->key);
     const fab_look *known = remembered(e, l->key);
-    if (known || !see(e, l, err) || !count(e, l, rgb, width, height, err)) {
+    if (known || !see(e, l, err) || !fab_engine_look_closer(e, l, rgb, width, height, err) ||
+        !count(e, l, rgb, width, height, err)) {
         fab_look_unref(l);
         return known ? look_ref(known) : NULL;
     }

@@ -2,6 +2,7 @@
 #include "engine/query.h"
 
 #include <math.h>
+#include <string.h>
 
 static int count_choices(const fab_protocol_row *row)
 {
@@ -41,7 +42,7 @@ static void blend(double *log_p, const double *p, int n, double share)
 }
 
 bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row,
-                      fab_reply *out, fab_err *err)
+                      const fab_patient *who, fab_reply *out, fab_err *err)
 {
     int n = count_choices(row);
     double log_p[FAB_ASK_CHOICES] = { 0 }, sum = 0;
@@ -60,6 +61,9 @@ bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_ro
     if (out->has_head) blend(log_p, out->head, n, 1 - spoken);
     for (int i = 0; i < n; i++) sum += out->p[i] = exp(log_p[i]);
     for (int i = 0; i < n; i++) out->p[i] /= sum;
-    fab_skill_calibrate(fab_skills_find(&fab_engine_model(e)->skills, row->code), out->p, n);
+    const fab_skill *skill = fab_skills_find(&fab_engine_model(e)->skills, row->code);
+    fab_skill_calibrate(skill, out->p, n);
+    memcpy(out->picture, out->p, sizeof out->picture);
+    out->by_patient = fab_skill_consider(skill, who, out->p, n);
     return true;
 }

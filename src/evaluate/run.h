@@ -65,6 +65,7 @@ typedef struct {
     const char *label;      /* field of the record that holds the class, a string or an integer */
     const char *images_dir; /* NULL: pictures are relative to the JSONL's folder */
     bool zero_shot;
+    bool picture_alone; /* a record's "age" (years) and "sex" (male, female) are not told */
 } fab_eval_classes;
 
 /* Classes are the field's values, sorted; out is cleared by the caller, also on failure. Its report

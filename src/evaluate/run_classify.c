@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
+#include "data/case.h"
 #include "evaluate/run.h"
 
 typedef struct {
@@ -106,19 +107,20 @@ static bool find_classes(examples *x, fab_err *err)
 }
 
 /* The pictures that could be read into out; false when nothing can go on. */
-static bool run_all(examples *x, fab_engine *e, fab_classifier *c, fab_predictions *out,
+static bool run_all(examples *x, fab_engine *e, fab_classifier *c, bool alone, fab_predictions *out,
                     fab_err *err)
 {
     float *p = fab_arena_take(x->arena, (size_t)x->n_classes * sizeof *p, err);
     for (int64_t i = 0; p && i < x->n; i++) {
         fab_image_opts how = FAB_IMAGE_OPTS_DEFAULTS;
+        const fab_patient who = fab_record_patient(x->items[i].record);
         fab_err bad = FAB_ERR_INIT;
         how.no_raw = true;
         fab_image *im = fab_image_open(x->items[i].path, &how, &bad);
         const fab_look *look = im ? fab_engine_look(e, im, &bad) : NULL;
         fab_image_free(im);
         bool ok =
-            !look || (fab_classifier_run(c, look, p, NULL, err) &&
+            !look || (fab_classifier_run(c, look, alone ? NULL : &who, p, NULL, err) &&
                       fab_predictions_add(out, x->items[i].record, x->items[i].truth, p, err));
         fab_look_unref(look);
         if (!ok) return false;
@@ -130,7 +132,7 @@ static bool run_all(examples *x, fab_engine *e, fab_classifier *c, fab_predictio
     return out->n > 0;
 }
 
-static bool predict(examples *x, fab_engine *e, fab_classifier *c, fab_predictions *out,
+static bool predict(examples *x, fab_engine *e, fab_classifier *c, bool alone, fab_predictions *out,
                     fab_err *err)
 {
     static const char *const ways[] = { "question", "presence", "zero-shot" };
@@ -141,7 +143,7 @@ static bool predict(examples *x, fab_engine *e, fab_classifier *c, fab_predictio
     out->names = fab_arena_take(out->arena, (size_t)x->n_classes * sizeof *out->names, err);
     for (int i = 0; out->names && i < x->n_classes; i++)
         if (!(out->names[i] = fab_arena_strdup(out->arena, x->names[i], err))) return false;
-    bool ok = out->names && run_all(x, e, c, out, err);
+    bool ok = out->names && run_all(x, e, c, alone, out, err);
     out->failed = x->failed;
     return ok;
 }
@@ -156,7 +158,7 @@ bool fab_eval_classify_run(fab_engine *e, const char *path, const fab_eval_class
     *out = (fab_predictions){ 0 };
     bool ok = x.arena && read_examples(&x, path, c, err) && find_classes(&x, err) &&
               (k = fab_classifier_new(e, x.names, x.n_classes, c->zero_shot, err)) &&
-              predict(&x, e, k, out, err);
+              predict(&x, e, k, c->picture_alone, out, err);
     fab_classifier_free(k);
     for (int64_t i = 0; i < x.n; i++) json_decref(x.items[i].record);
     fab_free(x.items);

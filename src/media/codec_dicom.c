@@ -172,6 +172,20 @@ static bool numbers(const fab_dcm_item *in, uint32_t tag, double *out, int n)
 
 #define TEXT(tag, field) text(r, tag, r->im->field, sizeof r->im->field)
 
+/* Patient's Age, else the years from birth to the study; Patient's Sex (PS3.3 C.7.1.1, C.7.2.2) */
+static void read_patient(reader *r)
+{
+    fab_patient *who = &r->im->patient;
+    char age[8], sex[8], birth[12], study[12];
+    text(r, 0x00101010, age, sizeof age);
+    text(r, 0x00100030, birth, sizeof birth);
+    text(r, 0x00080020, study, sizeof study);
+    text(r, 0x00100040, sex, sizeof sex);
+    who->age = fab_patient_age(age);
+    if (who->age <= 0) who->age = fab_patient_years(birth, study);
+    who->sex = fab_patient_sex(sex);
+}
+
 static void read_words(reader *r)
 {
     fab_image *im = r->im;
@@ -184,6 +198,7 @@ static void read_words(reader *r)
     TEXT(0x00081030, study_description);
     TEXT(0x0008103e, series_description);
     TEXT(0x00100010, patient_name);
+    read_patient(r);
     char row[16], col[16];
     const fab_dcm_item *at =
         group(r, 0x00209111, 0x00200020); /* Frame Content; plain objects: the data set */

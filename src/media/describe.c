@@ -90,5 +90,9 @@ json_t *fab_image_describe(const fab_image *im, bool identity, fab_err *err)
     if (im->patient_name[0])
         json_object_set_new(o, "patient_name",
                             identity ? json_string(im->patient_name) : json_true());
+    if (identity && im->patient.age > 0)
+        json_object_set_new(o, "patient_age", number((double)im->patient.age));
+    if (identity && im->patient.sex)
+        json_object_set_new(o, "patient_sex", json_string(im->patient.sex == 'M' ? "M" : "F"));
     return o;
 }

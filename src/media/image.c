@@ -148,6 +148,7 @@ static bool plausible(fab_image *im, const fab_part parts[FAB_SANDBOX_PARTS],
                       const fab_image_opts *o)
 {
     end_texts(im);
+    if (!fab_patient_plausible(&im->patient)) im->patient = (fab_patient){ 0 };
     if (im->n_windows < 0 || im->n_windows > FAB_IMAGE_MAX_WINDOWS) return false;
     if (o->facts_only) return !parts[PART_RAW].size && !parts[PART_RGB].size;
     if (!fab_image_check(im, im->format, NULL)) return false;

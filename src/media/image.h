@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "media/patient.h"
 
 enum {
     FAB_IMAGE_MAX_PIXELS = 256 << 20, /* rows * cols * frames; above: FAB_ELIMIT */
@@ -52,6 +53,7 @@ typedef struct fab_image {
     char study_description[129], series_description[129];
     /* UTF-8; identifies a person: never into a log, a message or, by default, an output. */
     char patient_name[260];
+    fab_patient patient; /* age at the study, sex: into reports of the picture, else as the name */
     double orientation[6]; /* ImageOrientationPatient: row direction, column direction */
     double position[3];    /* ImagePositionPatient, mm */
     bool has_orientation, has_position;

@@ -72,6 +72,7 @@ static void show(const fab_session *s, const fab_drawn *d, fab_rng *rng, int sid
                  fab_warp *warp)
 {
     fab_augment_opts o = s->recipe.augment;
+    o.part = d->part;
     o.quarter_turns = fab_set_turns(d->set);
     o.flip_vertical = o.quarter_turns ? 0.5f : 0;
     o.flip = o.quarter_turns ? 0.5f : d->mirror;
@@ -122,9 +123,12 @@ static fab_tensor *draw_pixels(fab_session *s, fab_ctx *c, const fab_stage *g, f
         d[i].mix = (fab_mix){ 0 };
         d[i].image = fab_draw_picture(s, g, &d[i].set);
         d[i].mirror = (float)g->mirror[d[i].set];
-        d[i].rng = s->rng;
         int32_t k = s->bundle.case_of[d[i].image];
         d[i].of = k >= 0 ? &s->bundle.cases.items[k] : NULL;
+        bool close = g->close[d[i].set] > 0 &&
+                     (double)fab_rng_uniform(&s->rng) < g->close[d[i].set] && d[i].of;
+        d[i].part = close ? fab_case_lesion(d[i].of) : (fab_square){ 0 };
+        d[i].rng = s->rng;
         float *at = fab_f32(x) + (int64_t)i * S * S * 3;
         show(s, &d[i], &s->rng, S, at, &d[i].warp);
         double blank = g->blank[d[i].set];
@@ -365,6 +369,15 @@ static fab_tensor *join(fab_ctx *c, fab_tensor *a, fab_tensor *b)
     return a && b ? fab_add(c, a, b) : a ? a : b;
 }
 
+/* Nothing is taught but what is there, which a still trunk tells without the rest of the tower. */
+static bool heads_alone(const fab_session *s, const fab_stage *g)
+{
+    const fab_loss_weights *w = &g->loss;
+    return s->model->cfg.still_trunk && w->presence > 0 && !g->teacher.n &&
+           !(w->qa > 0 || w->caption > 0 || w->contrast > 0 || w->token_region > 0 ||
+             w->prototype > 0 || w->dense > 0);
+}
+
 static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
                                 fab_loss_parts *parts)
 {
@@ -378,8 +391,9 @@ static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
     if (c->err.code || !fab_distil_ask(s, c, g, d, asks ? &asked : NULL, &lesson) ||
         !fab_adversary_pixels(s, c, g, &asked, pixels))
         return NULL;
-    fab_mini_view v = fab_mini_look(c, s->model, pixels, g->drop);
-    if (!v.tokens) return NULL;
+    fab_mini_view v = heads_alone(s, g) ? fab_mini_glance(c, s->model, pixels)
+                                        : fab_mini_look(c, s->model, pixels, g->drop);
+    if (c->err.code) return NULL;
     parts->pictures = g->batch;
     if (asks) {
         fab_tensor *tokens = fab_adversary_tokens(s, c, g, &asked, v.tokens);

@@ -12,10 +12,11 @@ typedef struct {
     fab_set set;
     const fab_case *of; /* NULL: none */
     fab_warp warp;
-    float mirror; /* how likely it was to be mirrored with its words */
-    fab_rng rng;  /* as it was before the picture was augmented */
-    bool blank;   /* shown as a grey one */
-    fab_mix mix;  /* with another picture of the batch: nothing is said or asked of it */
+    fab_square part; /* what of the picture is shown */
+    float mirror;    /* how likely it was to be mirrored with its words */
+    fab_rng rng;     /* as it was before the picture was augmented */
+    bool blank;      /* shown as a grey one */
+    fab_mix mix;     /* with another picture of the batch: nothing is said or asked of it */
 } fab_drawn;
 
 /* Sequences of one length L: ids [n,L] padded, where predictions start, and how many there are. */

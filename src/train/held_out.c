@@ -6,7 +6,9 @@
  * region, and for a row that follows another ("which kind of pneumonia") with that one present. A
  * row of several choices is worth what its weakest choice is, one against the rest, of those with
  * enough pictures. With its worth goes the curve by which its probabilities come true: of a yes-no
- * row with both kinds weighing the same, of choices as frequent as they are there.
+ * row with both kinds weighing the same, of choices as frequent as they are there; and what the
+ * patient's age and sex say of it, learnt from the training pictures (evaluate/patient_fit.h). The
+ * worth is that of the picture alone.
  */
 #include <math.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "engine/query.h"
 #include "evaluate/calibrate.h"
 #include "evaluate/class_scores.h"
+#include "evaluate/patient_fit.h"
 #include "train/session.h"
 
 _Static_assert((int)FAB_ASK_CHOICES <= (int)FAB_CURVE_MOST, "a curve has an offset a choice");
@@ -85,7 +88,7 @@ static bool ask_case(trial *t, int32_t i, fab_err *err)
         float *p = at(t, i, row);
         for (int k = 0; k < FAB_ASK_CHOICES; k++) p[k] = NAN;
         if (!put_to(&fab_protocol[row], t->cases[i])) continue;
-        ok = fab_engine_query(t->e, look, &fab_protocol[row], &reply, err);
+        ok = fab_engine_query(t->e, look, &fab_protocol[row], NULL, &reply, err);
         for (int k = 0; ok && k < reply.n; k++) p[k] = (float)reply.p[k];
     }
     fab_look_unref(look);
@@ -105,24 +108,84 @@ static void fit_curve(float *score, const uint8_t *truth, fab_skill *out)
     out->curve = (fab_curve){ (float)slope, { (float)offset } };
 }
 
-/* The curve of a row with choices, from all pictures whose choice is known, also those where a
- * report would not come to the row (normal lungs, asked for the kind of pneumonia): "classify" asks
- * them. */
-static void fit_choices(const trial *t, int row, float *p, uint8_t *truth, fab_curve *out)
+/* How many choices the row has; a yes-no row two. */
+static int choices_of(const fab_protocol_row *r)
+{
+    int C = 0;
+    while (r->kind == FAB_ASK_CHOICE && C < FAB_ASK_CHOICES && r->codes[C]) C++;
+    return r->kind == FAB_ASK_PRESENT ? 2 : C;
+}
+
+/* Bits of the choices that are true of the case; 0: unknown. */
+static uint8_t truths(const fab_protocol_row *r, const fab_case *c)
+{
+    uint8_t bits = 0;
+    int is = truth_of(r, 0, c);
+    if (r->kind == FAB_ASK_PRESENT) return is < 0 ? 0 : is ? 1 : 2;
+    for (int k = 0; k < choices_of(r); k++) bits |= (uint8_t)((truth_of(r, k, c) == 1) << k);
+    return bits;
+}
+
+/* The held-out pictures whose choice is known, also those where a report would not come to the row
+ * (normal lungs, asked for the kind of pneumonia): "classify" asks them. p [n,C], truth [n],
+ * who [n]; their number. */
+static int64_t answered(const trial *t, int row, float *p, uint8_t *truth, fab_patient *who)
 {
     const fab_protocol_row *r = &fab_protocol[row];
+    int C = choices_of(r);
     int64_t n = 0;
-    int C = 0;
-    while (C < FAB_ASK_CHOICES && r->codes[C]) C++;
     for (int32_t i = 0; i < t->n; i++) {
         const float *said = at(t, i, row);
-        truth[n] = 0;
-        for (int k = 0; isfinite(said[0]) && k < C; k++)
-            truth[n] |= (uint8_t)((truth_of(r, k, t->cases[i]) == 1) << k);
+        truth[n] = isfinite(said[0]) ? truths(r, t->cases[i]) : 0;
         if (!truth[n]) continue;
+        who[n] = t->cases[i]->patient;
         memcpy(p + n++ * C, said, (size_t)C * sizeof *p);
     }
-    fab_curve_fit(p, truth, n, C, out);
+    return n;
+}
+
+/* Odds by the training pictures of which one choice is true. */
+static bool training_odds(const trial *t, int row, fab_patient_odds *out, fab_err *err)
+{
+    const fab_protocol_row *r = &fab_protocol[row];
+    const fab_case_list *all = &t->s->bundle.cases;
+    fab_patient *who = fab_arena_take(t->s->arena, (size_t)(all->n + 1) * sizeof *who, err);
+    int *choice = fab_arena_take(t->s->arena, (size_t)(all->n + 1) * sizeof *choice, err);
+    int64_t n = 0;
+    if (!who || !choice) return false;
+    for (int32_t i = 0; i < all->n; i++) {
+        const fab_case *c = &all->items[i];
+        uint8_t bits = !c->val && put_to(r, c) ? truths(r, c) : 0;
+        if (!bits || bits & (bits - 1)) continue;
+        who[n] = c->patient;
+        choice[n++] = __builtin_ctz(bits);
+    }
+    fab_patient_fit(who, choice, n, choices_of(r), out);
+    return true;
+}
+
+/* What a patient says of the row beside p [n,C], put through its curve on the way. The curve of a
+ * yes-no row is for both kinds being as frequent, so they weigh the same here. */
+static bool fit_patient(const trial *t, int row, float *p, const uint8_t *truth,
+                        const fab_patient *who, int64_t n, fab_skill *out, fab_err *err)
+{
+    const fab_protocol_row *r = &fab_protocol[row];
+    int C = choices_of(r);
+    double *weight = fab_arena_take(t->s->arena, (size_t)(n + 1) * sizeof *weight, err), yes = 0;
+    if (!weight || !training_odds(t, row, &out->patient, err)) return false;
+    for (int64_t i = 0; i < n; i++) yes += truth[i] == 1;
+    for (int64_t i = 0; i < n; i++) {
+        double q[FAB_CURVE_MOST], same = (double)n / 2 / (truth[i] == 1 ? yes : (double)n - yes);
+        weight[i] = r->kind == FAB_ASK_PRESENT ? same : 1;
+        for (int k = 0; k < C; k++) q[k] = (double)p[i * C + k];
+        fab_curve_apply(&out->curve, q, C);
+        for (int k = 0; k < C; k++) p[i * C + k] = (float)q[k];
+    }
+    float share = (float)fab_patient_share(&out->patient, who, p, truth, weight, n, C);
+    for (int k = 0; k < C; k++) out->patient.decade[k] *= share, out->patient.male[k] *= share;
+    if (share > 0)
+        fab_log(FAB_LOG_INFO, "%s: age and sex count by a share of %.2f", r->code, (double)share);
+    return true;
 }
 
 /* One choice against the rest; choices of one code count as one. */
@@ -166,8 +229,8 @@ static bool tells(const fab_skill *a, const fab_skill *b)
     return ma != mb ? ma : ma ? bound(a) < bound(b) : fewer(a) > fewer(b);
 }
 
-static bool measure_row(const trial *t, int row, float *score, uint8_t *truth, fab_skill *out,
-                        fab_err *err)
+static bool measure_row(const trial *t, int row, float *score, uint8_t *truth, fab_patient *who,
+                        fab_skill *out, fab_err *err)
 {
     const fab_protocol_row *r = &fab_protocol[row];
     int n = r->kind == FAB_ASK_PRESENT ? 1 : FAB_ASK_CHOICES;
@@ -176,8 +239,9 @@ static bool measure_row(const trial *t, int row, float *score, uint8_t *truth, f
         if (!measure_choice(t, row, k, score, truth, &one, err)) return false;
         if (k == 0 || tells(&one, out)) *out = one;
     }
-    if (r->kind == FAB_ASK_CHOICE) fit_choices(t, row, score, truth, &out->curve);
-    return true;
+    int64_t known = answered(t, row, score, truth, who);
+    if (r->kind == FAB_ASK_CHOICE) fab_curve_fit(score, truth, known, choices_of(r), &out->curve);
+    return fit_patient(t, row, score, truth, who, known, out, err);
 }
 
 static bool measure_all(trial *t, fab_skills *out, fab_err *err)
@@ -186,12 +250,13 @@ static bool measure_all(trial *t, fab_skills *out, fab_err *err)
     fab_skill *items = fab_arena_zero(a, (size_t)fab_protocol_rows * sizeof *items, err);
     float *score = fab_arena_take(a, (size_t)(t->n + 1) * FAB_ASK_CHOICES * sizeof *score, err);
     uint8_t *truth = fab_arena_take(a, (size_t)t->n + 1, err);
-    bool ok = items && score && truth;
+    fab_patient *who = fab_arena_take(a, (size_t)(t->n + 1) * sizeof *who, err);
+    bool ok = items && score && truth && who;
     for (int32_t i = 0; ok && i < t->n; i++) ok = ask_case(t, i, err);
     for (int row = 0; ok && row < fab_protocol_rows; row++) {
         fab_ask kind = fab_protocol[row].kind;
         if (kind != FAB_ASK_PRESENT && kind != FAB_ASK_CHOICE) continue;
-        ok = measure_row(t, row, score, truth, &items[out->n++], err);
+        ok = measure_row(t, row, score, truth, who, &items[out->n++], err);
     }
     out->items = items;
     return ok;

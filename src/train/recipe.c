@@ -42,8 +42,9 @@ static void check_model(const fab_mini_config *c, fab_err *err)
 /* The settings of another tower would do nothing: they are refused. */
 static void read_tower(const section *s, fab_mini_config *c)
 {
-    static const char *const others[FAB_TOWERS][5] = {
-        [FAB_TOWER_RESIDUAL] = { "width", "trunk_widths", "trunk_depths", "still_trunk", NULL },
+    static const char *const others[FAB_TOWERS][6] = {
+        [FAB_TOWER_RESIDUAL] = { "width", "trunk_widths", "trunk_depths", "still_trunk",
+                                 "closer_look", NULL },
         [FAB_TOWER_LITE0] = { "widths", "depths", NULL },
     };
     fab_err mine = FAB_ERR_INIT;
@@ -57,17 +58,18 @@ static void read_tower(const section *s, fab_mini_config *c)
     wholes(s, "trunk_widths", c->trunk.widths, 1 + FAB_LITE0_GROUPS);
     wholes(s, "trunk_depths", c->trunk.depths, FAB_LITE0_GROUPS);
     c->still_trunk = flag(s, "still_trunk");
+    c->closer_look = flag(s, "closer_look");
     wholes(s, "widths", c->widths, 3);
     wholes(s, "depths", c->depths, 3);
 }
 
 static void read_model(const json_t *o, fab_mini_config *c, fab_err *err)
 {
-    static const char *const keys[] = {
-        "image_size", "tower",       "width", "trunk_widths", "trunk_depths", "widths", "depths",
-        "vit_layers", "vit_heads",   "embed", "dim",          "ffn",          "layers", "heads",
-        "kv_heads",   "still_trunk", NULL
-    };
+    static const char *const keys[] = { "image_size",   "tower",  "width",    "trunk_widths",
+                                        "trunk_depths", "widths", "depths",   "vit_layers",
+                                        "vit_heads",    "embed",  "dim",      "ffn",
+                                        "layers",       "heads",  "kv_heads", "still_trunk",
+                                        "closer_look",  NULL };
     enum { MOST = 1 << 20 };
     section s = open_section(o, "model", keys, err);
     *c = fab_mini_default;
@@ -178,6 +180,7 @@ static void read_sets(const section *s, fab_stage *g)
     read_per_set(json_object_get(s->o, "prior"), g, "prior", 0, 1, g->prior, s->err);
     read_per_set(json_object_get(s->o, "paraphrase"), g, "paraphrase", 0, 1, g->paraphrase, s->err);
     read_per_set(json_object_get(s->o, "mirror"), g, "mirror", 0, 1, g->mirror, s->err);
+    read_per_set(json_object_get(s->o, "close"), g, "close", 0, 1, g->close, s->err);
     for (int k = 0; k < FAB_SETS; k++)
         if (g->mirror[k] > 0 && fab_set_turns((fab_set)k))
             fab_fail(s->err, FAB_EUSAGE,
@@ -260,7 +263,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
         "real_share",  "smoothing", "losses", "sets",       "blank",      "word_drop",
         "drop",        "lr",        "floor",  "warmup",     "schedule",   "validate_every",
         "patience",    "prior",     "only",   "curriculum", "paraphrase", "mix",
-        "adversarial", "teacher",   "mirror", NULL
+        "adversarial", "teacher",   "mirror", "close",      NULL
     };
     section s = open_section(o, "a stage", keys, err);
     const char *task = words(&s, "task", "pictures");

@@ -57,7 +57,8 @@ typedef struct {
     double prior[FAB_SETS];      /* share of a set's real questions answered by prior.c */
     double paraphrase[FAB_SETS]; /* share of a set's questions put in other words: data/reword.h */
     double mirror[FAB_SETS];     /* share of a set's pictures mirrored with their words */
-    double mix;                  /* share of the pictures with a rectangle of another: data/mix.h */
+    double close[FAB_SETS]; /* share of a set's pictures of which the skin lesion alone is shown */
+    double mix;             /* share of the pictures with a rectangle of another: data/mix.h */
     fab_adversary adversary;
     fab_curriculum curriculum;
     fab_teachers teacher;

@@ -177,6 +177,7 @@ static bool open_model(fab_session *s, const fab_init_files *from, fab_err *err)
     bool ok = fab_align_open(s, err) &&
               fab_optim_init(&s->optim, s->arena, &s->learnt, &s->recipe.optim, err);
     if (ok) fab_optim_scale(&s->optim, FAB_MINI_TRUNK, s->recipe.tower_rate);
+    if (ok) fab_optim_scale(&s->optim, FAB_MINI_STILL, s->recipe.tower_rate);
     return ok;
 }
 

@@ -232,12 +232,13 @@ static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
     return ok;
 }
 
-/* What may learn in the stage: all but the still trunk, or what `only` names; prototypes where they
- * are asked for. */
+/* What may learn in the stage: all but the still trunk, or what `only` names (the still trunk too);
+ * prototypes where they are asked for. */
 static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
 {
     const fab_param_list *l = &s->learnt;
     fab_params_freeze(l, "", g->only != NULL);
+    fab_params_freeze(l, FAB_MINI_STILL, true);
     for (const char *at = g->only ? g->only : ""; *at;) {
         size_t n = strcspn(at, " ");
         char *prefix = fab_arena_printf(s->arena, err, "%.*s", (int)n, at);
@@ -247,7 +248,6 @@ static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
                             g->name, prefix);
         at += n + (at[n] == ' ');
     }
-    fab_params_freeze(l, FAB_MINI_STILL, true);
     if (!(g->loss.prototype > 0)) fab_params_freeze(l, FAB_ALIGN, true);
     return true;
 }

@@ -88,6 +88,11 @@ static bool check_config(const fab_mini_config *c, fab_err *err)
     if (c->still_trunk && !tower_of(c)->pooled)
         return fab_fail(err, FAB_EFORMAT, "still_trunk: the %s tower has no trunk",
                         tower_of(c)->name);
+    if (c->closer_look && !(c->still_trunk && c->classes && c->labels))
+        return fab_fail(
+            err, FAB_EFORMAT,
+            "closer_look: needs a still trunk and heads of labels (%d) and classes (%d)", c->labels,
+            c->classes);
     if (c->vit_layers < 0 || c->vit_layers > 64)
         return fab_fail(err, FAB_EFORMAT, "%d transformer blocks on the grid, 0 to 64 are possible",
                         c->vit_layers);
@@ -231,6 +236,11 @@ fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 {
     fab_tensor *x = m->cfg.still_trunk ? fab_norm_forward(c, &m->pool_norm, v->pooled) : v->mean;
     return fab_dense_forward(c, &m->classes, x);
+}
+
+fab_mini_view fab_mini_glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels)
+{
+    return (fab_mini_view){ .pooled = tower_of(&m->cfg)->glance(c, m, pixels) };
 }
 
 int fab_mini_texture_width(const fab_mini_config *cfg)

@@ -49,7 +49,8 @@ typedef struct {
     int vit_layers, vit_heads; /* transformer blocks on the tower's cells */
     int labels;       /* outputs of the dense head: data/cell_labels.h's table; 0: no head */
     int classes;      /* outputs of the image-level head, 0: none */
-    bool still_trunk; /* lite0: that head reads a second, untrained trunk */
+    bool still_trunk; /* lite0: that head reads a second trunk, untrained or its own */
+    bool closer_look; /* and looks at a skin lesion alone, too: engine/closer.c */
     int embed;        /* contrastive space */
     fab_llama_config text;
 } fab_mini_config;
@@ -76,7 +77,7 @@ fab_mini *fab_mini_new(fab_arena *a, const fab_mini_config *cfg, fab_err *err);
 void fab_mini_params(fab_params *p, fab_mini *m);
 /* Names of the pretrained part of the tower begin so; other towers have none. */
 #define FAB_MINI_TRUNK "tower.trunk."
-#define FAB_MINI_STILL "tower.still." /* the second trunk, which is never trained */
+#define FAB_MINI_STILL "tower.still." /* the second trunk, trained only where a stage says so */
 /* Puts published weights into the visited f32 parameters of both trunks, or of the still one; a
  * tower without one, and a file that does not hold it, is an error. */
 typedef enum { FAB_START_TRUNKS, FAB_START_STILL } fab_start;
@@ -120,6 +121,8 @@ fab_tensor *fab_mini_cells(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 /* Logits [B*G*G, labels] and [B, classes]; only for a model that has the head. */
 fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
+/* What fab_mini_class needs of a model with a still trunk, and nothing else, of pixels as for look. */
+fab_mini_view fab_mini_glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels);
 
 /* What counting reads of pictures of any size, f32 [B,H,W,3] scaled as for look: of the still
  * trunk, else of the only one, means and standard deviations over the cells of its 1/8 and 1/16

@@ -3,7 +3,7 @@
  *
  *   fabrica-mini.{image_size, vit_layers, vit_heads, labels, classes, embed} u32
  *   fabrica-mini.tower string, residual when absent
- *   fabrica-mini.still_trunk bool, absent: false                                  lite0
+ *   fabrica-mini.{still_trunk, closer_look} bool, absent: false                   lite0
  *   fabrica-mini.width u32, fabrica-mini.trunk.widths i32[8], .depths i32[7]     lite0
  *   fabrica-mini.{widths, depths} i32[3]                                         residual
  *   fabrica-mini.{block_count, embedding_length, feed_forward_length, vocab_size,
@@ -73,6 +73,9 @@ static bool read_tower(const fab_weights *w, fab_arena *a, fab_mini_config *c, f
                get_ints(w, KEY("depths"), a, c->depths, 3, err);
     if (fab_weights_has(w, KEY("still_trunk")) &&
         !fab_weights_bool(w, KEY("still_trunk"), &c->still_trunk, err))
+        return false;
+    if (fab_weights_has(w, KEY("closer_look")) &&
+        !fab_weights_bool(w, KEY("closer_look"), &c->closer_look, err))
         return false;
     return get_int(w, KEY("width"), &c->width, err) &&
            get_ints(w, KEY("trunk.widths"), a, c->trunk.widths, 1 + FAB_LITE0_GROUPS, err) &&
@@ -251,6 +254,7 @@ static void put_config(fab_gguf *g, const fab_mini_config *c)
         fab_gguf_i32s(g, KEY("trunk.widths"), c->trunk.widths, 1 + FAB_LITE0_GROUPS);
         fab_gguf_i32s(g, KEY("trunk.depths"), c->trunk.depths, FAB_LITE0_GROUPS);
         if (c->still_trunk) fab_gguf_bool(g, KEY("still_trunk"), true);
+        if (c->closer_look) fab_gguf_bool(g, KEY("closer_look"), true);
     }
     fab_gguf_u32(g, KEY("vit_layers"), (uint32_t)c->vit_layers);
     fab_gguf_u32(g, KEY("vit_heads"), (uint32_t)c->vit_heads);

@@ -10,7 +10,8 @@
  * still_trunk: a second trunk keeps the published weights, and the means of its maps go to the
  * class head in the place of the mean of the cells. Training on everything costs the trunk what
  * ImageNet gave it: a logistic regression on these 432 numbers tells melanoma with an AUC of 0.80
- * from the published trunk, of 0.72 from the trained one.
+ * from the published trunk, of 0.72 from the trained one. A stage that names it (`only`) may train
+ * it for that head alone.
  */
 #include "zoo/mini_tower.h"
 
@@ -81,16 +82,18 @@ static fab_tensor *cell_mean(fab_ctx *c, fab_tensor *map) /* [B,h,w,C] -> [B,C] 
     return fab_mean(c, fab_reshape(c, map, FAB_SHAPE(n[0], n[1] * n[2], n[3])), 1);
 }
 
+static fab_tensor *glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels)
+{
+    fab_lite0_maps maps = fab_lite0_forward(c, &((const tower *)m->tower)->still, pixels, 0);
+    return fab_concat(c, cell_mean(c, maps.fine), cell_mean(c, maps.coarse), 1);
+}
+
 static fab_tensor *forward(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop,
                            fab_tensor **pooled)
 {
     const tower *t = m->tower;
     fab_lite0_maps maps = fab_lite0_forward(c, &t->trunk, pixels, drop);
-    if (m->cfg.still_trunk) {
-        fab_lite0_maps as_published = fab_lite0_forward(c, &t->still, pixels, 0);
-        *pooled =
-            fab_concat(c, cell_mean(c, as_published.fine), cell_mean(c, as_published.coarse), 1);
-    }
+    if (m->cfg.still_trunk) *pooled = glance(c, m, pixels);
     fab_tensor *fine = as_cells(c, &t->fine, maps.fine);
     return fab_concat(c, fine, as_cells(c, &t->coarse, maps.coarse), 1);
 }
@@ -146,5 +149,6 @@ const fab_mini_tower fab_mini_lite0 = {
     .make = make,
     .params = params,
     .forward = forward,
+    .glance = glance,
     .fill = fill,
 };

@@ -28,6 +28,11 @@ void fab_skill_calibrate(const fab_skill *s, double *p, int n)
     if (s && fab_skill_judge(s) == FAB_SKILL_TAUGHT) fab_curve_apply(&s->curve, p, n);
 }
 
+bool fab_skill_consider(const fab_skill *s, const fab_patient *who, double *p, int n)
+{
+    return s && fab_skill_judge(s) == FAB_SKILL_TAUGHT && fab_patient_apply(&s->patient, who, p, n);
+}
+
 const char *fab_skill_word(fab_skill_verdict v)
 {
     static const char *const words[] = { "unknown", "unmeasured", "not above chance",
@@ -79,6 +84,13 @@ static const float *read_numbers(const fab_weights *w, const char *key, bool opt
     return v && same_length(key, n, there, err) ? v : NULL;
 }
 
+/* FAB_CURVE_MOST numbers a row, or none. */
+static const float *read_choices(const fab_weights *w, const char *key, int64_t n, fab_arena *a,
+                                 fab_err *err)
+{
+    return read_numbers(w, key, true, n * FAB_CURVE_MOST, a, err);
+}
+
 static const int32_t *read_counts(const fab_weights *w, const char *key, int64_t n, fab_arena *a,
                                   fab_err *err)
 {
@@ -95,7 +107,8 @@ static bool check(const fab_skill *s, fab_err *err)
     if (s->positives < 0 || s->negatives < 0)
         return fab_fail(err, FAB_EFORMAT, "fabrica.skills: '%.60s' counts %d and %d pictures",
                         s->code, s->positives, s->negatives);
-    return fab_curve_check(&s->curve, err) || fab_while(err, "fabrica.skills: '%.60s'", s->code);
+    return (fab_curve_check(&s->curve, err) && fab_patient_odds_check(&s->patient, err)) ||
+           fab_while(err, "fabrica.skills: '%.60s'", s->code);
 }
 
 /* choices [FAB_CURVE_MOST]: zeros in a file without them. */
@@ -105,6 +118,14 @@ static fab_curve curve_of(float slope, float offset, const float *choices)
     memcpy(c.offset, choices, sizeof c.offset);
     c.offset[0] = offset;
     return c;
+}
+
+static fab_patient_odds odds_of(const float *decade, const float *male)
+{
+    fab_patient_odds o;
+    memcpy(o.decade, decade, sizeof o.decade);
+    memcpy(o.male, male, sizeof o.male);
+    return o;
 }
 
 bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_err *err)
@@ -122,19 +143,23 @@ bool fab_skills_read(const fab_weights *w, fab_arena *a, fab_skills *out, fab_er
     const float *auc = read_numbers(w, KEY("auc"), false, n, a, err),
                 *slope = auc ? read_numbers(w, KEY("slope"), true, n, a, err) : NULL,
                 *offset = slope ? read_numbers(w, KEY("offset"), true, n, a, err) : NULL,
-                *further =
-                    offset ? read_numbers(w, KEY("choice_offset"), true, n * FAB_CURVE_MOST, a, err)
-                           : NULL;
-    const int32_t *pos = further ? read_counts(w, KEY("positives"), n, a, err) : NULL,
+                *further = offset ? read_choices(w, KEY("choice_offset"), n, a, err) : NULL,
+                *decade = further ? read_choices(w, KEY("choice_decade"), n, a, err) : NULL,
+                *male = decade ? read_choices(w, KEY("choice_male"), n, a, err) : NULL;
+    const int32_t *pos = male ? read_counts(w, KEY("positives"), n, a, err) : NULL,
                   *neg = pos ? read_counts(w, KEY("negatives"), n, a, err) : NULL;
     if (!neg) return false;
     fab_skill *items = fab_arena_take(a, (size_t)(n ? n : 1) * sizeof *items, err);
     if (!items) return false;
     for (int64_t i = 0; i < n; i++) {
-        items[i] =
-            (fab_skill){ codes[i], choices[i],
-                         auc[i],   pos[i],
-                         neg[i],   curve_of(slope[i], offset[i], further + i * FAB_CURVE_MOST) };
+        int64_t at = i * FAB_CURVE_MOST;
+        items[i] = (fab_skill){ .code = codes[i],
+                                .choice = choices[i],
+                                .auc = auc[i],
+                                .positives = pos[i],
+                                .negatives = neg[i],
+                                .curve = curve_of(slope[i], offset[i], further + at),
+                                .patient = odds_of(decade + at, male + at) };
         if (!check(&items[i], err)) return false;
     }
     *out = (fab_skills){ items, (int)n };
@@ -150,15 +175,21 @@ bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err
     float *auc = fab_arena_take(a, n * sizeof *auc, err),
           *slope = fab_arena_take(a, n * sizeof *slope, err),
           *offset = fab_arena_take(a, n * sizeof *offset, err),
-          *further = fab_arena_take(a, n * FAB_CURVE_MOST * sizeof *further, err);
+          *further = fab_arena_take(a, n * FAB_CURVE_MOST * sizeof *further, err),
+          *decade = fab_arena_take(a, n * FAB_CURVE_MOST * sizeof *decade, err),
+          *male = fab_arena_take(a, n * FAB_CURVE_MOST * sizeof *male, err);
     int32_t *pos = fab_arena_take(a, n * sizeof *pos, err),
             *neg = fab_arena_take(a, n * sizeof *neg, err);
-    if (!codes || !choices || !auc || !slope || !offset || !further || !pos || !neg) return false;
+    if (!codes || !choices || !auc || !slope || !offset || !further || !decade || !male || !pos ||
+        !neg)
+        return false;
     for (size_t i = 0; i < n; i++) {
         const fab_skill *x = &s->items[i];
         codes[i] = x->code, choices[i] = x->choice;
         slope[i] = x->curve.slope, offset[i] = x->curve.offset[0];
         memcpy(further + i * FAB_CURVE_MOST, x->curve.offset, sizeof x->curve.offset);
+        memcpy(decade + i * FAB_CURVE_MOST, x->patient.decade, sizeof x->patient.decade);
+        memcpy(male + i * FAB_CURVE_MOST, x->patient.male, sizeof x->patient.male);
         auc[i] = x->auc, pos[i] = x->positives, neg[i] = x->negatives;
     }
     fab_gguf_strs(g, KEY("code"), codes, s->n);
@@ -168,5 +199,7 @@ bool fab_skills_put(fab_gguf *g, const fab_skills *s, fab_arena *a, fab_err *err
     fab_gguf_i32s(g, KEY("negatives"), neg, s->n);
     fab_gguf_f32s(g, KEY("slope"), slope, s->n);
     fab_gguf_f32s(g, KEY("choice_offset"), further, s->n * FAB_CURVE_MOST);
+    fab_gguf_f32s(g, KEY("choice_decade"), decade, s->n * FAB_CURVE_MOST);
+    fab_gguf_f32s(g, KEY("choice_male"), male, s->n * FAB_CURVE_MOST);
     return fab_gguf_f32s(g, KEY("offset"), offset, s->n);
 }

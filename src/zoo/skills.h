@@ -10,6 +10,9 @@
  *                             not fitted
  *   fabrica.skills.choice_offset  f32[8n]  the curve's further offsets; the first of each eight is
  *                             not read (.offset has it). May be absent: all 0
+ *   fabrica.skills.choice_decade, .choice_male  f32[8n]  what the patient's age and sex say beside
+ *                             the picture (zoo/patient_odds.h), of a yes-no row of yes, of no. May
+ *                             be absent: nothing
  *
  * A row that is not above chance was not taught, whatever the model answers to it:
  *
@@ -22,7 +25,7 @@
 #define FAB_ZOO_SKILLS_H
 
 #include "format/weights_write.h"
-#include "zoo/curve.h"
+#include "zoo/patient_odds.h"
 
 enum { FAB_SKILL_LEAST = 8 };
 
@@ -31,6 +34,7 @@ typedef struct {
     float auc;
     int32_t positives, negatives;
     fab_curve curve;
+    fab_patient_odds patient;
 } fab_skill;
 
 typedef struct {
@@ -50,6 +54,9 @@ fab_skill_verdict fab_skill_judge(const fab_skill *s);
 /* p [n], over the row's choices (yes first), put through the row's curve; stays when the row is not
  * above chance or not fitted, or s is NULL. */
 void fab_skill_calibrate(const fab_skill *s, double *p, int n);
+/* p [n], so calibrated, with what the row has of such a patient; whether it changed. Of a row not
+ * above chance, who NULL or s NULL: no. */
+bool fab_skill_consider(const fab_skill *s, const fab_patient *who, double *p, int n);
 const char *fab_skill_word(fab_skill_verdict v); /* "unknown", "unmeasured", ... */
 /* The row's entry; NULL: none. */
 const fab_skill *fab_skills_find(const fab_skills *s, const char *code);

@@ -1,0 +1,25 @@
+/* patient_odds: what a patient's age and sex say of the choices of a row, beside the picture.
+ *
+ *   p'_k is proportional to p_k exp(decade_k (age - 50) / 10 + male_k s)    s: 1 male, -1 female
+ *
+ * Bayes' rule for a picture and a patient that are independent of each other given the choice; an
+ * age or a sex that is not known adds nothing. evaluate/patient_fit.h finds the numbers.
+ */
+#ifndef FAB_ZOO_PATIENT_ODDS_H
+#define FAB_ZOO_PATIENT_ODDS_H
+
+#include "media/patient.h"
+#include "zoo/curve.h"
+
+typedef struct {
+    float decade[FAB_CURVE_MOST], male[FAB_CURVE_MOST]; /* all 0: nothing is said */
+} fab_patient_odds;
+
+/* Numbers that are not finite, or above 100 in size, are errors. */
+bool fab_patient_odds_check(const fab_patient_odds *o, fab_err *err);
+/* log of what p_k is multiplied by. who NULL: 0. */
+double fab_patient_lean(const fab_patient_odds *o, const fab_patient *who, int k);
+/* p [n]: probabilities that sum to 1, in place; whether they changed. n <= FAB_CURVE_MOST. */
+bool fab_patient_apply(const fab_patient_odds *o, const fab_patient *who, double *p, int n);
+
+#endif
