@@ -175,6 +175,7 @@ static void mix(const job *j, const queries *t, const keys *s, int64_t n, const 
         float *y = t->o + i * row;
         int64_t c = 0;
         for (; c + 8 * FAB_VL <= w; c += 8 * FAB_VL) some_columns(8, of, n, s->v + c, v_row, y + c);
+        for (; c + 4 * FAB_VL <= w; c += 4 * FAB_VL) some_columns(4, of, n, s->v + c, v_row, y + c);
         for (; c + FAB_VL <= w; c += FAB_VL) some_columns(1, of, n, s->v + c, v_row, y + c);
         for (; c < w; c++)
             for (int64_t x = 0; x < n; x++) y[c] += of[x] * s->v[x * v_row + c];

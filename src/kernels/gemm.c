@@ -4,14 +4,15 @@
  * Packed weight, for this file's instruction set: panels of NR columns, those beyond N zero; f32 as
  * [K][NR], bf16 as panel.h. Up to FEW rows the product is bound by reading the weight: it goes over
  * the panels (or the rows) of B once, with independent partial sums over k. Quantised weights go to
- * dot.c (few rows) and int8.c (more, where rounding is allowed). Otherwise B is widened to f32 as
- * core.c packs it.
+ * row.c (one row), dot.c (a few) and int8.c (more, where rounding is allowed). Otherwise B is
+ * widened to f32 as core.c packs it.
  */
 #include "kernels/convert.h"
 #include "kernels/core.h"
 #include "kernels/dot.h"
 #include "kernels/int8.h"
 #include "kernels/panel.h"
+#include "kernels/row.h"
 #include "kernels/table.h"
 
 enum { FEW = 4, TASK_WEIGHTS = 1 << 17 };
@@ -300,6 +301,8 @@ bool FAB_NAME(fab_gemm_f32)(fab_pool *p, const fab_gemm *g, fab_err *err)
     if (!check(g, err)) return false;
     if (!g->packed && g->a_col == 1 && g->m > 0 && g->k > 0 && fab_dtype_is_quantised(g->b_dtype)) {
         bool int8 = g->bf16 && FAB_NAME(fab_int8_takes)(g->b_dtype);
+        if (g->m == 1 && FAB_NAME(fab_row_takes)(g->b_dtype))
+            return FAB_NAME(fab_row_gemm)(p, g, err);
         if (FAB_BASE(fab_dot_takes)(g->b_dtype, g->m) && (g->m <= dot_fast(g->b_dtype) || !int8))
             return FAB_BASE(fab_dot_gemm)(p, g, err);
         if (int8) return FAB_NAME(fab_int8_gemm)(p, g, err);
