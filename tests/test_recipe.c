@@ -141,14 +141,19 @@ TEST(pretrained_tower)
     fab_recipe_clear(&r);
     const char *const sets[] = { "model={tower: lite0, image_size: 32, width: 64, trunk_widths: "
                                  "[8, 8, 8, 8, 8, 8, 8, 16]}",
-                                 "init={tower: a.pth, model: b.gguf}", "optimizer.tower_rate=0.25",
-                                 "model.still_trunk=true", "stages.two.prior={vqa_rad: 0.5}" };
-    const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 5 };
+                                 "init={tower: a.pth, model: b.gguf}",
+                                 "optimizer.tower_rate=0.25",
+                                 "model.still_trunk=true",
+                                 "model.closer_look=true",
+                                 "stages.two.prior={vqa_rad: 0.5}",
+                                 "stages.two.close={isic: 0.5}" };
+    const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 7 };
     CHECK_MSG(fab_recipe_read(&r, &o, &err), "%s", err.text);
     CHECK(r.model.tower == FAB_TOWER_LITE0 && r.model.width == 64 &&
           r.model.trunk.widths[7] == 16 && r.model.trunk.depths[5] == 4);
     CHECK_STR(r.init_tower, "a.pth");
     CHECK_STR(r.init_model, "b.gguf");
+    CHECK(r.model.closer_look && r.stages[1].close[FAB_SET_ISIC] == 0.5);
     CHECK(r.model.still_trunk && r.stages[1].prior[FAB_SET_VQA_RAD] == 0.5 &&
           r.stages[1].prior[FAB_SET_SLAKE] == 0);
     CHECK(r.tower_rate == 0.25f);
@@ -272,6 +277,8 @@ TEST(bad_recipes)
         { "stages.two.blank={isic: 2}", "isic is 2, 0 to 1" },
         { "stages.two.prior={vqa_rad: 1.5}", "vqa_rad is 1.5, 0 to 1" },
         { "model.still_trunk=true", "model: still_trunk is not for tower residual" },
+        { "model.closer_look=true", "model: closer_look is not for tower residual" },
+        { "stages.two.close={isic: 1.5}", "close" },
         { "save.dtype=F17", "dtype is 'F17', F32, F16, BF16 or Q8_0" },
         { "save.dtype=Q4_0", "dtype is 'Q4_0'" },
     };

@@ -56,7 +56,7 @@ bool fab_engine_look_closer(fab_engine *e, fab_look *l, const uint8_t *rgb, int 
     if (!px || !cut_out(&s, rgb, (fab_size){ width, height }, l->side, px, err)) return false;
     fab_tensor *x = fab_tensor_new(c, FAB_F32, FAB_SHAPE(1, l->side, l->side, 3));
     if (x) fab_to_float(px, l->side, fab_f32(x));
-    fab_mini_view v = fab_mini_glance(c, m, x);
+    fab_mini_view v = fab_mini_glance(c, m, x, 0);
     fab_tensor *alone = fab_mini_class(c, m, &v);
     if (!fab_engine_settle(e, err)) return false;
     for (int i = 0; i < m->cfg.classes; i++) classes[i] = (classes[i] + fab_f32(alone)[i]) / 2;

@@ -130,7 +130,7 @@ bool fab_engine_adapt(fab_engine *e, const char *path, fab_err *err)
     if (!path) return true;
     char base[65];
     fab_adapter *a = fab_adapter_open(path, err);
-    if (!a || !fab_adapter_base(f->weights, base, err) ||
+    if (!a || !fab_adapter_base(f->weights, NULL, base, err) ||
         !fab_adapter_fit(a, &f->sites, base, e->pool, err)) {
         fab_adapter_close(a);
         return false;

@@ -98,7 +98,7 @@ bool fab_generator_adapt(fab_generator *g, const char *path, fab_err *err)
     g->adapter = path ? fab_adapter_open(path, err) : NULL;
     if (!g->adapter) return !path;
     char base[65];
-    bool ok = fab_adapter_base(g->d->weights, base, err) &&
+    bool ok = fab_adapter_base(g->d->weights, NULL, base, err) &&
               fab_adapter_fit(g->adapter, &g->d->sites, base, g->c.pool, err);
     if (ok) fab_peft_attach(&g->adapter->peft);
     return ok;

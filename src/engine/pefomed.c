@@ -33,11 +33,19 @@ static bool join_sites(fab_pefomed *p, const fab_sites *more, fab_err *err)
     return true;
 }
 
+/* Its cells come from these tensors; the mini's heads and words may change beside them. */
+static bool sees(const char *name)
+{
+    static const char tower[] = "tower.", still[] = FAB_MINI_STILL;
+    return !strncmp(name, tower, sizeof tower - 1) && strncmp(name, still, sizeof still - 1) != 0;
+}
+
 static bool hash_both(fab_pefomed *p, const fab_weights *eyes, const fab_weights *words,
                       fab_err *err)
 {
     char two[130];
-    if (!fab_adapter_base(eyes, two, err) || !fab_adapter_base(words, two + 64, err)) return false;
+    if (!fab_adapter_base(eyes, sees, two, err) || !fab_adapter_base(words, NULL, two + 64, err))
+        return false;
     fab_sha256_hex(two, 128, p->base_sha256);
     return true;
 }

@@ -40,7 +40,7 @@ static bool find_base(fab_session *s, const fab_train_opts *o, fab_adapting *a, 
     const fab_mini_file *f = fab_engine_model(a->base);
     s->model = f->model;
     a->n_all = count_all(&f->model->list, decoder ? "tower." : "");
-    if (!decoder) return fab_adapter_base(f->weights, a->base_sha256, err);
+    if (!decoder) return fab_adapter_base(f->weights, NULL, a->base_sha256, err);
     a->pefomed = fab_pefomed_open(decoder, f, s->pool, r->seed, err);
     if (!a->pefomed) return false;
     memcpy(a->base_sha256, a->pefomed->base_sha256, sizeof a->base_sha256);

@@ -391,7 +391,7 @@ static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
     if (c->err.code || !fab_distil_ask(s, c, g, d, asks ? &asked : NULL, &lesson) ||
         !fab_adversary_pixels(s, c, g, &asked, pixels))
         return NULL;
-    fab_mini_view v = heads_alone(s, g) ? fab_mini_glance(c, s->model, pixels)
+    fab_mini_view v = heads_alone(s, g) ? fab_mini_glance(c, s->model, pixels, g->drop)
                                         : fab_mini_look(c, s->model, pixels, g->drop);
     if (c->err.code) return NULL;
     parts->pictures = g->batch;

@@ -12,13 +12,15 @@ static const char *const types[FAB_PEFT_KINDS] = { "LORA", "ADALORA", "BOTTLENEC
 
 /* ---- the model ------------------------------------------------------------------------------- */
 
-bool fab_adapter_base(const fab_weights *w, char hex[65], fab_err *err)
+bool fab_adapter_base(const fab_weights *w, bool (*counts)(const char *name), char hex[65],
+                      fab_err *err)
 {
     fab_arena *a = fab_arena_new(0, err);
     char *text = a ? fab_arena_strdup(a, "", err) : NULL;
     for (int64_t i = 0; text && i < fab_weights_count(w); i++) {
         const fab_weight *e = fab_weights_at(w, i);
         char of[65], all[65];
+        if (counts && !counts(e->name)) continue;
         fab_sha256_hex(e->data, (size_t)e->bytes, of);
         fab_sha256_hex(text, strlen(text), all);
         fab_arena_reset(a);

@@ -26,9 +26,10 @@ typedef struct {
     fab_peft peft; /* after fab_adapter_fit */
 } fab_adapter;
 
-/* The SHA-256, in hex, of names, types, shapes and bytes of all tensors, in the file's order: a
- * file whose keys alone were rewritten is the same model. */
-bool fab_adapter_base(const fab_weights *w, char hex[65], fab_err *err);
+/* The SHA-256, in hex, of names, types, shapes and bytes of the tensors of which `counts` is true
+ * (NULL: all), in the file's order: a file whose keys alone were rewritten is the same model. */
+bool fab_adapter_base(const fab_weights *w, bool (*counts)(const char *name), char hex[65],
+                      fab_err *err);
 
 /* Reads what the file says; values that are not finite are refused. The message begins with the
  * path. */

@@ -103,7 +103,7 @@ static bool merge(job *j, const char *out, fab_err *err)
 {
     int64_t n = fab_weights_count(j->weights);
     char base[65];
-    if (!fab_adapter_base(j->weights, base, err) ||
+    if (!fab_adapter_base(j->weights, NULL, base, err) ||
         !fab_adapter_fit(j->adapter, j->sites, base, j->pool, err))
         return false;
     j->made = fab_arena_take(j->arena, (size_t)(n + 1) * sizeof *j->made, err);

@@ -238,9 +238,9 @@ fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
     return fab_dense_forward(c, &m->classes, x);
 }
 
-fab_mini_view fab_mini_glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels)
+fab_mini_view fab_mini_glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop)
 {
-    return (fab_mini_view){ .pooled = tower_of(&m->cfg)->glance(c, m, pixels) };
+    return (fab_mini_view){ .pooled = tower_of(&m->cfg)->glance(c, m, pixels, drop) };
 }
 
 int fab_mini_texture_width(const fab_mini_config *cfg)

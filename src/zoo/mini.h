@@ -121,8 +121,9 @@ fab_tensor *fab_mini_cells(fab_ctx *c, const fab_mini *m, const fab_mini_view *v
 /* Logits [B*G*G, labels] and [B, classes]; only for a model that has the head. */
 fab_tensor *fab_mini_dense(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
 fab_tensor *fab_mini_class(fab_ctx *c, const fab_mini *m, const fab_mini_view *v);
-/* What fab_mini_class needs of a model with a still trunk, and nothing else, of pixels as for look. */
-fab_mini_view fab_mini_glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels);
+/* What fab_mini_class needs of a model with a still trunk, and nothing else, of pixels as for look.
+ * drop: stochastic depth of that trunk, while it learns. */
+fab_mini_view fab_mini_glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop);
 
 /* What counting reads of pictures of any size, f32 [B,H,W,3] scaled as for look: of the still
  * trunk, else of the only one, means and standard deviations over the cells of its 1/8 and 1/16

@@ -82,9 +82,9 @@ static fab_tensor *cell_mean(fab_ctx *c, fab_tensor *map) /* [B,h,w,C] -> [B,C] 
     return fab_mean(c, fab_reshape(c, map, FAB_SHAPE(n[0], n[1] * n[2], n[3])), 1);
 }
 
-static fab_tensor *glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels)
+static fab_tensor *glance(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop)
 {
-    fab_lite0_maps maps = fab_lite0_forward(c, &((const tower *)m->tower)->still, pixels, 0);
+    fab_lite0_maps maps = fab_lite0_forward(c, &((const tower *)m->tower)->still, pixels, drop);
     return fab_concat(c, cell_mean(c, maps.fine), cell_mean(c, maps.coarse), 1);
 }
 
@@ -93,7 +93,7 @@ static fab_tensor *forward(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, fl
 {
     const tower *t = m->tower;
     fab_lite0_maps maps = fab_lite0_forward(c, &t->trunk, pixels, drop);
-    if (m->cfg.still_trunk) *pooled = glance(c, m, pixels);
+    if (m->cfg.still_trunk) *pooled = glance(c, m, pixels, 0);
     fab_tensor *fine = as_cells(c, &t->fine, maps.fine);
     return fab_concat(c, fine, as_cells(c, &t->coarse, maps.coarse), 1);
 }

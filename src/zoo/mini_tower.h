@@ -18,7 +18,7 @@ typedef struct {
     fab_tensor *(*forward)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop,
                            fab_tensor **pooled);
     /* *pooled alone; NULL where pooled is */
-    fab_tensor *(*glance)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels);
+    fab_tensor *(*glance)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float drop);
     int (*texture_width)(const fab_mini_config *cfg); /* F of mini.h's texture; NULL: no trunk */
     bool (*texture)(fab_ctx *c, const fab_mini *m, fab_tensor *pixels, float *out);
     /* NULL: always from nothing */
