@@ -15,20 +15,27 @@
  * q8_0's q is raised by 128 for h and as it is for l, which is unsigned. What a row of zeros gives
  * is where the sums start, with the other sign.
  *
- * Four rows of W, one of each of four stretches, share a; the next but one of the same stretch is
- * asked for. See dot.c.
+ * Four rows of W, one of each of four stretches, share a; what lies a row or AHEAD bytes further in
+ * the same stretch is asked for. See dot.c.
  */
 #include "kernels/row.h"
 
 #if defined(__AVX512VNNI__)
 #include <immintrin.h>
 
-enum { STREAMS = 4, AHEAD = 2, TASK_VALUES = 1 << 16, GROUP = 256, GROUP_BYTES = 144, PERIOD = 17 };
+enum {
+    STREAMS = 4,
+    AHEAD = 2048,
+    TASK_VALUES = 1 << 16,
+    GROUP = 256,
+    GROUP_BYTES = 144,
+    PERIOD = 17
+};
 
 typedef struct {
     const fab_gemm *g;
     int64_t steps, bytes, row_bytes; /* bytes: of a row, row_bytes: to the next */
-    int64_t stretch, rows;           /* rows of a stretch, and those in a task */
+    int64_t stretch, rows, ahead;    /* rows of a stretch, of a task, to the one asked for */
     bool words;
     int8_t *a;      /* [h, l][low, high][steps][64] */
     int32_t *start; /* [steps][16] */
@@ -39,6 +46,8 @@ typedef struct {
 INLINE bool grouped(fab_dtype t) { return t == FAB_Q4_K; }
 INLINE int block_bytes(fab_dtype t) { return t == FAB_Q8_0 ? 34 : 18; }
 INLINE int arrays(fab_dtype t) { return t == FAB_Q8_0 ? 1 : 2; }
+/* q4_0's l is part of what a row of zeros gives: no multiple of 256. */
+INLINE bool starts_late(fab_dtype t, bool words) { return t == FAB_Q4_0 && words; }
 
 /* ---- products -------------------------------------------------------------------------------- */
 
@@ -64,23 +73,24 @@ INLINE void step_sums(fab_dtype type, const bool words, __m512i x, const step_of
 {
     const __m512i fifteen = _mm512_set1_epi8(15);
     const int n = arrays(type), apart = grouped(type) ? 1 : 0;
+    const bool late = starts_late(type, words);
     __m512i q[2] = { x, x };
 
     if (n == 2) {
         q[0] = _mm512_and_si512(x, fifteen);
         q[1] = _mm512_and_si512(_mm512_srli_epi16(x, 4), fifteen);
     } else q[0] = _mm512_xor_si512(x, _mm512_set1_epi8(-128));
-    sums[0] = sums[1] = words ? _mm512_setzero_si512() : a->start;
+    sums[0] = sums[1] = late ? _mm512_setzero_si512() : a->start;
     for (int i = 0; i < n; i++)
         sums[apart * i] = _mm512_dpbusd_epi32(sums[apart * i], q[i], a->h[i]);
     if (!words) return;
-    for (int i = 0; i <= apart; i++)
-        sums[i] = _mm512_add_epi32(_mm512_slli_epi32(sums[i], 8), a->start);
+    for (int i = 0; i <= apart; i++) sums[i] = _mm512_slli_epi32(sums[i], 8);
+    if (late) sums[0] = _mm512_add_epi32(sums[0], a->start);
     for (int i = 0; i < n; i++)
         sums[apart * i] = _mm512_dpbusd_epi32(sums[apart * i], a->l[i], n == 1 ? x : q[i]);
 }
 
-/* A line of W, into L2: in L1 four rows and eight to come would push each other out. */
+/* A line of W, into L2: in L1 the rows and those to come push each other out. */
 INLINE void ask_for(const uint8_t *p) { __builtin_prefetch(p, 0, 2); }
 
 /* What a row of W has come to. */
@@ -220,7 +230,7 @@ static void one_task(void *arg, int task, int worker)
         for (int w = 0; w < STREAMS; w++) { /* rows that W lacks: its last, left out */
             int64_t row = w * j->stretch + n;
             at[w] = (const uint8_t *)g->b + min64(row, g->n - 1) * j->row_bytes;
-            ahead[w] = (const uint8_t *)g->b + min64(row + AHEAD, g->n - 1) * j->row_bytes;
+            ahead[w] = (const uint8_t *)g->b + min64(row + j->ahead, g->n - 1) * j->row_bytes;
         }
         fn(j, at, ahead, y);
         for (int w = 0; w < STREAMS; w++) {
@@ -284,7 +294,9 @@ INLINE void round_plain(fab_dtype type, const bool words, job *j)
         __m512i sums[2];
         a.start = _mm512_setzero_si512();
         step_sums(type, words, _mm512_set1_epi8(type == FAB_Q8_0 ? 0 : (char)0x88), &a, sums);
-        _mm512_store_si512(j->start + s * 16, _mm512_sub_epi32(a.start, sums[0]));
+        __m512i start = _mm512_sub_epi32(a.start, sums[0]);
+        if (words && !starts_late(type, words)) start = _mm512_srai_epi32(start, 8);
+        _mm512_store_si512(j->start + s * 16, start);
     }
     find_halves(type, j->from);
     if (_mm512_cmp_ps_mask(bad, bad, _CMP_UNORD_Q)) j->scale[0] = NAN;
@@ -325,6 +337,7 @@ bool FAB_NAME(fab_row_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
     j.stretch = ceil_div(g->n, STREAMS);
     if (j.stretch >= 64 && j.stretch * j.row_bytes % 4096 == 0)
         j.stretch++; /* else one set of L1 */
+    j.ahead = ceil_div(AHEAD, j.row_bytes);
     j.rows = max64(1, TASK_VALUES / (g->k * STREAMS));
     int64_t a_bytes = j.steps * 64 * arrays(type) * (j.words ? 2 : 1);
     j.a = fab_aligned_new((size_t)(a_bytes + j.steps * 128 + 64), err);
