@@ -13,6 +13,7 @@
  */
 #include "kernels/core.h"
 #include "kernels/table.h"
+#include "kernels/transpose.h"
 #include "kernels/vmath.h"
 
 enum { BQ = 112, BK = 256, FEW = 2, AHEAD = 8 };
@@ -83,6 +84,19 @@ INLINE float lanes(vf x) /* their sum */
     return y[0];
 }
 
+/* s[4] = the sums of four registers */
+INLINE void four_lanes(const vf *x, float *s)
+{
+    float y[FAB_VL];
+    vf u = zip_low(x[0], x[2]) + zip_high(x[0], x[2]),
+       v = zip_low(x[1], x[3]) + zip_high(x[1], x[3]);
+
+    vstore(y, zip_low(u, v) + zip_high(u, v));
+    for (int t = 4; t < FAB_VL; t += 4)
+        for (int i = 0; i < 4; i++) y[i] += y[t + i];
+    memcpy(s, y, 4 * sizeof *s);
+}
+
 /* s[n] = a . b[n], rows of b `row` apart; asks for the rows that come next */
 INLINE void some_dots(const int n, const float *a, const float *b, int64_t row, int64_t w, float *s)
 {
@@ -99,11 +113,11 @@ INLINE void some_dots(const int n, const float *a, const float *b, int64_t row, 
             sum[i] += ax * vload(b + i * row + x);
         }
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < n; i++) {
-        s[i] = lanes(sum[i]);
-        for (int64_t t = x; t < w; t++) s[i] += a[t] * b[i * row + t];
-    }
+    if (n == 4) four_lanes(sum, s);
+    else
+        for (int i = 0; i < n; i++) s[i] = lanes(sum[i]);
+    for (; x < w; x++)
+        for (int i = 0; i < n; i++) s[i] += a[x] * b[i * row + x];
 }
 
 /* y[n registers] += sum_t p[t] v[t], rows of v `row` apart */
