@@ -213,6 +213,30 @@ TEST(gemm_quantised_awkward_shapes)
         }
 }
 
+/* Memory that is not numbers is left where one row's product takes its own from. */
+static void soil(int64_t bytes)
+{
+    void *p = fab_aligned_new((size_t)bytes, &err);
+    CHECK_MSG(p, "%s", err.text);
+    memset(p, 0xff, (size_t)bytes);
+    fab_aligned_free(p);
+}
+
+TEST(gemm_one_row_from_a_dirty_heap)
+{
+    static const int blocks[] = { 2, 4, 6, 12, 18, 22, 34, 36, 72 };
+    begin();
+    for (size_t i = 0; i < 2 * sizeof blocks / sizeof *blocks; i++)
+        for (int bf16 = 0; bf16 < 2; bf16++) {
+            fab_dtype type = i % 2 ? FAB_Q4_0 : FAB_Q8_0;
+            int64_t steps = (blocks[i / 2] * (i % 2 ? 18 : 34) + 63) / 64;
+            soil(steps * 256 + 64);
+            soil(steps * 384 + 64);
+            check_gemm(&(gemm_case){ 1, 20, 32 * blocks[i / 2], false, true, false, false, bf16,
+                                     false, type });
+        }
+}
+
 /* More than 64 rows, for which int8.c opens several panels and more of K at once: 40 columns in the
  * last piece, then K in two. */
 TEST(gemm_quantised_in_pieces)
@@ -288,11 +312,12 @@ static void check_not_finite(fab_dtype type, int m, bool bf16, float value)
                    .bf16 = bf16 };
     const fab_kernels *list[12];
 
-    a[K + 300] = value;
+    const int bad = m > 1; /* the row */
+    a[bad * K + 300] = value;
     for (int t = 0, n = tables(list); t < n; t++) {
         CHECK_MSG(list[t]->gemm(pool_of(2), &g, &err), "%s", err.text);
         for (int i = 0; i < m * N; i++)
-            CHECK_MSG(!isfinite(y[i]) == (i / N == 1), "%s %s, %d rows, %g: [%d] is %g",
+            CHECK_MSG(!isfinite(y[i]) == (i / N == bad), "%s %s, %d rows, %g: [%d] is %g",
                       list[t]->name, fab_dtype_name(type), m, (double)value, i, (double)y[i]);
     }
     fab_arena_reset(arena);
@@ -304,7 +329,7 @@ TEST(gemm_quantised_not_finite)
     static const fab_dtype types[] = { FAB_Q8_0, FAB_Q4_0, FAB_Q4_K, FAB_Q6_K };
     begin();
     for (size_t t = 0; t < sizeof types / sizeof *types; t++)
-        for (int m = 2; m <= 12; m += 5)
+        for (int m = 1; m <= 12; m += m < 2 ? 1 : 5)
             for (int bits = 0; bits < 4; bits++)
                 check_not_finite(types[t], m, bits & 2, bits & 1 ? NAN : -INFINITY);
 }

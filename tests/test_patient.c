@@ -32,11 +32,18 @@ TEST(ages_and_sexes_are_read)
         { "9999Y", 0 },
         { "045Yx", 0 },
         { "45y", 0 },
+        { " 45Y", 0 },
+        { "+45Y", 0 },
+        { "5Y", 0 },
     };
     for (size_t i = 0; i < sizeof ages / sizeof *ages; i++)
         CHECK_MSG(fabs((double)fab_patient_age(ages[i].as) - ages[i].years) < 1e-4, "'%s': %g",
                   ages[i].as, (double)fab_patient_age(ages[i].as));
-    CHECK_NEAR(fab_patient_years("19710115", "20110116"), 40, 0.01);
+    CHECK(fab_patient_years("19710115", "20111231") == 40); /* whole ones: no day of birth */
+    CHECK_NEAR(fab_patient_years("20100115", "20110716"), 1.5, 0.01);
+    CHECK(fab_patient_years("19000101", "20200101") == 0); /* nobody's */
+    CHECK(fab_patient_years("1971 1 5", "20110116") == 0);
+    CHECK(fab_patient_years("197101155", "20110116") == 0);
     CHECK(fab_patient_years("20110116", "19710115") == 0);
     CHECK(fab_patient_years("17000101", "20200101") == 0);
     CHECK(fab_patient_years("19711315", "20110116") == 0 && fab_patient_years("", "20110116") == 0);
@@ -85,6 +92,10 @@ TEST(odds_move_probabilities_as_bayes_has_it)
           !fab_patient_apply(&o, &(fab_patient){ 0 }, same, 3));
     CHECK(!fab_patient_apply(&(fab_patient_odds){ 0 }, &man, same, 3));
     CHECK(same[0] == 0.2 && same[2] == 0.3);
+    const fab_patient child = { 3, 0 }, youth = { 15, 0 }; /* no further than the records go */
+    double low[3] = { 0.2, 0.5, 0.3 }, least[3] = { 0.2, 0.5, 0.3 };
+    CHECK(fab_patient_apply(&o, &child, low, 3) && fab_patient_apply(&o, &youth, least, 3));
+    CHECK(low[0] == least[0] && low[0] != 0.2);
     double edge[3] = { 1, 0, 0 };
     const fab_patient_odds steep = { { 100, -100, 0 }, { 0 } };
     CHECK(fab_patient_apply(&steep, &(fab_patient){ 130, 0 }, edge, 3) && edge[0] == 1);
@@ -132,6 +143,12 @@ static void meet(crowd *c, const fab_patient_odds *o, const double bias[WAYS], u
     }
 }
 
+static double share(crowd *c, const fab_patient_odds *o)
+{
+    const fab_patient_answers a = { PEOPLE, WAYS, c->p, c->truth, c->who, c->weight };
+    return fab_patient_share(o, &a);
+}
+
 TEST(odds_are_found_again)
 {
     static crowd c;
@@ -145,7 +162,7 @@ TEST(odds_are_found_again)
         CHECK_NEAR(found.male[k] - found.male[WAYS - 1], made.male[k], 0.1);
     }
     /* the picture says nothing of the patient: the odds are worth all that they are */
-    double w = fab_patient_share(&found, c.who, c.p, c.truth, c.weight, PEOPLE, WAYS);
+    double w = share(&c, &found);
     CHECK_MSG(w >= 0.85 && w <= 1, "%g", w);
     /* and a picture that shows all of it already leaves them nothing */
     for (int i = 0; i < PEOPLE; i++) {
@@ -154,7 +171,7 @@ TEST(odds_are_found_again)
         fab_patient_apply(&made, &c.who[i], p, WAYS);
         for (int k = 0; k < WAYS; k++) c.p[i * WAYS + k] = (float)p[k];
     }
-    w = fab_patient_share(&found, c.who, c.p, c.truth, c.weight, PEOPLE, WAYS);
+    w = share(&c, &found);
     CHECK_MSG(w <= 0.1, "%g", w);
 }
 
@@ -166,10 +183,13 @@ TEST(too_few_patients_have_no_odds)
     fab_patient_odds found = made;
     meet(&c, &made, bias, 5);
     CHECK(!fab_patient_fit(c.who, c.choice, 40, WAYS, &found) && found.decade[0] == 0);
+    for (int i = 0, rare = 0; i < PEOPLE; i++) /* of one choice too few, of the others enough */
+        if (c.choice[i] == 2 && ++rare >= FAB_PATIENTS_LEAST) c.choice[i] = 0;
+    CHECK(!fab_patient_fit(c.who, c.choice, PEOPLE, WAYS, &found) && found.decade[0] == 0);
     for (int i = 0; i < PEOPLE; i++) c.who[i] = (fab_patient){ 0 };
     CHECK(!fab_patient_fit(c.who, c.choice, PEOPLE, WAYS, &found));
     CHECK(!fab_patient_fit(c.who, c.choice, 0, WAYS, &found));
-    CHECK(fab_patient_share(&made, c.who, c.p, c.truth, c.weight, PEOPLE, WAYS) == 0);
+    CHECK(share(&c, &made) == 0);
 }
 
 /* ---- in the file and in a reply ---------------------------------------------------------------- */

@@ -146,8 +146,9 @@ TEST(pretrained_tower)
                                  "model.still_trunk=true",
                                  "model.closer_look=true",
                                  "stages.two.prior={vqa_rad: 0.5}",
+                                 "stages.two.losses={presence: 1}",
                                  "stages.two.close={isic: 0.5}" };
-    const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 7 };
+    const fab_train_opts o = { .recipe = path, .set = sets, .n_set = 8 };
     CHECK_MSG(fab_recipe_read(&r, &o, &err), "%s", err.text);
     CHECK(r.model.tower == FAB_TOWER_LITE0 && r.model.width == 64 &&
           r.model.trunk.widths[7] == 16 && r.model.trunk.depths[5] == 4);
@@ -278,7 +279,9 @@ TEST(bad_recipes)
         { "stages.two.prior={vqa_rad: 1.5}", "vqa_rad is 1.5, 0 to 1" },
         { "model.still_trunk=true", "model: still_trunk is not for tower residual" },
         { "model.closer_look=true", "model: closer_look is not for tower residual" },
-        { "stages.two.close={isic: 1.5}", "close" },
+        { "stages.two.close={isic: 1.5}", "isic is 1.5" },
+        { "stages.two.close={bccd: 0.5}", "its pictures show no skin lesions" },
+        { "stages.two.close={isic: 0.5}", "of which questions and captions are not true" },
         { "save.dtype=F17", "dtype is 'F17', F32, F16, BF16 or Q8_0" },
         { "save.dtype=Q4_0", "dtype is 'Q4_0'" },
     };

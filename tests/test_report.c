@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "clinic/report.h"
+#include "clinic/report_impl.h"
 #include "engine/input.h"
 
 static bool has_id(const json_t *list, const char *id)
@@ -151,6 +151,109 @@ TEST(rows_not_above_chance_are_not_stated)
     CHECK_STR(json_string_value(json_object_get(one, "verdict")), "unmeasured");
     CHECK(strstr(text, "not validated") && strstr(text, "未经验证"));
     json_decref(unmeasured);
+}
+
+/* A dermoscopy's report by the tiny model whose rows all lean by age and sex. */
+static fab_report *report_of_patient(fab_engine *e, fab_image *im, fab_patient who, bool alone)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_report_opts how = FAB_REPORT_DEFAULTS;
+    how.overlays = -1;
+    how.force = true;
+    how.patient = who;
+    how.picture_alone = alone;
+    fab_report *r = fab_report_make(e, im, "x", 1, &how, &err);
+    CHECK_MSG(r, "%s", err.text);
+    return r;
+}
+
+static json_t *finding_of(const json_t *report, const char *code)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(report, "findings"), i, one)
+    {
+        if (!strcmp(json_string_value(json_object_get(one, "code")), code)) return one;
+    }
+    return NULL;
+}
+
+static bool page_says(const fab_report *r, const char *what)
+{
+    fab_err err = FAB_ERR_INIT;
+    CHECK_MSG(fab_report_write(r, in_folder("page"), &err), "%s", err.text);
+    return strstr(slurp(in_folder("page/report.html")), what) != NULL;
+}
+
+TEST(a_report_tells_what_age_and_sex_changed)
+{
+    fab_err err = FAB_ERR_INIT;
+    fab_skill items[256];
+    int n = 0;
+    setup();
+    for (int i = 0; i < fab_protocol_rows; i++)
+        items[n++] = (fab_skill){ .code = fab_protocol[i].code,
+                                  .choice = "",
+                                  .auc = 0.95f,
+                                  .positives = 90,
+                                  .negatives = 90,
+                                  .patient = { { 0, -1, 1 }, { -0.1f, 0, 0.1f } } };
+    const fab_mini_save_opts o = { .temperature = 1, .skills = { items, n } };
+    CHECK_MSG(tiny_save(in_folder("leans.gguf"), 7, &o, &err), "%s", err.text);
+    fab_engine *e = fab_engine_open(in_folder("leans.gguf"), NULL, &err);
+    fab_image *im = disc_image();
+    CHECK_MSG(e && im, "%s", err.text);
+    strcpy(im->modality, "DMS");
+    strcpy(im->body_part, "SKIN");
+    im->patient = (fab_patient){ 40, 'F' }; /* what is given goes before it */
+
+    fab_report *r = report_of_patient(e, im, (fab_patient){ 80, 'M' }, false),
+               *same = report_of_patient(e, im, (fab_patient){ .age = 80 }, false),
+               *alone = report_of_patient(e, im, (fab_patient){ 80, 'M' }, true);
+    const char *text = fab_report_text(r, arena, &err),
+               *other = fab_report_text(alone, arena, &err);
+    CHECK(strstr(text, "Patient: 80 years, male\n") && strstr(text, "患者：80 岁，男\n"));
+    CHECK(strstr(fab_report_text(same, arena, &err), "Patient: 80 years, female\n"));
+    CHECK(strstr(text, "without age and sex") && strstr(text, "不计年龄性别"));
+    CHECK(!strstr(other, "Patient: ") && !strstr(other, "without age and sex"));
+    CHECK(strcmp(r->id, alone->id) && strcmp(r->id, same->id));
+    CHECK(page_says(r, "80 years, male") && page_says(r, "; by the image alone ") &&
+          !page_says(alone, "by the image alone"));
+
+    json_t *j = fab_report_json(r, &err), *k = fab_report_json(alone, &err);
+    CHECK_STR(json_string_value(json_object_get(json_object_get(j, "patient"), "sex")), "male");
+    CHECK(json_is_null(json_object_get(json_object_get(k, "patient"), "age")));
+    json_t *with = finding_of(j, "finding.melanoma"), *without = finding_of(k, "finding.melanoma");
+    CHECK(with && without && !json_object_get(without, "probability_by_picture"));
+    CHECK_NEAR(json_real_value(json_object_get(with, "probability_by_picture")),
+               json_real_value(json_object_get(without, "probability")), 1e-6);
+    CHECK(json_real_value(json_object_get(with, "probability")) >
+          json_real_value(json_object_get(without, "probability")));
+    CHECK_STR(json_string_value(json_object_get(finding_of(j, "skin.diagnosis"), "value_code")),
+              "seborrheic_keratosis"); /* by e^6 in its favour against a nevus */
+    json_decref(j);
+    json_decref(k);
+    fab_report_free(r);
+    fab_report_free(same);
+    fab_report_free(alone);
+    fab_image_free(im);
+    fab_engine_close(e);
+}
+
+TEST(ages_are_told_as_doctors_do)
+{
+    static const struct {
+        float age;
+        const char *says[FAB_LANGS];
+    } rows[] = { { 10 / 365.25f, { "10 days", "10 天" } }, { 1 / 365.25f, { "1 day", "1 天" } },
+                 { 1.5f, { "18 months", "18 个月" } },     { 2.9f, { "2 years", "2 岁" } },
+                 { 60.99f, { "60 years", "60 岁" } },      { 0, { "", "" } } };
+    char out[FAB_PATIENT_WORDS];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int lang = 0; lang < FAB_LANGS; lang++) {
+            fab_report_patient(&(fab_report){ .patient = { rows[i].age, 0 } }, lang, out);
+            CHECK_STR(out, rows[i].says[lang]);
+        }
 }
 
 TEST(a_report_that_cannot_be_written_leaves_nothing)

@@ -34,19 +34,25 @@ bool fab_run_result(fab_run *r, json_t *o, const fab_engine *e, const fab_input 
         "adapter", FAB_FILE_IN, offsetof(type, adapter), NULL,                                     \
             "an adapter trained on the model (fabrica adapter info)"                               \
     }
-/* Of a struct with double age and const char *sex. */
+/* Of a struct with double age, const char *sex and bool picture_alone. */
 #define FAB_OPT_PATIENT(type)                                                                      \
     { "age",                                                                                       \
       FAB_FLOAT,                                                                                   \
       offsetof(type, age),                                                                         \
       "0",                                                                                         \
-      "the patient's age in years; 0: as the file's header says",                                  \
+      "the patient's age in years, which counts for skin lesions; 0: the DICOM header's, if any",  \
       .min = 0,                                                                                    \
       .max = FAB_AGE_MOST,                                                                         \
       .meta = "YEARS" },                                                                           \
+        { "sex",                                                                                   \
+          FAB_CHOICE,                                                                              \
+          offsetof(type, sex),                                                                     \
+          NULL,                                                                                    \
+          "the patient's sex, which counts likewise; else the DICOM header's",                     \
+          .choices = "male|female" },                                                              \
     {                                                                                              \
-        "sex", FAB_CHOICE, offsetof(type, sex), NULL,                                              \
-            "the patient's sex; else as the file's header says", .choices = "male|female"          \
+        "picture-alone", FAB_FLAG, offsetof(type, picture_alone), NULL,                            \
+            "make nothing of age and sex, the header's neither"                                    \
     }
 #define FAB_OPT_MODEL(type)                                                                        \
     {                                                                                              \

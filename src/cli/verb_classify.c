@@ -11,7 +11,7 @@ typedef struct {
     const char *image, *labels, *model, *how, *sex;
     double age;
     fab_list templates;
-    bool force, exact;
+    bool force, exact, picture_alone;
 } opts;
 
 /* Bytes of the separator at s: comma, its Chinese forms, semicolon, line end; 0: none. */
@@ -85,11 +85,13 @@ static bool print(fab_run *r, const fab_classifier *c, const fab_engine *e, cons
     fab_classify_way way = fab_classifier_way(c);
     json_t *list = list_labels(r, names, n, p, way == FAB_BY_PROMPTS ? cosine : NULL);
     if (!r->json) {
+        if (fab_classifier_by_patient(c)) fprintf(r->out, "by the patient's age and sex too\n");
         json_decref(list);
         return true;
     }
-    json_t *v = json_pack("{s:s,s:s,s:s?,s:o}", "schema", "fabrica.classify/1", "method", ways[way],
-                          "row", fab_classifier_row(c), "labels", list);
+    json_t *v = json_pack("{s:s,s:s,s:s?,s:b,s:o}", "schema", "fabrica.classify/1", "method", ways[way],
+                          "row", fab_classifier_row(c), "by_patient", fab_classifier_by_patient(c),
+                          "labels", list);
     return fab_run_result(r, v, e, in, err);
 }
 
@@ -99,7 +101,8 @@ static bool classify(fab_run *r, const void *vo, fab_engine *e, const fab_input 
     const char *names[FAB_CLASSES_MAX];
     float p[FAB_CLASSES_MAX], cosine[FAB_CLASSES_MAX];
     const fab_patient given = { (float)o->age, fab_patient_sex(o->sex) },
-                      who = fab_patient_or(given, in->image->patient);
+                      who = o->picture_alone ? (fab_patient){ 0 }
+                                              : fab_patient_or(given, in->image->patient);
     fab_gate_verdict v;
     char *labels = fab_arena_strdup(r->arena, o->labels, err);
     int n = labels ? split(labels, names, FAB_CLASSES_MAX, err) : -1;

@@ -162,6 +162,6 @@ const fab_verb fab_verb_inspect = {
                                { "tensors", FAB_FLAG, offsetof(opts, tensors), NULL,
                                  "list every tensor of a weight file" },
                                { "identity", FAB_FLAG, offsetof(opts, identity), NULL,
-                                 "print the patient's name, which is else withheld" },
+                                 "print the patient's name, age and sex, else withheld" },
                                { 0 } },
 };

@@ -10,7 +10,7 @@ typedef struct {
     const char *sex;
     double threshold, age;
     int64_t overlays, frame;
-    bool force;
+    bool force, picture_alone;
 } opts;
 
 typedef struct {
@@ -41,6 +41,7 @@ static bool make(fab_run *r, const void *vo, fab_engine *e, const fab_input *in,
     const opts *o = vo;
     steps s = { .what = NULL };
     fab_report_opts ro = { .history = o->history,
+                           .picture_alone = o->picture_alone,
                            .patient = { (float)o->age, fab_patient_sex(o->sex) },
                            .threshold = o->threshold,
                            .force = o->force,

@@ -43,6 +43,9 @@ static bool score_row(fab_report *r, fab_engine *e, const fab_look *look, fab_fi
     f->p = shared(f->row, f->all, shown);
     f->p_picture = shared(f->row, reply.picture, shown);
     f->by_patient = reply.by_patient;
+    for (int i = 0; i < reply.n; i++)
+        if (reply.picture[i] > reply.picture[f->picture_choice]) f->picture_choice = i;
+    f->p_picture_choice = shared(f->row, reply.picture, f->picture_choice);
     for (int lang = 0; lang < FAB_LANGS; lang++)
         f->part_lang[lang] = shared(f->row, reply.lang[lang], shown);
     f->part_head = reply.has_head ? shared(f->row, reply.head, shown) : -1;

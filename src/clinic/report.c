@@ -142,6 +142,9 @@ static bool identify(fab_report *r, fab_engine *e, const void *bytes, size_t siz
     r->input_bytes = size;
     fab_sha256_hex(bytes, size, r->input_sha256);
     int n = snprintf(both, sizeof both, "%s %s", r->input_sha256, r->model->sha256);
+    if (fab_patient_known(&r->patient))
+        n += snprintf(both + n, sizeof both - (size_t)n, " %g %d", (double)r->patient.age,
+                      r->patient.sex);
     fab_sha256_hex(both, (size_t)n, digest);
     snprintf(r->id, sizeof r->id, "R-%.16s", digest);
     if (!r->opts.history || !*r->opts.history) r->opts.history = NULL;
@@ -172,7 +175,7 @@ fab_report *fab_report_make(fab_engine *e, const fab_image *im, const void *byte
     if (!r) return NULL;
     r->image = im;
     r->opts = opts ? *opts : defaults;
-    r->patient = fab_patient_or(r->opts.patient, im->patient);
+    if (!r->opts.picture_alone) r->patient = fab_patient_or(r->opts.patient, im->patient);
     r->arena = fab_arena_new(0, err);
     if (!r->arena || !check_history(r->opts.history, err) || !identify(r, e, bytes, size, err)) {
         fab_report_free(r);

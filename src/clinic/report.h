@@ -25,6 +25,7 @@ typedef struct {
     bool lang[FAB_LANGS]; /* which languages are rendered; codes and findings carry both always */
     const char *history;  /* NULL or "": none. UTF-8, at most 4,000 bytes */
     fab_patient patient;  /* what is not known of it is taken from the picture's file */
+    bool picture_alone;   /* nothing is made of the patient */
     double threshold;     /* nothing is claimed below; 0: 0.5 */
     int overlays;         /* heat maps at most; 0: 12, negative: none */
     bool force;           /* report although the gate refuses; recorded in the report */
@@ -53,6 +54,8 @@ typedef struct {
     double p;                      /* of the choice; PRESENT: of yes, whatever the state */
     double p_picture;              /* p by the picture alone */
     bool by_patient;               /* p is by the patient too */
+    int picture_choice;            /* the likeliest choice by the picture alone, */
+    double p_picture_choice;       /* and how likely */
     double all[FAB_ASK_CHOICES];   /* over the choices */
     double part_lang[FAB_LANGS];   /* p by the question in one language, */
     double part_head;              /* by the image-level head; -1: has none */

@@ -218,6 +218,12 @@ static void put_finding(const fab_report *r, fab_words *w, const fab_finding *f)
         put_both(r, w, "rather wrong", "可能有误");
     else if (shown) put_both(r, w, b->en, b->zh);
     else put_both(r, w, "not claimed", "未提示");
+    if (f->by_patient) {
+        char en[64], zh[64];
+        snprintf(en, sizeof en, "; by the image alone %.2f", f->p_picture);
+        snprintf(zh, sizeof zh, "；仅凭图像 %.2f", f->p_picture);
+        put_both(r, w, en, zh);
+    }
     if (f->verdict == FAB_SKILL_UNMEASURED) put_both(r, w, ", not validated", "，未经验证");
     fab_words_put(w, "</td><td>");
     if (f->cam) fab_words_printf(w, "<a href=\"#fig-F%d\">E%d</a>", f->id, f->id);

@@ -28,17 +28,29 @@ const fab_band *fab_band_of(double p)
     return &fab_bands[i];
 }
 
+/* Days below a month, months below two years, else whole years: "10 days", "60 years". */
+static void put_age(double years, int lang, char *out, size_t size)
+{
+    int days = (int)(years * 365.25 + 0.5), months = (int)(years * 12 + 0.5);
+    const char *one = lang == FAB_ZH ? "" : "s";
+    if (days < 31)
+        snprintf(out, size, lang == FAB_ZH ? "%d 天%s" : "%d day%s", days, days == 1 ? "" : one);
+    else if (years < 2)
+        snprintf(out, size, lang == FAB_ZH ? "%d 个月%s" : "%d month%s", months,
+                 months == 1 ? "" : one);
+    else snprintf(out, size, lang == FAB_ZH ? "%d 岁" : "%d years", (int)years);
+}
+
 void fab_report_patient(const fab_report *r, int lang, char out[FAB_PATIENT_WORDS])
 {
     static const char *const sexes[2][FAB_LANGS] = { { "female", "女" }, { "male", "男" } };
     const fab_patient *who = &r->patient;
-    bool zh = lang == FAB_ZH, both = who->age > 0 && who->sex;
     char age[24] = "";
-    if (who->age > 0) snprintf(age, sizeof age, zh ? "%.3g 岁" : "%.3g years", (double)who->age);
+    if (who->age > 0) put_age((double)who->age, lang, age, sizeof age);
     snprintf(out, FAB_PATIENT_WORDS, "%s%s%s", age,
-             !both ? ""
-             : zh  ? "，"
-                   : ", ",
+             !*age || !who->sex ? ""
+             : lang == FAB_ZH   ? "，"
+                                : ", ",
              who->sex ? sexes[who->sex == 'M'][lang] : "");
 }
 
@@ -228,7 +240,7 @@ static bool word_group(fab_report *r, fab_label_kind kind, const char *en, const
     return finish(r, &s, w, err);
 }
 
-/* "p = 0.52; by the image alone 0.31": without brackets */
+/* "p = 0.52; by the image alone, without age and sex, 0.31": without brackets */
 static void put_p(const fab_finding *f, fab_words w[FAB_LANGS])
 {
     fab_words_printf(&w[FAB_EN], "p = %.2f", f->p);
@@ -291,6 +303,18 @@ static bool word_answer(fab_report *r, const fab_finding *f, fab_err *err)
     return finish(r, &s, w, err);
 }
 
+/* What the picture alone is rather taken for, when age and sex made it something else. */
+static void put_other_choice(const fab_report *r, const fab_finding *f, fab_words w[FAB_LANGS])
+{
+    int k = f->picture_choice;
+    bool other = k != f->choice || f->p < r->opts.threshold;
+    if (!f->by_patient || !other || f->p_picture_choice < r->opts.threshold) return;
+    fab_words_printf(&w[FAB_EN], " By the image alone, without age and sex: %s (p = %.2f).",
+                     f->row->choices[FAB_EN][k], f->p_picture_choice);
+    fab_words_printf(&w[FAB_ZH], "仅凭图像、不计年龄性别：%s（概率 %.2f）。",
+                     f->row->choices[FAB_ZH][k], f->p_picture_choice);
+}
+
 /* Rows with choices that are not the study's own: a diagnosis among several. */
 static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
 {
@@ -312,6 +336,21 @@ static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
                          f->p);
         fab_words_printf(&w[FAB_ZH], "%s：无法判定（最高概率 %.2f）。", f->row->name[FAB_ZH], f->p);
     }
+    put_other_choice(r, f, w);
+    return finish(r, &s, w, err);
+}
+
+/* Age and sex took a claim away that the picture makes. */
+static bool word_withdrawn(fab_report *r, const fab_finding *f, fab_err *err)
+{
+    fab_sentence s = { .section = "findings" };
+    fab_words w[FAB_LANGS] = { { 0 } };
+    refer(&s, f);
+    fab_words_printf(&w[FAB_EN], "%s: not claimed (", f->row->name[FAB_EN]);
+    fab_words_printf(&w[FAB_ZH], "%s：未提示（", f->row->name[FAB_ZH]);
+    put_p(f, w);
+    fab_words_put(&w[FAB_EN], ").");
+    fab_words_put(&w[FAB_ZH], "）。");
     return finish(r, &s, w, err);
 }
 
@@ -333,6 +372,9 @@ static bool word_findings(fab_report *r, fab_err *err)
         bool ok = true;
         if (beside(r, f) && !fab_finding_abnormal(f)) continue;
         if (f->state == FAB_STATE_CLAIMED && fab_finding_abnormal(f)) ok = word_abnormal(r, f, err);
+        else if (f->state == FAB_STATE_UNCLAIMED && fab_finding_abnormal(f) && f->by_patient &&
+                 f->p_picture >= r->opts.threshold)
+            ok = word_withdrawn(r, f, err);
         else if (f->state == FAB_STATE_ANSWERED &&
                  strcmp(c, "abnormal.kind")) /* diseases: only by row */
             ok = word_answer(r, f, err);

@@ -46,6 +46,20 @@ fab_square fab_square_about(float x0, float y0, float x1, float y1, float margin
     return s;
 }
 
+fab_square fab_square_of(const uint8_t *hit, int side, float margin)
+{
+    int x0 = side, y0 = side, x1 = 0, y1 = 0;
+    for (int i = 0; i < side * side; i++) {
+        if (!hit[i]) continue;
+        int x = i % side, y = i / side;
+        x0 = x < x0 ? x : x0, x1 = x >= x1 ? x + 1 : x1;
+        y0 = y < y0 ? y : y0, y1 = y >= y1 ? y + 1 : y1;
+    }
+    const float s = (float)side;
+    if (!x1) return (fab_square){ 0 };
+    return fab_square_about((float)x0 / s, (float)y0 / s, (float)x1 / s, (float)y1 / s, margin);
+}
+
 static void within(const fab_square *s, fab_warp *w)
 {
     if (s->side <= 0) return;

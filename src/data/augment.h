@@ -29,6 +29,8 @@ typedef struct {
  * as to lie in the picture, and no smaller than FAB_SQUARE_LEAST. */
 #define FAB_SQUARE_LEAST 0.2f
 fab_square fab_square_about(float x0, float y0, float x1, float y1, float margin);
+/* The one about the cells hit [side, side] that are not 0; side 0: none is. */
+fab_square fab_square_of(const uint8_t *hit, int side, float margin);
 
 typedef struct {
     fab_square part;            /* what of the picture is taken for all of it, before all else */

@@ -255,18 +255,11 @@ static bool isic_facts(fab_case_list *c, fab_case *x, fab_err *err)
 
 fab_square fab_case_lesion(const fab_case *c)
 {
-    int x0 = FAB_MAP_SIDE, y0 = FAB_MAP_SIDE, x1 = 0, y1 = 0,
-        lesion = fab_label_find("skin_lesion") + 1;
-    for (int i = 0; c->map && i < FAB_MAP_SIDE * FAB_MAP_SIDE; i++) {
-        if (c->map[i] != lesion) continue;
-        int x = i % FAB_MAP_SIDE, y = i / FAB_MAP_SIDE;
-        x0 = x < x0 ? x : x0, x1 = x >= x1 ? x + 1 : x1;
-        y0 = y < y0 ? y : y0, y1 = y >= y1 ? y + 1 : y1;
-    }
-    const float s = FAB_MAP_SIDE;
-    return x1 > x0 ? fab_square_about((float)x0 / s, (float)y0 / s, (float)x1 / s, (float)y1 / s,
-                                      FAB_LESION_MARGIN)
-                   : (fab_square){ 0 };
+    uint8_t hit[FAB_MAP_SIDE * FAB_MAP_SIDE];
+    int lesion = fab_label_find("skin_lesion") + 1;
+    if (!c->map) return (fab_square){ 0 };
+    for (int i = 0; i < FAB_MAP_SIDE * FAB_MAP_SIDE; i++) hit[i] = c->map[i] == lesion;
+    return fab_square_of(hit, FAB_MAP_SIDE, FAB_LESION_MARGIN);
 }
 
 fab_patient fab_record_patient(const json_t *record)

@@ -382,6 +382,13 @@ const fab_protocol_row *fab_protocol_find(const char *code)
     return NULL;
 }
 
+int fab_protocol_choices(const fab_protocol_row *row)
+{
+    int n = 0;
+    while (n < FAB_ASK_CHOICES && row->choices[FAB_EN][n]) n++;
+    return n;
+}
+
 uint8_t fab_modality_bit(const char *code)
 {
     static const char *const codes[] = { "ct", "mri", "xray", "dermoscopy", "microscopy" };

@@ -45,7 +45,9 @@ extern const fab_protocol_row fab_protocol[];
 extern const int fab_protocol_rows;
 
 const fab_protocol_row *fab_protocol_find(const char *code); /* NULL: none */
-uint8_t fab_modality_bit(const char *code);                  /* "ct" -> FAB_MOD_CT; 0 unknown */
-uint8_t fab_region_bit(const char *code); /* "chest" -> FAB_REGION_CHEST; 0 unknown */
+/* Of a row of kind CHOICE or PRESENT, whose two are yes and no. */
+int fab_protocol_choices(const fab_protocol_row *row);
+uint8_t fab_modality_bit(const char *code); /* "ct" -> FAB_MOD_CT; 0 unknown */
+uint8_t fab_region_bit(const char *code);   /* "chest" -> FAB_REGION_CHEST; 0 unknown */
 
 #endif

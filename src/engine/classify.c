@@ -14,6 +14,7 @@ struct fab_classifier {
     int n;
     const char **names;
     fab_classify_way way;
+    bool by_patient;
     const fab_protocol_row *row; /* BY_ROW */
     uint16_t *members;           /* BY_ROW: bits of the row's choices that make up each class */
     const fab_protocol_row **presence; /* BY_PRESENCE: NULL for the normal class */
@@ -191,6 +192,7 @@ void fab_classifier_free(fab_classifier *c)
 }
 
 fab_classify_way fab_classifier_way(const fab_classifier *c) { return c->way; }
+bool fab_classifier_by_patient(const fab_classifier *c) { return c->by_patient; }
 const char *fab_classifier_row(const fab_classifier *c)
 {
     return c->way == FAB_BY_ROW ? c->row->code : NULL;
@@ -203,6 +205,7 @@ static bool run_row(fab_classifier *c, const fab_look *look, const fab_patient *
 {
     fab_reply r;
     if (!fab_engine_query(c->e, look, c->row, who, &r, err)) return false;
+    c->by_patient = r.by_patient;
     for (int i = 0; i < c->n; i++) {
         double sum = 0;
         for (int j = 0; j < r.n; j++) sum += c->members[i] >> j & 1 ? r.p[j] : 0;
@@ -224,6 +227,7 @@ static bool run_presence(fab_classifier *c, const fab_look *look, const fab_pati
             continue;
         }
         if (!fab_engine_query(c->e, look, c->presence[i], who, &r, err)) return false;
+        c->by_patient = c->by_patient || r.by_patient;
         p[i] = (float)r.p[0];
         none *= 1 - r.p[0];
     }
@@ -250,6 +254,7 @@ bool fab_classifier_run(fab_classifier *c, const fab_look *look, const fab_patie
 {
     double sum = 0;
     bool ok = true;
+    c->by_patient = false;
     for (int i = 0; cosine && i < c->n; i++) cosine[i] = 0;
     if (c->way == FAB_BY_ROW) ok = run_row(c, look, who, p, err);
     else if (c->way == FAB_BY_PRESENCE) ok = run_presence(c, look, who, p, err);

@@ -27,6 +27,8 @@ fab_classify_way fab_classifier_way(const fab_classifier *c);
 const char *fab_classifier_row(
     const fab_classifier *c); /* code of the row asked, NULL when none is */
 
+/* Whether the last p was by the patient too. */
+bool fab_classifier_by_patient(const fab_classifier *c);
 /* p [n], sums to one; cosine [n] or NULL: raw cosines (zero-shot only, else 0). who NULL: nothing is
  * known of the patient; zero-shot has no use for it. */
 bool fab_classifier_run(fab_classifier *c, const fab_look *look, const fab_patient *who, float *p,

@@ -7,20 +7,16 @@
 #include "engine/engine_impl.h"
 #include "media/resize.h"
 
+enum { GRID_MOST = 64 }; /* of pictures of 1024 x 1024, the largest that a tower takes */
+
 /* The square about the cells that are rather a skin lesion than not; side 0: there are none. */
 static fab_square lesion(const fab_mini_config *cfg, const fab_look *l)
 {
-    int label = fab_label_find("skin_lesion"), G = l->grid, x0 = G, y0 = G, x1 = 0, y1 = 0;
-    for (int i = 0; i < G * G; i++) {
-        if (l->dense[i * cfg->labels + label] <= 0) continue;
-        int x = i % G, y = i / G;
-        x0 = x < x0 ? x : x0, x1 = x >= x1 ? x + 1 : x1;
-        y0 = y < y0 ? y : y0, y1 = y >= y1 ? y + 1 : y1;
-    }
-    const float g = (float)G;
-    return x1 > x0 ? fab_square_about((float)x0 / g, (float)y0 / g, (float)x1 / g, (float)y1 / g,
-                                      FAB_LESION_MARGIN)
-                   : (fab_square){ 0 };
+    uint8_t hit[GRID_MOST * GRID_MOST];
+    int label = fab_label_find("skin_lesion"), n = l->grid * l->grid;
+    if (l->grid > GRID_MOST) return (fab_square){ 0 };
+    for (int i = 0; i < n; i++) hit[i] = l->dense[i * cfg->labels + label] > 0;
+    return fab_square_of(hit, l->grid, FAB_LESION_MARGIN);
 }
 
 /* That part of the picture, at the tower's side: [S,S,3]. */
@@ -50,7 +46,7 @@ bool fab_engine_look_closer(fab_engine *e, fab_look *l, const uint8_t *rgb, int 
         m->cfg.labels != FAB_LABELS_SPATIAL || classes[fab_label_find("dermoscopy")] <= 0)
         return true;
     fab_square s = lesion(&m->cfg, l);
-    if (s.side <= 0) return true;
+    if (s.side <= 0 || s.side >= 1) return true; /* none, or it is the whole picture */
     fab_ctx_reset(c);
     uint8_t *px = fab_arena_take(c->arena, (size_t)l->side * (size_t)l->side * 3, err);
     if (!px || !cut_out(&s, rgb, (fab_size){ width, height }, l->side, px, err)) return false;
@@ -59,6 +55,9 @@ bool fab_engine_look_closer(fab_engine *e, fab_look *l, const uint8_t *rgb, int 
     fab_mini_view v = fab_mini_glance(c, m, x, 0);
     fab_tensor *alone = fab_mini_class(c, m, &v);
     if (!fab_engine_settle(e, err)) return false;
+    if (!fab_all_finite(alone))
+        return fab_fail(err, FAB_EFORMAT, "%s: class_head gives values that are not finite",
+                        e->path);
     for (int i = 0; i < m->cfg.classes; i++) classes[i] = (classes[i] + fab_f32(alone)[i]) / 2;
     return true;
 }

@@ -1,7 +1,8 @@
 /* look: a picture as the model sees it, remembered by its content.
  *
  * One block holds a look: the counted header, its float arrays, then the SxS bytes. The cache is a
- * handful of slots searched in order; the slot not used for longest gives way.
+ * handful of slots searched in order; the slot not used for longest gives way. Counts and a closer
+ * look come from the picture as it was: where the model has them, that is what is remembered by.
  */
 #include "engine/engine_impl.h"
 
@@ -13,6 +14,7 @@
 typedef struct {
     fab_look look; /* first: what is handed out */
     int refs;
+    char source[65]; /* SHA-256 of all that it depends on */
 } counted;
 
 static const fab_look *look_ref(const fab_look *look)
@@ -86,7 +88,8 @@ static bool see(fab_engine *e, fab_look *l, fab_err *err)
     fab_tensor *classes = l->classes ? fab_mini_class(c, m, &v) : NULL;
     fab_tensor *dense = l->dense ? fab_mini_dense(c, m, &v) : NULL;
     if (!fab_engine_settle(e, err)) return false;
-    if (!fab_all_finite(v.grid) || !fab_all_finite(v.tokens) || !fab_all_finite(embedding))
+    if (!fab_all_finite(v.grid) || !fab_all_finite(v.tokens) || !fab_all_finite(embedding) ||
+        (classes && !fab_all_finite(classes)) || (dense && !fab_all_finite(dense)))
         return fab_fail(err, FAB_EFORMAT, "%s: the weights give values that are not finite",
                         e->path);
     keep(l->features, v.grid);
@@ -106,10 +109,21 @@ static bool count(fab_engine *e, fab_look *l, const uint8_t *rgb, int width, int
     return !l->counts || fab_engine_count(e, rgb, width, height, to, err);
 }
 
-static const fab_look *remembered(fab_engine *e, const char *key)
+static void find_source(const fab_engine *e, const uint8_t *rgb, int width, int height, counted *c)
+{
+    char all[100];
+    memcpy(c->source, c->look.key, sizeof c->source);
+    if (!e->file->model->cfg.closer_look && !e->file->counter.dim) return;
+    fab_sha256_hex(rgb, (size_t)width * (size_t)height * 3, c->source);
+    int n = snprintf(all, sizeof all, "%s %d %d", c->source, width, height);
+    fab_sha256_hex(all, (size_t)n, c->source);
+}
+
+static const fab_look *remembered(fab_engine *e, const char *source)
 {
     for (int i = 0; i < FAB_LOOK_CACHE; i++) {
-        if (!e->cache[i].look || strcmp(e->cache[i].look->key, key) != 0) continue;
+        const counted *c = (const void *)e->cache[i].look;
+        if (!c || strcmp(c->source, source) != 0) continue;
         e->cache[i].used = ++e->clock;
         return e->cache[i].look;
     }
@@ -138,7 +152,8 @@ const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width
         return NULL;
     }
     fab_sha256_hex(pixels, 3 * (size_t)l->side * (size_t)l->side, l->key);
-    const fab_look *known = remembered(e, l->key);
+    find_source(e, rgb, width, height, c);
+    const fab_look *known = remembered(e, c->source);
     if (known || !see(e, l, err) || !fab_engine_look_closer(e, l, rgb, width, height, err) ||
         !count(e, l, rgb, width, height, err)) {
         fab_look_unref(l);

@@ -4,13 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static int count_choices(const fab_protocol_row *row)
-{
-    int n = 0;
-    while (n < FAB_ASK_CHOICES && row->choices[FAB_EN][n]) n++;
-    return n;
-}
-
 static double sigmoid(float z) { return 1 / (1 + exp(-(double)z)); }
 
 /* A choice without a label of its own ("normal") is the absence of the row's label. */
@@ -44,7 +37,7 @@ static void blend(double *log_p, const double *p, int n, double share)
 bool fab_engine_query(fab_engine *e, const fab_look *look, const fab_protocol_row *row,
                       const fab_patient *who, fab_reply *out, fab_err *err)
 {
-    int n = count_choices(row);
+    int n = fab_protocol_choices(row);
     double log_p[FAB_ASK_CHOICES] = { 0 }, sum = 0;
     *out = (fab_reply){ .n = n };
     if (n < 2) return fab_fail(err, FAB_EINTERNAL, "%s: %d choices", row->code, n);

@@ -307,6 +307,7 @@ static json_t *report(const fab_predictions *p, const fab_measure_opts *opts, fa
     json_object_set_new(o, "classes", classes);
     json_object_set_new(o, "failed", json_integer(p->failed));
     json_object_set_new(o, "method", json_string(p->method));
+    json_object_set_new(o, "by_patient", json_integer(p->by_patient));
     if (o && add_intervals(o, p, &boot, a, err) && add_classes(o, p, opts->curves, a, err) &&
         add_union(o, p, opts->curves, a, err) && add_calibration(o, p, err) &&
         add_groups(o, p, opts, err))

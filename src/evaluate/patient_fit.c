@@ -10,8 +10,8 @@ enum { BIAS, DECADE, MALE, FEATURES, STEPS = 3000 };
 static void features(const fab_patient *who, double x[FEATURES])
 {
     x[BIAS] = 1;
-    x[DECADE] = who->age > 0 ? ((double)who->age - 50) / 10 : 0;
-    x[MALE] = who->sex == 'M' ? 1 : who->sex == 'F' ? -1 : 0;
+    x[DECADE] = fab_patient_decades(who);
+    x[MALE] = fab_patient_side(who);
 }
 
 typedef struct {
@@ -53,12 +53,15 @@ bool fab_patient_fit(const fab_patient *who, const int *choice, int64_t n, int C
 {
     int64_t known[FAB_CURVE_MOST] = { 0 };
     double most[FEATURES], size = 1;
-    int enough = 0;
+    int occur = 0;
     table t = { 0 }, g;
     *out = (fab_patient_odds){ 0 };
     for (int64_t i = 0; i < n; i++) known[choice[i]] += fab_patient_known(&who[i]);
-    for (int k = 0; k < C; k++) enough += known[k] >= FAB_PATIENTS_LEAST;
-    if (enough < 2) return false;
+    for (int k = 0; k < C; k++) {
+        if (known[k] && known[k] < FAB_PATIENTS_LEAST) return false;
+        occur += known[k] > 0;
+    }
+    if (occur < 2) return false;
     bends(who, n, most);
     for (int step = 0; step < STEPS && size > 1e-7; step++) {
         slope_at(&t, who, choice, n, C, &g);
@@ -76,31 +79,28 @@ bool fab_patient_fit(const fab_patient *who, const int *choice, int64_t n, int C
 }
 
 /* log of what the truth has under the share w */
-static double likelihood(double w, const fab_patient_odds *o, const fab_patient *who,
-                         const float *p, const uint8_t *truth, const double *weight, int64_t n,
-                         int C)
+static double likelihood(double w, const fab_patient_odds *o, const fab_patient_answers *a)
 {
     double total = 0;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < a->n; i++) {
         double all = 0, told = 0;
-        for (int k = 0; k < C; k++) {
-            double q =
-                fab_curve_clamp((double)p[i * C + k]) * exp(w * fab_patient_lean(o, &who[i], k));
+        for (int k = 0; k < a->C; k++) {
+            double q = fab_curve_clamp((double)a->p[i * a->C + k]) *
+                       exp(w * fab_patient_lean(o, &a->who[i], k));
             all += q;
-            told += truth[i] >> k & 1 ? q : 0;
+            told += a->truth[i] >> k & 1 ? q : 0;
         }
-        total += weight[i] * log(told / all);
+        total += a->weight[i] * log(told / all);
     }
     return total;
 }
 
-double fab_patient_share(const fab_patient_odds *o, const fab_patient *who, const float *p,
-                         const uint8_t *truth, const double *weight, int64_t n, int C)
+double fab_patient_share(const fab_patient_odds *o, const fab_patient_answers *a)
 {
-    double best = 0, none = likelihood(0, o, who, p, truth, weight, n, C), top = none;
+    double best = 0, none = likelihood(0, o, a), top = none;
     for (int i = 1; i <= 20; i++) { /* finer than n records can tell */
-        double at = likelihood(i / 20.0, o, who, p, truth, weight, n, C);
+        double at = likelihood(i / 20.0, o, a);
         if (at > top) top = at, best = i / 20.0;
     }
-    return n > 0 && top - none > 0.5 * log((double)n) ? best : 0;
+    return a->n > 0 && top - none > 0.5 * log((double)a->n) ? best : 0;
 }

@@ -13,8 +13,8 @@
 #include "base/arena.h"
 
 typedef struct {
-    fab_arena *arena; /* owned: everything but the records */
-    int64_t n, cap, failed;
+    fab_arena *arena;                   /* owned: everything but the records */
+    int64_t n, cap, failed, by_patient; /* by_patient: whose age or sex counted */
     int n_classes;
     const char **names; /* [C], sorted */
     float *scores;      /* [n, C]; heap */

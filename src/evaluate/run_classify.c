@@ -107,21 +107,23 @@ static bool find_classes(examples *x, fab_err *err)
 }
 
 /* The pictures that could be read into out; false when nothing can go on. */
-static bool run_all(examples *x, fab_engine *e, fab_classifier *c, bool alone, fab_predictions *out,
-                    fab_err *err)
+static bool run_all(examples *x, fab_engine *e, fab_classifier *c, const fab_eval_classes *asked,
+                    fab_predictions *out, fab_err *err)
 {
     float *p = fab_arena_take(x->arena, (size_t)x->n_classes * sizeof *p, err);
     for (int64_t i = 0; p && i < x->n; i++) {
         fab_image_opts how = FAB_IMAGE_OPTS_DEFAULTS;
-        const fab_patient who = fab_record_patient(x->items[i].record);
+        fab_patient who = fab_record_patient(x->items[i].record);
         fab_err bad = FAB_ERR_INIT;
         how.no_raw = true;
         fab_image *im = fab_image_open(x->items[i].path, &how, &bad);
         const fab_look *look = im ? fab_engine_look(e, im, &bad) : NULL;
+        if (im) who = fab_patient_or(who, im->patient);
         fab_image_free(im);
-        bool ok =
-            !look || (fab_classifier_run(c, look, alone ? NULL : &who, p, NULL, err) &&
-                      fab_predictions_add(out, x->items[i].record, x->items[i].truth, p, err));
+        bool ok = !look ||
+                  (fab_classifier_run(c, look, asked->picture_alone ? NULL : &who, p, NULL, err) &&
+                   fab_predictions_add(out, x->items[i].record, x->items[i].truth, p, err));
+        out->by_patient += look && fab_classifier_by_patient(c);
         fab_look_unref(look);
         if (!ok) return false;
         if (!look) tell(x, NULL, 0, bad.text);
@@ -132,8 +134,8 @@ static bool run_all(examples *x, fab_engine *e, fab_classifier *c, bool alone, f
     return out->n > 0;
 }
 
-static bool predict(examples *x, fab_engine *e, fab_classifier *c, bool alone, fab_predictions *out,
-                    fab_err *err)
+static bool predict(examples *x, fab_engine *e, fab_classifier *c, const fab_eval_classes *asked,
+                    fab_predictions *out, fab_err *err)
 {
     static const char *const ways[] = { "question", "presence", "zero-shot" };
     *out = (fab_predictions){ .arena = fab_arena_new(0, err),
@@ -143,7 +145,7 @@ static bool predict(examples *x, fab_engine *e, fab_classifier *c, bool alone, f
     out->names = fab_arena_take(out->arena, (size_t)x->n_classes * sizeof *out->names, err);
     for (int i = 0; out->names && i < x->n_classes; i++)
         if (!(out->names[i] = fab_arena_strdup(out->arena, x->names[i], err))) return false;
-    bool ok = out->names && run_all(x, e, c, alone, out, err);
+    bool ok = out->names && run_all(x, e, c, asked, out, err);
     out->failed = x->failed;
     return ok;
 }
@@ -158,7 +160,7 @@ bool fab_eval_classify_run(fab_engine *e, const char *path, const fab_eval_class
     *out = (fab_predictions){ 0 };
     bool ok = x.arena && read_examples(&x, path, c, err) && find_classes(&x, err) &&
               (k = fab_classifier_new(e, x.names, x.n_classes, c->zero_shot, err)) &&
-              predict(&x, e, k, c->picture_alone, out, err);
+              predict(&x, e, k, c, out, err);
     fab_classifier_free(k);
     for (int64_t i = 0; i < x.n; i++) json_decref(x.items[i].record);
     fab_free(x.items);

@@ -209,7 +209,11 @@ static bool delete_and_ask(deletion *d, const fab_fidelity_opts *o, fab_fidelity
     int S = d->look->side;
     fab_rng rng;
     fab_rng_init(&rng, o->seed);
-    if (!target_of(d, d->look, &whole, err) || !painted_target(d, 0, 0, &y, err)) return false;
+    /* from the same pixels as the painted ones: a lesion is cut out of what a look came from */
+    const fab_look *small = fab_engine_look_rgb(d->e, d->look->rgb, S, S, err);
+    bool ok = small && target_of(d, small, &whole, err);
+    fab_look_unref(small);
+    if (!ok || !painted_target(d, 0, 0, &y, err)) return false;
     *out = (fab_fidelity){ .share = o->share, .draws = o->draws, .drop_heat = whole - y };
     for (int i = 0; i < o->draws; i++) {
         int dx = S / 8 + (int)fab_rng_below(&rng, (uint32_t)(S - S / 4)),

@@ -284,6 +284,7 @@ INLINE void round_plain(fab_dtype type, const bool words, job *j)
     int32_t sum;
 
     memset(j->a, 0, (size_t)(array * arrays(type) * (words ? 2 : 1)));
+    memset(j->scale, 0, (size_t)j->steps * 64); /* lanes behind the last block: 0 times anything */
     for (int64_t b = 0; b < j->g->k / 32; b++) {
         float d = round_block(j->g->a + 32 * b, words, j->a + b * bytes + 2, apart,
                               array * arrays(type), &sum, &bad);

@@ -2,7 +2,6 @@
 #include "media/patient.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,36 +19,44 @@ bool fab_patient_plausible(const fab_patient *who)
            (!who->sex || who->sex == 'M' || who->sex == 'F');
 }
 
-static float plausible(double years)
+/* n digits; -1: one is none */
+static int digits(const char *s, int n)
 {
-    return years > 0 && years <= FAB_AGE_MOST ? (float)years : 0;
+    int v = 0;
+    for (int i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9') return -1;
+        v = 10 * v + s[i] - '0';
+    }
+    return v;
 }
 
 float fab_patient_age(const char *as)
 {
-    int n, used = 0;
-    char unit;
-    if (sscanf(as, "%3d%c%n", &n, &unit, &used) != 2 || used < 2 || as[used]) return 0;
-    return plausible(n / (unit == 'Y'   ? 1
-                          : unit == 'M' ? 12
-                          : unit == 'W' ? 52.18
-                          : unit == 'D' ? 365.25
-                                        : HUGE_VAL));
+    int n = digits(as, 3);
+    if (n < 0 || !as[3] || as[4]) return 0;
+    double years = n / (as[3] == 'Y'   ? 1
+                        : as[3] == 'M' ? 12
+                        : as[3] == 'W' ? 52.18
+                        : as[3] == 'D' ? 365.25
+                                       : HUGE_VAL);
+    return years <= FAB_AGE_MOST ? (float)years : 0;
 }
 
-/* Days are counted as if months had the same length: a day of error in an age. */
+/* Days since the year 0, as if months had the same length: a day of error in an age */
 static bool days_of(const char *da, double *days)
 {
-    int y, m, d, used = 0;
-    if (sscanf(da, "%4d%2d%2d%n", &y, &m, &d, &used) != 3 || used != 8) return false;
+    int y = digits(da, 4), m = y < 0 ? -1 : digits(da + 4, 2), d = m < 0 ? -1 : digits(da + 6, 2);
     *days = y * 365.25 + (m - 1) * 30.4375 + d;
-    return m >= 1 && m <= 12 && d >= 1 && d <= 31;
+    return m >= 1 && m <= 12 && d >= 1 && d <= 31 && !da[8];
 }
 
 float fab_patient_years(const char *birth, const char *then)
 {
     double from, to;
-    return days_of(birth, &from) && days_of(then, &to) ? plausible((to - from) / 365.25) : 0;
+    if (!days_of(birth, &from) || !days_of(then, &to)) return 0;
+    double years = (to - from) / 365.25;
+    if (!(years > 0 && years <= FAB_AGE_BY_DATES)) return 0;
+    return years < 2 ? (float)years : floorf((float)years);
 }
 
 char fab_patient_sex(const char *word)

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { FAB_AGE_MOST = 130 };
+enum { FAB_AGE_MOST = 130, FAB_AGE_BY_DATES = 110 };
 
 typedef struct {
     float age; /* years; 0: not known */
@@ -20,8 +20,9 @@ bool fab_patient_plausible(const fab_patient *who);
 /* An age of DICOM's kind AS, "045Y", "018M", "003W", "010D" (PS3.5 6.2), in years; 0: it is none,
  * or above FAB_AGE_MOST. */
 float fab_patient_age(const char *as);
-/* Years between two of DICOM's dates DA, "19710115"; 0: one is none, or they are FAB_AGE_MOST or
- * less than nothing apart. */
+/* Years between two of DICOM's dates DA, "19710115", whole ones from 2 on: more of them would tell
+ * the day of birth. 0: one is none, they are not in this order, or more than FAB_AGE_BY_DATES apart
+ * (files without names are often born in 1900). */
 float fab_patient_years(const char *birth, const char *then);
 /* "M", "male", "F", "female", in any case; 0: another word, or NULL. */
 char fab_patient_sex(const char *word);

@@ -378,6 +378,17 @@ static bool heads_alone(const fab_session *s, const fab_stage *g)
              w->prototype > 0 || w->dense > 0);
 }
 
+/* A still trunk loses no depth unless it learns. */
+static float still_drop(const fab_session *s, const fab_stage *g)
+{
+    const size_t n = strlen(FAB_MINI_STILL);
+    for (int64_t i = 0; i < s->model->list.n; i++) {
+        const fab_tensor *t = s->model->list.items[i];
+        if (t->needs_grad && !strncmp(t->name, FAB_MINI_STILL, n)) return g->drop;
+    }
+    return 0;
+}
+
 static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
                                 fab_loss_parts *parts)
 {
@@ -391,7 +402,7 @@ static fab_tensor *picture_loss(fab_session *s, fab_ctx *c, const fab_stage *g,
     if (c->err.code || !fab_distil_ask(s, c, g, d, asks ? &asked : NULL, &lesson) ||
         !fab_adversary_pixels(s, c, g, &asked, pixels))
         return NULL;
-    fab_mini_view v = heads_alone(s, g) ? fab_mini_glance(c, s->model, pixels, g->drop)
+    fab_mini_view v = heads_alone(s, g) ? fab_mini_glance(c, s->model, pixels, still_drop(s, g))
                                         : fab_mini_look(c, s->model, pixels, g->drop);
     if (c->err.code) return NULL;
     parts->pictures = g->batch;

@@ -108,40 +108,38 @@ static void fit_curve(float *score, const uint8_t *truth, fab_skill *out)
     out->curve = (fab_curve){ (float)slope, { (float)offset } };
 }
 
-/* How many choices the row has; a yes-no row two. */
-static int choices_of(const fab_protocol_row *r)
-{
-    int C = 0;
-    while (r->kind == FAB_ASK_CHOICE && C < FAB_ASK_CHOICES && r->codes[C]) C++;
-    return r->kind == FAB_ASK_PRESENT ? 2 : C;
-}
-
 /* Bits of the choices that are true of the case; 0: unknown. */
 static uint8_t truths(const fab_protocol_row *r, const fab_case *c)
 {
     uint8_t bits = 0;
     int is = truth_of(r, 0, c);
     if (r->kind == FAB_ASK_PRESENT) return is < 0 ? 0 : is ? 1 : 2;
-    for (int k = 0; k < choices_of(r); k++) bits |= (uint8_t)((truth_of(r, k, c) == 1) << k);
+    for (int k = 0; k < fab_protocol_choices(r); k++)
+        bits |= (uint8_t)((truth_of(r, k, c) == 1) << k);
     return bits;
 }
 
 /* The held-out pictures whose choice is known, also those where a report would not come to the row
- * (normal lungs, asked for the kind of pneumonia): "classify" asks them. p [n,C], truth [n],
- * who [n]; their number. */
-static int64_t answered(const trial *t, int row, float *p, uint8_t *truth, fab_patient *who)
+ * (normal lungs, asked for the kind of pneumonia): "classify" asks them. The curve of a yes-no row is
+ * for both kinds being as frequent, so they weigh the same. */
+static void find_answers(const trial *t, int row, fab_patient_answers *a)
 {
     const fab_protocol_row *r = &fab_protocol[row];
-    int C = choices_of(r);
-    int64_t n = 0;
+    double yes = 0;
+    a->n = 0;
+    a->C = fab_protocol_choices(r);
     for (int32_t i = 0; i < t->n; i++) {
         const float *said = at(t, i, row);
-        truth[n] = isfinite(said[0]) ? truths(r, t->cases[i]) : 0;
-        if (!truth[n]) continue;
-        who[n] = t->cases[i]->patient;
-        memcpy(p + n++ * C, said, (size_t)C * sizeof *p);
+        a->truth[a->n] = isfinite(said[0]) ? truths(r, t->cases[i]) : 0;
+        if (!a->truth[a->n]) continue;
+        yes += a->truth[a->n] == 1;
+        a->who[a->n] = t->cases[i]->patient;
+        memcpy(a->p + a->n++ * a->C, said, (size_t)a->C * sizeof *a->p);
     }
-    return n;
+    for (int64_t i = 0; i < a->n; i++)
+        a->weight[i] = r->kind == FAB_ASK_PRESENT
+                           ? (double)a->n / 2 / (a->truth[i] == 1 ? yes : (double)a->n - yes)
+                           : 1;
 }
 
 /* Odds by the training pictures of which one choice is true. */
@@ -160,31 +158,26 @@ static bool training_odds(const trial *t, int row, fab_patient_odds *out, fab_er
         who[n] = c->patient;
         choice[n++] = __builtin_ctz(bits);
     }
-    fab_patient_fit(who, choice, n, choices_of(r), out);
+    fab_patient_fit(who, choice, n, fab_protocol_choices(r), out);
     return true;
 }
 
-/* What a patient says of the row beside p [n,C], put through its curve on the way. The curve of a
- * yes-no row is for both kinds being as frequent, so they weigh the same here. */
-static bool fit_patient(const trial *t, int row, float *p, const uint8_t *truth,
-                        const fab_patient *who, int64_t n, fab_skill *out, fab_err *err)
+/* What a patient says of the row beside a->p, which is put through its curve on the way. */
+static bool fit_patient(const trial *t, int row, fab_patient_answers *a, fab_skill *out,
+                        fab_err *err)
 {
-    const fab_protocol_row *r = &fab_protocol[row];
-    int C = choices_of(r);
-    double *weight = fab_arena_take(t->s->arena, (size_t)(n + 1) * sizeof *weight, err), yes = 0;
-    if (!weight || !training_odds(t, row, &out->patient, err)) return false;
-    for (int64_t i = 0; i < n; i++) yes += truth[i] == 1;
-    for (int64_t i = 0; i < n; i++) {
-        double q[FAB_CURVE_MOST], same = (double)n / 2 / (truth[i] == 1 ? yes : (double)n - yes);
-        weight[i] = r->kind == FAB_ASK_PRESENT ? same : 1;
-        for (int k = 0; k < C; k++) q[k] = (double)p[i * C + k];
+    const int C = a->C;
+    if (!training_odds(t, row, &out->patient, err)) return false;
+    for (int64_t i = 0; i < a->n; i++) {
+        double q[FAB_CURVE_MOST];
+        for (int k = 0; k < C; k++) q[k] = (double)a->p[i * C + k];
         fab_curve_apply(&out->curve, q, C);
-        for (int k = 0; k < C; k++) p[i * C + k] = (float)q[k];
+        for (int k = 0; k < C; k++) a->p[i * C + k] = (float)q[k];
     }
-    float share = (float)fab_patient_share(&out->patient, who, p, truth, weight, n, C);
+    float share = (float)fab_patient_share(&out->patient, a);
     for (int k = 0; k < C; k++) out->patient.decade[k] *= share, out->patient.male[k] *= share;
     if (share > 0)
-        fab_log(FAB_LOG_INFO, "%s: age and sex count by a share of %.2f", r->code, (double)share);
+        fab_log(FAB_LOG_INFO, "%s: age and sex count by a share of %.2f", out->code, (double)share);
     return true;
 }
 
@@ -229,34 +222,36 @@ static bool tells(const fab_skill *a, const fab_skill *b)
     return ma != mb ? ma : ma ? bound(a) < bound(b) : fewer(a) > fewer(b);
 }
 
-static bool measure_row(const trial *t, int row, float *score, uint8_t *truth, fab_patient *who,
-                        fab_skill *out, fab_err *err)
+static bool measure_row(const trial *t, int row, fab_patient_answers *a, fab_skill *out,
+                        fab_err *err)
 {
     const fab_protocol_row *r = &fab_protocol[row];
-    int n = r->kind == FAB_ASK_PRESENT ? 1 : FAB_ASK_CHOICES;
-    for (int k = 0; k < n && (n == 1 || r->codes[k]); k++) {
+    int n = r->kind == FAB_ASK_PRESENT ? 1 : fab_protocol_choices(r);
+    for (int k = 0; k < n; k++) {
         fab_skill one;
-        if (!measure_choice(t, row, k, score, truth, &one, err)) return false;
+        if (!measure_choice(t, row, k, a->p, a->truth, &one, err)) return false;
         if (k == 0 || tells(&one, out)) *out = one;
     }
-    int64_t known = answered(t, row, score, truth, who);
-    if (r->kind == FAB_ASK_CHOICE) fab_curve_fit(score, truth, known, choices_of(r), &out->curve);
-    return fit_patient(t, row, score, truth, who, known, out, err);
+    find_answers(t, row, a);
+    if (r->kind == FAB_ASK_CHOICE) fab_curve_fit(a->p, a->truth, a->n, a->C, &out->curve);
+    return fit_patient(t, row, a, out, err);
 }
 
 static bool measure_all(trial *t, fab_skills *out, fab_err *err)
 {
     fab_arena *a = t->s->arena;
+    size_t n = (size_t)t->n + 1;
     fab_skill *items = fab_arena_zero(a, (size_t)fab_protocol_rows * sizeof *items, err);
-    float *score = fab_arena_take(a, (size_t)(t->n + 1) * FAB_ASK_CHOICES * sizeof *score, err);
-    uint8_t *truth = fab_arena_take(a, (size_t)t->n + 1, err);
-    fab_patient *who = fab_arena_take(a, (size_t)(t->n + 1) * sizeof *who, err);
-    bool ok = items && score && truth && who;
+    fab_patient_answers room = { .p = fab_arena_take(a, n * FAB_ASK_CHOICES * sizeof(float), err),
+                                 .truth = fab_arena_take(a, n, err),
+                                 .who = fab_arena_take(a, n * sizeof(fab_patient), err),
+                                 .weight = fab_arena_take(a, n * sizeof(double), err) };
+    bool ok = items && room.p && room.truth && room.who && room.weight;
     for (int32_t i = 0; ok && i < t->n; i++) ok = ask_case(t, i, err);
     for (int row = 0; ok && row < fab_protocol_rows; row++) {
         fab_ask kind = fab_protocol[row].kind;
         if (kind != FAB_ASK_PRESENT && kind != FAB_ASK_CHOICE) continue;
-        ok = measure_row(t, row, score, truth, who, &items[out->n++], err);
+        ok = measure_row(t, row, &room, &items[out->n++], err);
     }
     out->items = items;
     return ok;

@@ -182,6 +182,12 @@ static void read_sets(const section *s, fab_stage *g)
     read_per_set(json_object_get(s->o, "mirror"), g, "mirror", 0, 1, g->mirror, s->err);
     read_per_set(json_object_get(s->o, "close"), g, "close", 0, 1, g->close, s->err);
     for (int k = 0; k < FAB_SETS; k++)
+        if (g->close[k] > 0 && k != FAB_SET_ISIC)
+            fab_fail(
+                s->err, FAB_EUSAGE,
+                "recipe: close of stage %.40s: %s is %g, but its pictures show no skin lesions",
+                g->name, set_names[k], g->close[k]);
+    for (int k = 0; k < FAB_SETS; k++)
         if (g->mirror[k] > 0 && fab_set_turns((fab_set)k))
             fab_fail(s->err, FAB_EUSAGE,
                      "recipe: mirror of stage %.40s: %s is %g, but its pictures are turned and "
@@ -210,6 +216,19 @@ static void read_curriculum(const json_t *o, fab_stage *g, fab_err *err)
     if (!c->hard_first && strcmp(order, "easy") != 0)
         fab_fail(err, FAB_EUSAGE, "recipe: %s: order is '%.40s', easy or hard is wanted", where,
                  order);
+}
+
+/* A cut-out has no question or caption of its own. */
+static void check_close(const fab_stage *g, fab_err *err)
+{
+    const fab_loss_weights *w = &g->loss;
+    bool says =
+        w->qa > 0 || w->caption > 0 || w->contrast > 0 || w->token_region > 0 || w->prototype > 0;
+    if (g->close[FAB_SET_ISIC] > 0 && says)
+        fab_fail(err, FAB_EUSAGE,
+                 "recipe: stage %.40s: close shows a part of a picture, of which questions and "
+                 "captions are not true: its losses may be presence and dense",
+                 g->name);
 }
 
 static void read_mix(const section *s, fab_stage *g)
@@ -289,6 +308,7 @@ static void read_stage(const json_t *o, fab_stage *g, fab_err *err)
     read_adversary(json_object_get(s.o, "adversarial"), g, err);
     fab_recipe_read_teacher(json_object_get(s.o, "teacher"), g, err);
     read_mix(&s, g);
+    check_close(g, err);
 }
 
 static void read_stages(const json_t *list, fab_recipe *r, fab_err *err)

@@ -95,8 +95,8 @@ static bool validate(run_state *r, fab_err *err)
     uint64_t score = (uint64_t)(e.all * 1e6) + 1;
     r->at[AT_BAD]++;
     if (score > r->at[AT_BEST]) r->at[AT_BAD] = 0;
-    if (score >=
-        r->at[AT_BEST]) { /* of equals the later: heads may learn what the exam does not ask */
+    /* of equals the later: heads may learn what the exam does not ask */
+    if (score >= r->at[AT_BEST]) {
         r->at[AT_BEST] = score;
         if (!checkpoint(r, r->best_dir, err)) return false;
     }
@@ -233,13 +233,14 @@ static bool take_best(run_state *r, const fab_stage *g, fab_err *err)
     return ok;
 }
 
-/* What may learn in the stage: all but the still trunk, or what `only` names (the still trunk too);
- * prototypes where they are asked for. */
+/* What may learn in the stage: all but the still trunk, or what `only` names, the still trunk by a
+ * word of its own, not by `tower`; prototypes where they are asked for. */
 static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
 {
     const fab_param_list *l = &s->learnt;
+    static const char still[] = FAB_MINI_STILL;
+    bool named = false;
     fab_params_freeze(l, "", g->only != NULL);
-    fab_params_freeze(l, FAB_MINI_STILL, true);
     for (const char *at = g->only ? g->only : ""; *at;) {
         size_t n = strcspn(at, " ");
         char *prefix = fab_arena_printf(s->arena, err, "%.*s", (int)n, at);
@@ -247,8 +248,10 @@ static bool choose_learners(fab_session *s, const fab_stage *g, fab_err *err)
         if (n && !fab_params_freeze(l, prefix, false))
             return fab_fail(err, FAB_EUSAGE, "stage %s: only: no parameter begins with %.60s",
                             g->name, prefix);
+        named = named || !strncmp(prefix, still, sizeof still - 2);
         at += n + (at[n] == ' ');
     }
+    if (!named) fab_params_freeze(l, still, true);
     if (!(g->loss.prototype > 0)) fab_params_freeze(l, FAB_ALIGN, true);
     return true;
 }

@@ -12,13 +12,21 @@ bool fab_patient_odds_check(const fab_patient_odds *o, fab_err *err)
     return true;
 }
 
+double fab_patient_decades(const fab_patient *who)
+{
+    return who->age > 0 ? (fmin(fmax((double)who->age, 15), 85) - 50) / 10 : 0;
+}
+
+double fab_patient_side(const fab_patient *who)
+{
+    return who->sex == 'M' ? 1 : who->sex == 'F' ? -1 : 0;
+}
+
 double fab_patient_lean(const fab_patient_odds *o, const fab_patient *who, int k)
 {
-    double lean = 0;
-    if (!who) return 0;
-    if (who->age > 0) lean += (double)o->decade[k] * ((double)who->age - 50) / 10;
-    if (who->sex) lean += who->sex == 'M' ? (double)o->male[k] : -(double)o->male[k];
-    return lean;
+    return who ? (double)o->decade[k] * fab_patient_decades(who) +
+                     (double)o->male[k] * fab_patient_side(who)
+               : 0;
 }
 
 bool fab_patient_apply(const fab_patient_odds *o, const fab_patient *who, double *p, int n)
