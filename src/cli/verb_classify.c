@@ -89,9 +89,9 @@ static bool print(fab_run *r, const fab_classifier *c, const fab_engine *e, cons
         json_decref(list);
         return true;
     }
-    json_t *v = json_pack("{s:s,s:s,s:s?,s:b,s:o}", "schema", "fabrica.classify/1", "method", ways[way],
-                          "row", fab_classifier_row(c), "by_patient", fab_classifier_by_patient(c),
-                          "labels", list);
+    json_t *v = json_pack("{s:s,s:s,s:s?,s:b,s:o}", "schema", "fabrica.classify/1", "method",
+                          ways[way], "row", fab_classifier_row(c), "by_patient",
+                          fab_classifier_by_patient(c), "labels", list);
     return fab_run_result(r, v, e, in, err);
 }
 
@@ -102,7 +102,7 @@ static bool classify(fab_run *r, const void *vo, fab_engine *e, const fab_input 
     float p[FAB_CLASSES_MAX], cosine[FAB_CLASSES_MAX];
     const fab_patient given = { (float)o->age, fab_patient_sex(o->sex) },
                       who = o->picture_alone ? (fab_patient){ 0 }
-                                              : fab_patient_or(given, in->image->patient);
+                                             : fab_patient_or(given, in->image->patient);
     fab_gate_verdict v;
     char *labels = fab_arena_strdup(r->arena, o->labels, err);
     int n = labels ? split(labels, names, FAB_CLASSES_MAX, err) : -1;
