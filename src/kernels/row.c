@@ -256,7 +256,8 @@ INLINE float round_block(const float *x, bool words, int8_t *at, int64_t apart, 
 
     for (int i = 0; i < 2; i++) {
         *bad = _mm512_fmadd_ps(v[i], _mm512_setzero_ps(), *bad);
-        q[i] = _mm512_cvtps_epi32(_mm512_mul_ps(v[i], _mm512_set1_ps(inv)));
+        __m512 z = _mm512_mul_ps(v[i], _mm512_set1_ps(inv)); /* NaN of what is not finite: 0 */
+        q[i] = _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(z, z, _CMP_ORD_Q), z);
         __m512i h = words ? _mm512_srai_epi32(q[i], 8) : q[i];
         _mm_storeu_si128((void *)(at + i * apart), _mm512_cvtepi32_epi8(h));
         if (words) _mm_storeu_si128((void *)(at + next + i * apart), _mm512_cvtepi32_epi8(q[i]));
