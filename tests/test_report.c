@@ -220,6 +220,16 @@ TEST(a_report_tells_what_age_and_sex_changed)
     CHECK(page_says(r, "80 years, male") && page_says(r, "; by the image alone ") &&
           !page_says(alone, "by the image alone"));
 
+    fab_report_opts low = FAB_REPORT_DEFAULTS;
+    low.overlays = -1;
+    low.force = true;
+    low.patient = (fab_patient){ 15, 'F' }; /* e^-3.5 of what the tiny model says, 0.9 */
+    fab_report *young = fab_report_make(e, im, "x", 1, &low, &err);
+    CHECK_MSG(young, "%s", err.text);
+    const char *says = fab_report_text(young, arena, &err);
+    CHECK(strstr(says, "Melanoma: claimed by the image alone (p = "));
+    fab_report_free(young);
+
     json_t *j = fab_report_json(r, &err), *k = fab_report_json(alone, &err);
     CHECK_STR(json_string_value(json_object_get(json_object_get(j, "patient"), "sex")), "male");
     CHECK(json_is_null(json_object_get(json_object_get(k, "patient"), "age")));

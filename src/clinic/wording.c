@@ -340,17 +340,19 @@ static bool word_choice(fab_report *r, const fab_finding *f, fab_err *err)
     return finish(r, &s, w, err);
 }
 
-/* Age and sex took a claim away that the picture makes. */
+/* Age and sex took a claim away that the picture makes: among the impressions, for a doctor who
+ * reads nothing else. */
 static bool word_withdrawn(fab_report *r, const fab_finding *f, fab_err *err)
 {
-    fab_sentence s = { .section = "findings" };
+    fab_sentence s = { .section = "impression" };
     fab_words w[FAB_LANGS] = { { 0 } };
     refer(&s, f);
-    fab_words_printf(&w[FAB_EN], "%s: not claimed (", f->row->name[FAB_EN]);
-    fab_words_printf(&w[FAB_ZH], "%s：未提示（", f->row->name[FAB_ZH]);
-    put_p(f, w);
-    fab_words_put(&w[FAB_EN], ").");
-    fab_words_put(&w[FAB_ZH], "）。");
+    fab_words_printf(&w[FAB_EN],
+                     "%s: claimed by the image alone (p = %.2f), not with age and sex (p = %.2f).",
+                     f->row->name[FAB_EN], f->p_picture, f->p);
+    fab_words_printf(&w[FAB_ZH],
+                     "%s：仅凭图像会提示（概率 %.2f），计入年龄性别后未提示（概率 %.2f）。",
+                     f->row->name[FAB_ZH], f->p_picture, f->p);
     return finish(r, &s, w, err);
 }
 
