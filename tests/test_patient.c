@@ -376,6 +376,32 @@ TEST(only_a_lesion_of_a_dermoscopy_is_looked_at_closer)
     CHECK_MSG(moved > FAB_LABELS / 2, "%d", moved);
 }
 
+/* The same bytes at the tower's side do not make two pictures one where more of them was looked at. */
+TEST(a_closer_look_is_remembered_by_its_picture)
+{
+    static uint8_t rgb[W * H * 3];
+    fab_err err = FAB_ERR_INIT;
+    fab_rng r;
+    int cell = 0;
+    fab_rng_init(&r, 12);
+    for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)fab_rng_below(&r, 256);
+    float seen = one_cell(rgb, &cell);
+    for (int looks = 0; looks < 2; looks++) {
+        fab_engine *e = closer(looks, seen, 50, &err);
+        CHECK_MSG(e, "%s", err.text);
+        const fab_look *l = fab_engine_look_rgb(e, rgb, W, H, &err),
+                       *again = fab_engine_look_rgb(e, rgb, W, H, &err),
+                       *small = fab_engine_look_rgb(e, l->rgb, l->side, l->side, &err);
+        CHECK_MSG(l && again && small, "%s", err.text);
+        CHECK(again == l && (small == l) == !looks);
+        CHECK_STR(small->key, l->key);
+        fab_look_unref(l);
+        fab_look_unref(again);
+        fab_look_unref(small);
+        fab_engine_close(e);
+    }
+}
+
 TEST(a_closer_look_needs_its_heads)
 {
     fab_err err = FAB_ERR_INIT;

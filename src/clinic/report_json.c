@@ -64,7 +64,7 @@ static json_t *image_facts(const fab_report *r)
 static json_t *patient_json(const fab_patient *who)
 {
     return json_pack("{s:o,s:s?}", "age", who->age > 0 ? number((double)who->age) : json_null(),
-                     "sex", who->sex ? who->sex == 'M' ? "male" : "female" : NULL);
+                     "sex", fab_patient_sex_word(who));
 }
 
 static json_t *gate_json(const fab_report *r)

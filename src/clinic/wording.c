@@ -43,15 +43,17 @@ static void put_age(double years, int lang, char *out, size_t size)
 
 void fab_report_patient(const fab_report *r, int lang, char out[FAB_PATIENT_WORDS])
 {
-    static const char *const sexes[2][FAB_LANGS] = { { "female", "女" }, { "male", "男" } };
     const fab_patient *who = &r->patient;
+    const char *sex = lang == FAB_EN || !who->sex ? fab_patient_sex_word(who)
+                      : who->sex == 'M'           ? "男"
+                                                  : "女";
     char age[24] = "";
     if (who->age > 0) put_age((double)who->age, lang, age, sizeof age);
     snprintf(out, FAB_PATIENT_WORDS, "%s%s%s", age,
              !*age || !who->sex ? ""
              : lang == FAB_ZH   ? "，"
                                 : ", ",
-             who->sex ? sexes[who->sex == 'M'][lang] : "");
+             sex ? sex : "");
 }
 
 /* ---- building one sentence ------------------------------------------------------------------- */

@@ -53,8 +53,7 @@ static json_t *as_read(const writer *w, const fab_case *c, const char *field, fa
                     ? json_pack("{s:s, s:s, s:s}", "id", c->id, "image", image, field, c->diagnosis)
                     : NULL;
     const fab_patient *who = &c->patient;
-    if (o && who->sex)
-        json_object_set_new(o, "sex", json_string(who->sex == 'M' ? "male" : "female"));
+    if (o && who->sex) json_object_set_new(o, "sex", json_string(fab_patient_sex_word(who)));
     if (o && who->age > 0) json_object_set_new(o, "age", json_real((double)who->age));
     return o;
 }

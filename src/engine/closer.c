@@ -37,7 +37,7 @@ static bool cut_out(const fab_square *s, const uint8_t *rgb, fab_size of, int si
 }
 
 bool fab_engine_look_closer(fab_engine *e, fab_look *l, const uint8_t *rgb, int width, int height,
-                            fab_err *err)
+                            bool *closer, fab_err *err)
 {
     const fab_mini *m = e->file->model;
     float *classes = (float *)(uintptr_t)l->classes; /* ours until it is handed out */
@@ -58,6 +58,7 @@ bool fab_engine_look_closer(fab_engine *e, fab_look *l, const uint8_t *rgb, int 
     if (!fab_all_finite(alone))
         return fab_fail(err, FAB_EFORMAT, "%s: class_head gives values that are not finite",
                         e->path);
+    *closer = true;
     for (int i = 0; i < m->cfg.classes; i++) classes[i] = (classes[i] + fab_f32(alone)[i]) / 2;
     return true;
 }

@@ -29,9 +29,9 @@ bool fab_engine_settle(fab_engine *e, fab_err *err);
 
 /* closer.c: of a dermoscopy whose lesion the look's cells show, the classes' logits become the mean
  * of those of the picture and those of the lesion alone. Of any other, and by a model that does not
- * look closer, they stay. */
+ * look closer, they stay. *closer becomes true where they change. */
 bool fab_engine_look_closer(fab_engine *e, fab_look *l, const uint8_t *rgb, int width, int height,
-                            fab_err *err);
+                            bool *closer, fab_err *err);
 
 /* count.c: whether the look is to be counted on; the counts of the picture it came from. */
 bool fab_engine_counts(const fab_engine *e, const fab_look *look);

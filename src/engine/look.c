@@ -2,7 +2,7 @@
  *
  * One block holds a look: the counted header, its float arrays, then the SxS bytes. The cache is a
  * handful of slots searched in order; the slot not used for longest gives way. Counts and a closer
- * look come from the picture as it was: where the model has them, that is what is remembered by.
+ * look come from the picture as it was: a look with one of them is remembered by that, too.
  */
 #include "engine/engine_impl.h"
 
@@ -14,7 +14,7 @@
 typedef struct {
     fab_look look; /* first: what is handed out */
     int refs;
-    char source[65]; /* SHA-256 of all that it depends on */
+    char source[65]; /* SHA-256 of the picture as it was; "": depends on the SxS bytes alone */
 } counted;
 
 static const fab_look *look_ref(const fab_look *look)
@@ -109,21 +109,23 @@ static bool count(fab_engine *e, fab_look *l, const uint8_t *rgb, int width, int
     return !l->counts || fab_engine_count(e, rgb, width, height, to, err);
 }
 
-static void find_source(const fab_engine *e, const uint8_t *rgb, int width, int height, counted *c)
+static void find_source(const uint8_t *rgb, int width, int height, char source[65])
 {
     char all[100];
-    memcpy(c->source, c->look.key, sizeof c->source);
-    if (!e->file->model->cfg.closer_look && !e->file->counter.dim) return;
-    fab_sha256_hex(rgb, (size_t)width * (size_t)height * 3, c->source);
-    int n = snprintf(all, sizeof all, "%s %d %d", c->source, width, height);
-    fab_sha256_hex(all, (size_t)n, c->source);
+    fab_sha256_hex(rgb, (size_t)width * (size_t)height * 3, source);
+    int n = snprintf(all, sizeof all, "%s %d %d", source, width, height);
+    fab_sha256_hex(all, (size_t)n, source);
 }
 
-static const fab_look *remembered(fab_engine *e, const char *source)
+static const fab_look *remembered(fab_engine *e, const char *key, const uint8_t *rgb, int width,
+                                  int height)
 {
+    char source[65] = "";
     for (int i = 0; i < FAB_LOOK_CACHE; i++) {
         const counted *c = (const void *)e->cache[i].look;
-        if (!c || strcmp(c->source, source) != 0) continue;
+        if (!c || strcmp(c->look.key, key) != 0) continue;
+        if (*c->source && !*source) find_source(rgb, width, height, source);
+        if (*c->source && strcmp(c->source, source) != 0) continue;
         e->cache[i].used = ++e->clock;
         return e->cache[i].look;
     }
@@ -152,13 +154,15 @@ const fab_look *fab_engine_look_rgb(fab_engine *e, const uint8_t *rgb, int width
         return NULL;
     }
     fab_sha256_hex(pixels, 3 * (size_t)l->side * (size_t)l->side, l->key);
-    find_source(e, rgb, width, height, c);
-    const fab_look *known = remembered(e, c->source);
-    if (known || !see(e, l, err) || !fab_engine_look_closer(e, l, rgb, width, height, err) ||
+    const fab_look *known = remembered(e, l->key, rgb, width, height);
+    bool closer = false;
+    if (known || !see(e, l, err) ||
+        !fab_engine_look_closer(e, l, rgb, width, height, &closer, err) ||
         !count(e, l, rgb, width, height, err)) {
         fab_look_unref(l);
         return known ? look_ref(known) : NULL;
     }
+    if (closer || l->counts) find_source(rgb, width, height, c->source);
     remember(e, l);
     return l;
 }

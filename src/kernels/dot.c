@@ -24,7 +24,7 @@
 #if defined(__AVX2__)
 #include "kernels/dot_open.h"
 
-enum { TASK_VALUES = 1 << 17, STREAMS = 4, L1_BYTES = 20480 };
+enum { TASK_VALUES = 1 << 17, L1_BYTES = 20480 };
 
 /* ---- rounding A ------------------------------------------------------------------------------------------------ */
 
@@ -420,9 +420,7 @@ bool FAB_NAME(fab_dot_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
     int64_t size = fab_dtype_block(g->b_dtype), bytes = fab_dtype_bytes(g->b_dtype);
 
     j.row_bytes = g->b_col / size * bytes;
-    j.stretch = ceil_div(g->n, STREAMS);
-    if (j.stretch >= 64 && j.stretch * j.row_bytes % 4096 == 0)
-        j.stretch++; /* else one set of L1 */
+    j.stretch = stretch_of(g->n, j.row_bytes);
     j.rows = max64(1, TASK_VALUES / (j.groups * GROUP * STREAMS));
     j.a = fab_aligned_new((size_t)(g->m * j.groups * piece_bytes(j.words)), err);
     if (!j.a) return false;

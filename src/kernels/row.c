@@ -20,17 +20,12 @@
  */
 #include "kernels/row.h"
 
+#include "kernels/dot.h"
+
 #if defined(__AVX512VNNI__)
 #include <immintrin.h>
 
-enum {
-    STREAMS = 4,
-    AHEAD = 2048,
-    TASK_VALUES = 1 << 16,
-    GROUP = 256,
-    GROUP_BYTES = 144,
-    PERIOD = 17
-};
+enum { AHEAD = 2048, TASK_VALUES = 1 << 16, GROUP = 256, GROUP_BYTES = 144, PERIOD = 17 };
 
 typedef struct {
     const fab_gemm *g;
@@ -336,9 +331,7 @@ bool FAB_NAME(fab_row_gemm)(fab_pool *p, const fab_gemm *g, fab_err *err)
     j.row_bytes = g->b_col / size * bytes;
     j.bytes = g->k / size * bytes;
     j.steps = grouped(type) ? g->k / GROUP * 2 : ceil_div(j.bytes, 64);
-    j.stretch = ceil_div(g->n, STREAMS);
-    if (j.stretch >= 64 && j.stretch * j.row_bytes % 4096 == 0)
-        j.stretch++; /* else one set of L1 */
+    j.stretch = stretch_of(g->n, j.row_bytes);
     j.ahead = ceil_div(AHEAD, j.row_bytes);
     j.rows = max64(1, TASK_VALUES / (g->k * STREAMS));
     int64_t a_bytes = j.steps * 64 * arrays(type) * (j.words ? 2 : 1);

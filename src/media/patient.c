@@ -66,3 +66,8 @@ char fab_patient_sex(const char *word)
         if (!strcasecmp(word, words[i])) return i < 2 ? 'M' : 'F';
     return 0;
 }
+
+const char *fab_patient_sex_word(const fab_patient *who)
+{
+    return who->sex == 'M' ? "male" : who->sex == 'F' ? "female" : NULL;
+}

@@ -26,5 +26,7 @@ float fab_patient_age(const char *as);
 float fab_patient_years(const char *birth, const char *then);
 /* "M", "male", "F", "female", in any case; 0: another word, or NULL. */
 char fab_patient_sex(const char *word);
+/* And back: "male", "female"; NULL: not known. */
+const char *fab_patient_sex_word(const fab_patient *who);
 
 #endif

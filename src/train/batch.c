@@ -374,8 +374,7 @@ static bool heads_alone(const fab_session *s, const fab_stage *g)
 {
     const fab_loss_weights *w = &g->loss;
     return s->model->cfg.still_trunk && w->presence > 0 && !g->teacher.n &&
-           !(w->qa > 0 || w->caption > 0 || w->contrast > 0 || w->token_region > 0 ||
-             w->prototype > 0 || w->dense > 0);
+           !(w->dense > 0 || fab_losses_of_words(w));
 }
 
 /* A still trunk loses no depth unless it learns. */

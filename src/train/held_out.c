@@ -147,8 +147,10 @@ static bool training_odds(const trial *t, int row, fab_patient_odds *out, fab_er
 {
     const fab_protocol_row *r = &fab_protocol[row];
     const fab_case_list *all = &t->s->bundle.cases;
-    fab_patient *who = fab_arena_take(t->s->arena, (size_t)(all->n + 1) * sizeof *who, err);
-    int *choice = fab_arena_take(t->s->arena, (size_t)(all->n + 1) * sizeof *choice, err);
+    fab_arena *a = t->s->arena;
+    const fab_arena_mark m = fab_arena_save(a);
+    fab_patient *who = fab_arena_take(a, (size_t)(all->n + 1) * sizeof *who, err);
+    int *choice = fab_arena_take(a, (size_t)(all->n + 1) * sizeof *choice, err);
     int64_t n = 0;
     if (!who || !choice) return false;
     for (int32_t i = 0; i < all->n; i++) {
@@ -159,6 +161,7 @@ static bool training_odds(const trial *t, int row, fab_patient_odds *out, fab_er
         choice[n++] = __builtin_ctz(bits);
     }
     fab_patient_fit(who, choice, n, fab_protocol_choices(r), out);
+    fab_arena_release(a, m);
     return true;
 }
 

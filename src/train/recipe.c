@@ -221,10 +221,7 @@ static void read_curriculum(const json_t *o, fab_stage *g, fab_err *err)
 /* A cut-out has no question or caption of its own. */
 static void check_close(const fab_stage *g, fab_err *err)
 {
-    const fab_loss_weights *w = &g->loss;
-    bool says =
-        w->qa > 0 || w->caption > 0 || w->contrast > 0 || w->token_region > 0 || w->prototype > 0;
-    if (g->close[FAB_SET_ISIC] > 0 && says)
+    if (g->close[FAB_SET_ISIC] > 0 && fab_losses_of_words(&g->loss))
         fab_fail(err, FAB_EUSAGE,
                  "recipe: stage %.40s: close shows a part of a picture, of which questions and "
                  "captions are not true: its losses may be presence and dense",

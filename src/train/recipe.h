@@ -22,6 +22,13 @@ typedef struct {
     double qa, caption, contrast, token_region, prototype, dense, presence, smoothing;
 } fab_loss_weights;
 
+/* Questions, captions or both are among them. */
+static inline bool fab_losses_of_words(const fab_loss_weights *w)
+{
+    return w->qa > 0 || w->caption > 0 || w->contrast > 0 || w->token_region > 0 ||
+           w->prototype > 0;
+}
+
 /* Which questions a stage asks first: grade.h. */
 typedef struct {
     double start,

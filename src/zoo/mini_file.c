@@ -62,6 +62,12 @@ static bool get_ints(const fab_weights *w, const char *key, fab_arena *a, int *o
     return true;
 }
 
+/* A key that is absent leaves it false. */
+static bool get_flag(const fab_weights *w, const char *key, bool *out, fab_err *err)
+{
+    return !fab_weights_has(w, key) || fab_weights_bool(w, key, out, err);
+}
+
 static bool read_tower(const fab_weights *w, fab_arena *a, fab_mini_config *c, fab_err *err)
 {
     if (fab_weights_has(w, KEY("tower"))) {
@@ -71,13 +77,9 @@ static bool read_tower(const fab_weights *w, fab_arena *a, fab_mini_config *c, f
     if (c->tower == FAB_TOWER_RESIDUAL)
         return get_ints(w, KEY("widths"), a, c->widths, 3, err) &&
                get_ints(w, KEY("depths"), a, c->depths, 3, err);
-    if (fab_weights_has(w, KEY("still_trunk")) &&
-        !fab_weights_bool(w, KEY("still_trunk"), &c->still_trunk, err))
-        return false;
-    if (fab_weights_has(w, KEY("closer_look")) &&
-        !fab_weights_bool(w, KEY("closer_look"), &c->closer_look, err))
-        return false;
-    return get_int(w, KEY("width"), &c->width, err) &&
+    return get_flag(w, KEY("still_trunk"), &c->still_trunk, err) &&
+           get_flag(w, KEY("closer_look"), &c->closer_look, err) &&
+           get_int(w, KEY("width"), &c->width, err) &&
            get_ints(w, KEY("trunk.widths"), a, c->trunk.widths, 1 + FAB_LITE0_GROUPS, err) &&
            get_ints(w, KEY("trunk.depths"), a, c->trunk.depths, FAB_LITE0_GROUPS, err);
 }
